@@ -1,0 +1,1 @@
+//! The agents that migrate, their messages and the wire format.

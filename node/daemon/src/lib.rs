@@ -1,0 +1,1 @@
+//! The place daemon: QUIC transport, stores, runtimes, data plane, control API.

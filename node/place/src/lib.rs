@@ -1,0 +1,1 @@
+//! The sans-IO place: hosts agents, bookings, components and metadata.

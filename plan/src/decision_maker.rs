@@ -1,0 +1,129 @@
+//! The Decision Maker: from what is asked and what is known to a plan.
+
+use std::sync::Arc;
+
+use serde::{Deserialize, Serialize};
+use waybook_location_tree::PlaceName;
+
+use crate::{Plan, Presentation, Profile};
+
+/// A server that holds the title, with what is known of it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct KnownServer {
+    /// Where it is.
+    pub place: PlaceName,
+    /// The presentation as that place published it.
+    pub presentation: Arc<Presentation>,
+    /// How loaded the place said it was, if it said so lately.
+    pub load: Option<Load>,
+}
+
+/// How much of a place's scarcest resource is booked, in thousandths.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default, Serialize, Deserialize)]
+pub struct Load(pub u16);
+
+/// All that a Decision Maker may consider.
+#[derive(Debug, Clone)]
+pub struct Question<'a> {
+    /// The title asked for.
+    pub title: &'a str,
+    /// The client's place.
+    pub client: &'a PlaceName,
+    /// Whether the client's place is itself a default place.
+    pub client_is_default_place: bool,
+    /// Who asks, with which terminal.
+    pub profile: &'a Profile,
+    /// The servers that the search found, in any order.
+    pub servers: &'a [KnownServer],
+    /// Plan with at most that many servers.
+    pub most_servers: usize,
+    /// Plan at most that many solutions.
+    pub most_solutions: usize,
+}
+
+/// Why there is no plan.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error, Serialize, Deserialize)]
+pub enum NoPlan {
+    /// Nobody holds the title.
+    #[error("no server in the tree holds `{title}`")]
+    NoServer {
+        /// The title asked for.
+        title: String,
+    },
+    /// The profile does not allow the title.
+    #[error("{user} may not open `{title}`")]
+    NotAllowed {
+        /// Who asked.
+        user: String,
+        /// The title asked for.
+        title: String,
+    },
+    /// No quality level suits the profile.
+    #[error("no quality of `{title}` suits {user}: {why}")]
+    NothingSuits {
+        /// Who asked.
+        user: String,
+        /// The title asked for.
+        title: String,
+        /// What ruled the last ones out.
+        why: String,
+    },
+}
+
+/// A strategy for making plans. Implementations are pure: equal questions give equal
+/// plans.
+pub trait DecisionMaker: Send + Sync {
+    /// The name that a request selects it by.
+    fn name(&self) -> &'static str;
+
+    /// Makes the plan.
+    ///
+    /// # Errors
+    /// [`NoPlan`] says why nothing could be planned.
+    fn decide(&self, question: &Question<'_>) -> Result<Plan, NoPlan>;
+}
+
+/// The nearest servers first, and for each its quality levels from the best down.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Nearest;
+
+/// The best quality first, and for each level the nearest servers.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct BestQuality;
+
+/// The least loaded of the nearest servers first, and for each its quality levels.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct LeastLoaded;
+
+impl DecisionMaker for Nearest {
+    fn name(&self) -> &'static str {
+        "nearest"
+    }
+    fn decide(&self, question: &Question<'_>) -> Result<Plan, NoPlan> {
+        Err(NoPlan::NoServer { title: question.title.to_owned() })
+    }
+}
+
+impl DecisionMaker for BestQuality {
+    fn name(&self) -> &'static str {
+        "best-quality"
+    }
+    fn decide(&self, question: &Question<'_>) -> Result<Plan, NoPlan> {
+        Err(NoPlan::NoServer { title: question.title.to_owned() })
+    }
+}
+
+impl DecisionMaker for LeastLoaded {
+    fn name(&self) -> &'static str {
+        "least-loaded"
+    }
+    fn decide(&self, question: &Question<'_>) -> Result<Plan, NoPlan> {
+        Err(NoPlan::NoServer { title: question.title.to_owned() })
+    }
+}
+
+/// The strategies that come with Waybook; the first is the default.
+#[must_use]
+pub fn builtin_decision_makers() -> Vec<Arc<dyn DecisionMaker>> {
+    vec![Arc::new(Nearest), Arc::new(BestQuality), Arc::new(LeastLoaded)]
+}

@@ -1,0 +1,27 @@
+//! What is asked for, what it needs, and the plan that would provide it.
+//!
+//! A [`Presentation`] says what a title needs at each kind of stage, a [`Profile`]
+//! what a user wants and may have. A [`DecisionMaker`] turns both, with what is known
+//! of the servers, into a [`Plan`]: [`Solution`]s in strict order of preference, each
+//! with one [`Stage`] for every place of its service path. Everything here is pure.
+
+#![forbid(unsafe_code)]
+
+mod component;
+mod decision_maker;
+mod plan;
+mod presentation;
+mod profile;
+mod resource;
+mod units;
+
+pub use component::{Component, Position, Runtime};
+pub use decision_maker::{
+    BestQuality, DecisionMaker, KnownServer, LeastLoaded, Load, Nearest, NoPlan, Question,
+    builtin_decision_makers,
+};
+pub use plan::{Plan, PlanError, Solution, SolutionNumber, Stage, Visitor};
+pub use presentation::{EdgeDemand, Presentation, PresentationError, Quality, StageDemand};
+pub use profile::{Profile, ProfileError};
+pub use resource::{Demand, Resource, ResourceError};
+pub use units::{UnitError, format_amount, parse_amount};

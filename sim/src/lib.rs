@@ -1,0 +1,1 @@
+//! The deterministic simulator: places over a modelled network in virtual time.
