@@ -284,7 +284,10 @@ mod tests {
 
     fn path(from: &str, to: &str) -> String {
         let path = name(from).path_to(&name(to)).unwrap();
-        path.iter().map(PlaceName::as_str).collect::<Vec<_>>().join(" ")
+        path.iter()
+            .map(PlaceName::as_str)
+            .collect::<Vec<_>>()
+            .join(" ")
     }
 
     #[test]
@@ -306,19 +309,31 @@ mod tests {
 
     #[test]
     fn bad_names_are_refused_with_the_label_that_is_wrong() {
-        for bad in ["", "/", "a/", "/a", "a//b", "A", "a_b", "-a", "a-", "a b", "é", "a/\0"] {
+        for bad in [
+            "", "/", "a/", "/a", "a//b", "A", "a_b", "-a", "a-", "a b", "é", "a/\0",
+        ] {
             assert!(PlaceName::new(bad).is_err(), "{bad:?} was accepted");
         }
         let err = PlaceName::new("core/Bologna").unwrap_err().to_string();
-        assert!(err.contains("`Bologna`") && err.contains("core/Bologna"), "{err}");
+        assert!(
+            err.contains("`Bologna`") && err.contains("core/Bologna"),
+            "{err}"
+        );
         assert!(PlaceName::new(&"a".repeat(64)).is_err());
         assert!(PlaceName::new(&vec!["a"; 33].join("/")).is_err());
         assert!(PlaceName::new(&vec!["a".repeat(60); 5].join("/")).is_err());
     }
 
     fn any_name() -> impl Strategy<Value = PlaceName> {
-        proptest::collection::vec("[ab]", 0..6)
-            .prop_map(|labels| name(&["r".to_owned()].into_iter().chain(labels).collect::<Vec<_>>().join("/")))
+        proptest::collection::vec("[ab]", 0..6).prop_map(|labels| {
+            name(
+                &["r".to_owned()]
+                    .into_iter()
+                    .chain(labels)
+                    .collect::<Vec<_>>()
+                    .join("/"),
+            )
+        })
     }
 
     proptest! {

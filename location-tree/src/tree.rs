@@ -71,7 +71,8 @@ impl LocationTree {
                 },
             }
         }
-        root.map(|root| Self { root, children }).ok_or(TreeError::Empty)
+        root.map(|root| Self { root, children })
+            .ok_or(TreeError::Empty)
     }
 
     /// Builds the tree from places with stated parents, as hand-written files give
@@ -122,7 +123,10 @@ impl LocationTree {
 
     /// The number of places; never 0.
     #[must_use]
-    #[allow(clippy::len_without_is_empty, reason = "a location tree is never empty")]
+    #[allow(
+        clippy::len_without_is_empty,
+        reason = "a location tree is never empty"
+    )]
     pub fn len(&self) -> usize {
         self.children.len()
     }
@@ -151,7 +155,10 @@ impl LocationTree {
 
     /// The places without children.
     pub fn leaves(&self) -> impl Iterator<Item = &PlaceName> {
-        self.children.iter().filter(|(_, c)| c.is_empty()).map(|(n, _)| n)
+        self.children
+            .iter()
+            .filter(|(_, c)| c.is_empty())
+            .map(|(n, _)| n)
     }
 
     /// The members of a locality: the place and all below it.
@@ -185,7 +192,9 @@ mod tests {
     use super::*;
 
     fn names(list: &str) -> Vec<PlaceName> {
-        list.split(' ').map(|n| PlaceName::new(n).unwrap()).collect()
+        list.split(' ')
+            .map(|n| PlaceName::new(n).unwrap())
+            .collect()
     }
 
     fn check(list: &str, want: &str) {
@@ -201,7 +210,10 @@ mod tests {
         check("r", "1 places under r");
         check("r/a/x r/a r r/b", "4 places under r");
         check("r r/a r", "place `r` is listed twice");
-        check("r r/a/x", "place `r/a/x` is an orphan: its parent `r/a` is not listed");
+        check(
+            "r r/a/x",
+            "place `r/a/x` is an orphan: its parent `r/a` is not listed",
+        );
         check("r s", "`r` and `s` are both roots; a location tree has one");
         assert_eq!(LocationTree::new([]), Err(TreeError::Empty));
     }
@@ -215,10 +227,16 @@ mod tests {
             (r.clone(), None),
         ]);
         assert_eq!(ok.unwrap().len(), 3);
-        let cycle = LocationTree::with_parents([(a.clone(), Some(x.clone())), (x.clone(), Some(a.clone()))]);
+        let cycle = LocationTree::with_parents([
+            (a.clone(), Some(x.clone())),
+            (x.clone(), Some(a.clone())),
+        ]);
         assert!(matches!(cycle, Err(TreeError::Cycle(_))), "{cycle:?}");
         let wrong = LocationTree::with_parents([(r.clone(), None), (x, Some(r))]);
-        assert!(matches!(wrong, Err(TreeError::WrongParent { .. })), "{wrong:?}");
+        assert!(
+            matches!(wrong, Err(TreeError::WrongParent { .. })),
+            "{wrong:?}"
+        );
     }
 
     #[test]

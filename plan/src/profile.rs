@@ -41,7 +41,9 @@ impl Profile {
     /// # Errors
     /// [`ProfileError`] names line and field, and what would be right.
     pub fn from_toml(_text: &str) -> Result<Self, ProfileError> {
-        Err(ProfileError { message: String::new() })
+        Err(ProfileError {
+            message: String::new(),
+        })
     }
 
     /// Whether the user may open the title.

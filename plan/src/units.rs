@@ -15,7 +15,9 @@ pub struct UnitError {
 /// # Errors
 /// [`UnitError`] names the units that the resource takes.
 pub fn parse_amount(_resource: &Resource, text: &str) -> Result<u64, UnitError> {
-    text.parse().map_err(|_| UnitError { message: String::new() })
+    text.parse().map_err(|_| UnitError {
+        message: String::new(),
+    })
 }
 
 /// Writes an amount of a resource for people; [`parse_amount`] reads it back exactly.

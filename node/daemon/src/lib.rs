@@ -1,1 +1,13 @@
-//! The place daemon: QUIC transport, stores, runtimes, data plane, control API.
+//! The place daemon: what a place does.
+//!
+//! A daemon drives one [`Place`](waybook_place::Place): `pump` feeds it and carries
+//! out what it asks for, `link` keeps the QUIC connections to parent and children,
+//! `data` lets the sessions' HTTP through, `api` is the control API.
+
+mod body;
+mod handle;
+mod peer;
+
+pub use body::{Body, BoxError, empty_body, full_body};
+pub use handle::{Command, OpenEvent, PlaceHandle, Stopping};
+pub use peer::{Io, PeerApi, PeerStreams};

@@ -1,1 +1,20 @@
-//! The sans-IO place: hosts agents, bookings, components and metadata.
+//! A place: hosts agents, bookings, components and metadata, and decides.
+//!
+//! [`Place`] is one deterministic state machine. It does no IO, reads no clock, draws
+//! randomness only from the seed it was given, and never blocks; see [`io`] for what a
+//! driver hands in and carries out.
+
+#![forbid(unsafe_code)]
+
+mod config;
+pub mod io;
+mod place;
+mod time;
+mod token_bucket;
+mod view;
+
+pub use config::{Config, Limits, Timing};
+pub use place::Place;
+pub use time::Instant;
+pub use token_bucket::TokenBucket;
+pub use view::{BookingPhase, BookingView, Counters, HopView, ResourceView, SessionView};

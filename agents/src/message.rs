@@ -1,0 +1,220 @@
+//! What neighbouring places say to each other.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+use waybook_location_tree::PlaceName;
+use waybook_plan::{Component, Demand, KnownServer, Load, Presentation, Resource, SolutionNumber};
+
+use crate::{HopReport, Incarnation, PlanVisitor, Progress, Refusal, RefusalReason, SessionId};
+
+/// A message with the lives of both ends that it is meant for. A place refuses what an
+/// older life sent, and what was meant for an older life of its own.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Envelope {
+    /// The life that sent it.
+    pub from: Incarnation,
+    /// The life that it is meant for; [`Incarnation::UNKNOWN`] for any.
+    pub to: Incarnation,
+    /// What is said.
+    pub message: Message,
+}
+
+/// One message between neighbours. "Client-side" and "server-side" are as seen along
+/// the session's service path.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Message {
+    /// A plan visitor migrates. Repeated until acknowledged.
+    Visit(Visit),
+    /// The visit has arrived; its agent need not be kept any longer.
+    VisitAck(Feed),
+    /// From the server's side: all beyond is booked and bound.
+    Ready(Ready),
+    /// From the server's side: nothing is left there of the visit.
+    Refuse(Refuse),
+    /// From the client's side: give up the visit of that number and every older one.
+    /// Repeated until acknowledged.
+    Release(Feed),
+    /// The release has been carried out.
+    ReleaseAck(Feed),
+    /// From the client's side: the session is established.
+    Confirm(Feed),
+    /// The confirmation has arrived.
+    ConfirmAck(Feed),
+    /// From the client's side: these visits still count. Those in `established` are
+    /// confirmed by it as well.
+    Refresh {
+        /// Set-ups under way.
+        setups: Vec<Feed>,
+        /// Established sessions.
+        established: Vec<Feed>,
+    },
+    /// From the server's side: these visits are still being worked on.
+    Working(Vec<Feed>),
+    /// From the server's side: there is no such visit or booking.
+    Gone(Feed),
+    /// From the client's side, on a new connection: these are all the established
+    /// sessions that lead over this edge; what is not in the list is over. Sent in
+    /// parts, the last one marked.
+    Resync {
+        /// This part of the list.
+        sessions: Vec<Feed>,
+        /// Whether the list begins with this part.
+        first: bool,
+        /// Whether the list ends with this part.
+        last: bool,
+    },
+    /// From the server's side, hop by hop towards the client: news of a watched set-up.
+    Progress(Progress),
+    /// From a child: what its locality holds.
+    Index {
+        /// Whether the list replaces all that the child said before.
+        complete: bool,
+        /// Presentations new or changed.
+        entries: Vec<IndexEntry>,
+        /// Presentations withdrawn, with the server and the edition that went.
+        withdrawn: Vec<(String, PlaceName, Edition)>,
+    },
+    /// From a child: how the places of its locality do.
+    Summaries {
+        /// Places with news.
+        places: Vec<PlaceSummary>,
+        /// Places that are gone.
+        gone: Vec<PlaceName>,
+    },
+    /// Climbs from the place that asks until enough servers are known.
+    Search {
+        /// Chosen by the asker, to match the answer.
+        id: u64,
+        /// The place that asks.
+        origin: PlaceName,
+        /// The title.
+        title: String,
+        /// How many servers suffice.
+        most: u16,
+    },
+    /// Goes down to the place that asked.
+    Found {
+        /// As in the search.
+        id: u64,
+        /// The place that asked.
+        origin: PlaceName,
+        /// The nearest servers.
+        servers: Vec<KnownServer>,
+    },
+    /// Asks a place what it would say to stages, booking nothing.
+    Survey {
+        /// Chosen by the asker, to match the answer.
+        id: u64,
+        /// The place that asks.
+        origin: PlaceName,
+        /// The place that is asked.
+        target: PlaceName,
+        /// What would be wanted there.
+        stages: Vec<SurveyStage>,
+    },
+    /// The answer to a survey: for each solution asked for, nothing or a refusal.
+    Surveyed {
+        /// As in the survey.
+        id: u64,
+        /// The place that asked.
+        origin: PlaceName,
+        /// The place that answers.
+        place: PlaceName,
+        /// In the order asked.
+        answers: Vec<(SolutionNumber, Option<RefusalReason>)>,
+    },
+}
+
+/// A session and the number of the visit that is meant.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct Feed {
+    /// The session.
+    pub session: SessionId,
+    /// The number of the visit.
+    pub number: SolutionNumber,
+}
+
+/// A migrating plan visitor.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Visit {
+    /// The agent.
+    pub agent: PlanVisitor,
+    /// How long the set-up may still take, less the sender's margin.
+    pub remaining: Duration,
+}
+
+/// All beyond a hop is booked and bound.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Ready {
+    /// The session.
+    pub session: SessionId,
+    /// The number of the visit that this answers.
+    pub number: SolutionNumber,
+    /// The solution that was chosen beyond, the same or a later one.
+    pub solution: SolutionNumber,
+    /// What was done beyond, from the sender to the server.
+    pub journey: Vec<HopReport>,
+    /// What was refused on the way.
+    pub refused: Vec<Refusal>,
+}
+
+/// Nothing is left of a visit beyond a hop.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Refuse {
+    /// The session.
+    pub session: SessionId,
+    /// The number of the visit that this answers.
+    pub number: SolutionNumber,
+    /// The first solution that has not been refused; none if all are.
+    pub next: Option<SolutionNumber>,
+    /// What was refused on the way.
+    pub refused: Vec<Refusal>,
+}
+
+/// Orders what one server said of a title: later editions have greater numbers. The
+/// server's life comes first, so that a restart never falls behind.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default, Serialize, Deserialize)]
+pub struct Edition(pub Incarnation, pub u64);
+
+/// A presentation as one server published it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct IndexEntry {
+    /// The place that holds it.
+    pub server: PlaceName,
+    /// When it was published, in the server's own count.
+    pub edition: Edition,
+    /// The presentation.
+    pub presentation: Arc<Presentation>,
+}
+
+/// How a place does, in few words.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PlaceSummary {
+    /// The place.
+    pub place: PlaceName,
+    /// Orders what the place said of itself.
+    pub edition: Edition,
+    /// How long ago it said so.
+    pub age: Duration,
+    /// The scarcest resource's share in use.
+    pub load: Load,
+    /// Each resource with its capacity and what is booked of it.
+    pub resources: Vec<(Resource, u64, u64)>,
+    /// Sessions with a booking there.
+    pub sessions: u32,
+}
+
+/// What a survey asks about one solution.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SurveyStage {
+    /// The solution.
+    pub solution: SolutionNumber,
+    /// What would be booked.
+    pub demand: Demand,
+    /// What would be run.
+    pub components: Vec<Component>,
+    /// Where the path would go on.
+    pub next: Option<PlaceName>,
+}

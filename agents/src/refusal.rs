@@ -1,0 +1,168 @@
+//! Why a solution was refused, in a form that reaches the client.
+
+use std::fmt;
+
+use serde::{Deserialize, Serialize};
+use waybook_location_tree::PlaceName;
+use waybook_plan::{Resource, SolutionNumber, format_amount};
+
+/// One solution refused at one place.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Refusal {
+    /// The solution.
+    pub solution: SolutionNumber,
+    /// Where it was refused.
+    pub place: PlaceName,
+    /// Why.
+    pub reason: RefusalReason,
+}
+
+impl fmt::Display for Refusal {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(
+            f,
+            "solution {} at {}: {}",
+            self.solution, self.place, self.reason
+        )
+    }
+}
+
+/// Why a place refused a solution.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum RefusalReason {
+    /// A resource did not suffice.
+    Lacking(Lack),
+    /// The place does not have, or does not allow, a component.
+    ComponentUnavailable {
+        /// The component's name.
+        component: String,
+        /// What would have to change.
+        why: String,
+    },
+    /// A component did not start or did not answer its probe.
+    ComponentFailed {
+        /// The component's name.
+        component: String,
+        /// What it or its runtime said.
+        why: String,
+    },
+    /// There is no connection to the next place.
+    Unreachable {
+        /// The next place.
+        next: PlaceName,
+    },
+    /// The next place took the agent, or should have, and then was silent.
+    NoAnswer {
+        /// The next place.
+        next: PlaceName,
+    },
+    /// The next place crashed, or lost the visit otherwise, during the set-up.
+    Lost {
+        /// The next place.
+        next: PlaceName,
+    },
+    /// The set-up's deadline passed before the solution was reached or answered.
+    Deadline,
+    /// The place has just restarted and does not yet know what it has promised.
+    Restarting,
+    /// A limit of the place is reached.
+    Limit {
+        /// The setting's name.
+        limit: String,
+        /// Its value.
+        value: u64,
+    },
+    /// A neighbour broke the protocol.
+    Protocol {
+        /// What it did.
+        what: String,
+    },
+    /// Upstream gave the visit up.
+    Released,
+}
+
+impl RefusalReason {
+    /// Whether the same request might succeed a moment later, because what stood in the
+    /// way was another set-up that may itself be refused.
+    #[must_use]
+    pub fn is_transient(&self) -> bool {
+        match self {
+            Self::Lacking(lack) => lack.holds_stood_in_the_way(),
+            Self::Restarting => true,
+            _ => false,
+        }
+    }
+}
+
+/// A resource that did not suffice. At one instant, at one place:
+/// `established + held_by_others + free = capacity`, if the place is not over capacity.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Lack {
+    /// The kind.
+    pub resource: Resource,
+    /// How much the solution needs.
+    pub wanted: u64,
+    /// How much it could have had.
+    pub free: u64,
+    /// What the place has in all.
+    pub capacity: u64,
+    /// Booked by established sessions.
+    pub established: u64,
+    /// Held by other set-ups that are still under way.
+    pub held_by_others: u64,
+}
+
+impl Lack {
+    /// How much was missing.
+    #[must_use]
+    pub fn missing(&self) -> u64 {
+        self.wanted.saturating_sub(self.free)
+    }
+
+    /// Whether it would have sufficed if no other set-up had been under way.
+    #[must_use]
+    pub fn holds_stood_in_the_way(&self) -> bool {
+        self.held_by_others > 0 && self.wanted <= self.capacity.saturating_sub(self.established)
+    }
+}
+
+impl fmt::Display for RefusalReason {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Lacking(lack) => {
+                let show = |amount| format_amount(&lack.resource, amount);
+                if lack.capacity == 0 {
+                    return write!(f, "has no {}; {} wanted", lack.resource, show(lack.wanted));
+                }
+                write!(
+                    f,
+                    "{} lacks {}: {} wanted, {} free of {} ({} established, {} held by other set-ups)",
+                    lack.resource,
+                    show(lack.missing()),
+                    show(lack.wanted),
+                    show(lack.free),
+                    show(lack.capacity),
+                    show(lack.established),
+                    show(lack.held_by_others),
+                )
+            }
+            Self::ComponentUnavailable { component, why } => {
+                write!(f, "component `{component}` is not available: {why}")
+            }
+            Self::ComponentFailed { component, why } => {
+                write!(f, "component `{component}` failed: {why}")
+            }
+            Self::Unreachable { next } => write!(f, "no connection to {next}"),
+            Self::NoAnswer { next } => write!(f, "no answer from {next}"),
+            Self::Lost { next } => write!(f, "{next} crashed or lost the visit"),
+            Self::Deadline => f.write_str("not reached before the deadline of the set-up"),
+            Self::Restarting => {
+                f.write_str("has just restarted and is still learning what it has promised")
+            }
+            Self::Limit { limit, value } => write!(f, "limit `{limit}` = {value} is reached"),
+            Self::Protocol { what } => write!(f, "a neighbour broke the protocol: {what}"),
+            Self::Released => f.write_str("given up by the client's side"),
+        }
+    }
+}

@@ -1,0 +1,90 @@
+//! How the daemon's rooms talk to the task that owns the place.
+
+use tokio::sync::{mpsc, oneshot};
+use waybook_agents::Progress;
+use waybook_place::io::{Input, OpenRequest, Outcome, Survey};
+use waybook_place::{Instant, Place};
+use waybook_plan::NoPlan;
+
+/// A question to the place, answered on its own task.
+type Query = Box<dyn FnOnce(&Place, Instant) + Send>;
+
+/// What the place's task is told.
+pub enum Command {
+    /// An input as it is.
+    Input(Input),
+    /// An open; the task chooses the request's number and reports to the sender.
+    Open(OpenRequest, mpsc::UnboundedSender<OpenEvent>),
+    /// A dry run; likewise.
+    DryRun(OpenRequest, oneshot::Sender<Result<Survey, NoPlan>>),
+    /// A look at the place.
+    Query(Query),
+}
+
+/// What an open reports.
+#[derive(Debug)]
+pub enum OpenEvent {
+    /// News on the way.
+    Progress(Progress),
+    /// The last event.
+    Done(Outcome),
+}
+
+/// Reaches the task that owns the place. Cheap to clone.
+#[derive(Clone)]
+pub struct PlaceHandle {
+    commands: mpsc::UnboundedSender<Command>,
+}
+
+/// The place's task has ended, because the daemon stops.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("the place is stopping")]
+pub struct Stopping;
+
+impl PlaceHandle {
+    /// A handle, and the receiving end for the task that owns the place.
+    #[must_use]
+    pub fn new() -> (Self, mpsc::UnboundedReceiver<Command>) {
+        let (commands, receiver) = mpsc::unbounded_channel();
+        (Self { commands }, receiver)
+    }
+
+    /// Hands an input in. Inputs after the place has stopped are dropped.
+    pub fn input(&self, input: Input) {
+        let _ = self.commands.send(Command::Input(input));
+    }
+
+    /// Opens a session; events follow until [`OpenEvent::Done`].
+    #[must_use]
+    pub fn open(&self, request: OpenRequest) -> mpsc::UnboundedReceiver<OpenEvent> {
+        let (events, receiver) = mpsc::unbounded_channel();
+        let _ = self.commands.send(Command::Open(request, events));
+        receiver
+    }
+
+    /// Asks what an open would do.
+    ///
+    /// # Errors
+    /// [`Stopping`] if the daemon stops.
+    pub async fn dry_run(&self, request: OpenRequest) -> Result<Result<Survey, NoPlan>, Stopping> {
+        let (answer, receiver) = oneshot::channel();
+        let _ = self.commands.send(Command::DryRun(request, answer));
+        receiver.await.map_err(|_| Stopping)
+    }
+
+    /// Looks at the place as it is between two inputs.
+    ///
+    /// # Errors
+    /// [`Stopping`] if the daemon stops.
+    pub async fn query<T: Send + 'static>(
+        &self,
+        look: impl FnOnce(&Place, Instant) -> T + Send + 'static,
+    ) -> Result<T, Stopping> {
+        let (answer, receiver) = oneshot::channel();
+        let look = Box::new(move |place: &Place, now| {
+            let _ = answer.send(look(place, now));
+        });
+        let _ = self.commands.send(Command::Query(look));
+        receiver.await.map_err(|_| Stopping)
+    }
+}

@@ -1,0 +1,38 @@
+//! What the daemon's rooms ask of each other about neighbouring places.
+
+use std::future::Future;
+use std::io;
+use std::pin::Pin;
+
+use http::{Request, Response};
+use tokio::io::{AsyncRead, AsyncWrite};
+use waybook_location_tree::PlaceName;
+
+use crate::Body;
+
+/// A byte stream to or from a neighbour: one QUIC stream, or a pipe in a test.
+pub trait Io: AsyncRead + AsyncWrite + Send + Unpin {}
+impl<T: AsyncRead + AsyncWrite + Send + Unpin> Io for T {}
+
+/// Opens streams to neighbours. The links implement it over the standing connections.
+pub trait PeerStreams: Send + Sync {
+    /// Opens a stream that the neighbour will serve HTTP on.
+    ///
+    /// # Errors
+    /// `NotConnected` if there is no connection to that neighbour now.
+    fn open<'a>(
+        &'a self,
+        to: &'a PlaceName,
+    ) -> Pin<Box<dyn Future<Output = io::Result<Box<dyn Io>>> + Send + 'a>>;
+}
+
+/// Serves the requests of neighbours that do not belong to a session: control requests
+/// on their way through the tree. The API implements it.
+pub trait PeerApi: Send + Sync {
+    /// Answers a request that came from a neighbour.
+    fn call(
+        &self,
+        from: PlaceName,
+        request: Request<Body>,
+    ) -> Pin<Box<dyn Future<Output = Response<Body>> + Send + '_>>;
+}

@@ -1,0 +1,156 @@
+//! The settings of a place: its capacity, its limits and its times.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use waybook_location_tree::PlaceName;
+use waybook_plan::Resource;
+
+/// Everything a place is told about itself.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Config {
+    /// Its name.
+    pub name: PlaceName,
+    /// How much of each resource it may book. A resource that is not named has none.
+    pub capacity: BTreeMap<Resource, u64>,
+    /// The programs that `process` components may run here, by name.
+    pub programs: Vec<String>,
+    /// What it protects itself with.
+    pub limits: Limits,
+    /// How long things may take.
+    pub timing: Timing,
+    /// The Decision Maker of requests that name none.
+    pub strategy: String,
+    /// A plan considers at most that many servers; the seed's N.
+    pub servers_per_plan: usize,
+}
+
+/// Bounds on what others may make a place keep or do.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Limits {
+    /// Sessions with an agent here, whether being set up or established.
+    pub sessions: usize,
+    /// Set-ups under way here at one time.
+    pub setups: usize,
+    /// Children connected at one time.
+    pub children: usize,
+    /// Solutions in a plan.
+    pub solutions: usize,
+    /// Entries of the index of presentations.
+    pub index: usize,
+    /// Presentations served by this place itself.
+    pub presentations: usize,
+    /// Searches and surveys under way here at one time.
+    pub questions: usize,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self {
+            sessions: 200_000,
+            setups: 20_000,
+            children: 10_000,
+            solutions: 64,
+            index: 100_000,
+            presentations: 10_000,
+            questions: 10_000,
+        }
+    }
+}
+
+/// How long things may take. All of them are durations on the place's own clock.
+///
+/// `setup_lease` and `session_lease` must be longer than six of their periods, so that
+/// five refreshes in a row may be lost; [`Timing::check`] says so.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Timing {
+    /// How long a set-up may take in all, unless the request says otherwise.
+    pub setup_deadline: Duration,
+    /// What each hop keeps back of the remaining set-up time for the answer's way.
+    pub setup_margin: Duration,
+    /// The lease of held and ready bookings, and the silence after which the next hop
+    /// counts as gone.
+    pub setup_lease: Duration,
+    /// The mean period of refreshes during a set-up, and of repeated hand-offs and
+    /// releases.
+    pub setup_refresh: Duration,
+    /// The lease of established bookings.
+    pub session_lease: Duration,
+    /// The mean period of refreshes of established sessions.
+    pub session_refresh: Duration,
+    /// How long a client may take to claim a session.
+    pub claim: Duration,
+    /// A session ends after that long without use, unless the request says otherwise.
+    pub idle: Duration,
+    /// How long a search or a survey may take.
+    pub question: Duration,
+    /// How long after the transport last heard of a neighbour a message of that
+    /// connection can still arrive: the transport's idle time-out.
+    pub transport_idle: Duration,
+    /// How long the presentations of a child that is cut off are still offered.
+    pub index_grace: Duration,
+    /// The mean period of summaries to the parent.
+    pub summary: Duration,
+}
+
+impl Default for Timing {
+    fn default() -> Self {
+        Self {
+            setup_deadline: Duration::from_secs(60),
+            setup_margin: Duration::from_millis(200),
+            setup_lease: Duration::from_secs(8),
+            setup_refresh: Duration::from_secs(1),
+            session_lease: Duration::from_secs(90),
+            session_refresh: Duration::from_secs(10),
+            claim: Duration::from_secs(30),
+            idle: Duration::from_secs(600),
+            question: Duration::from_secs(5),
+            transport_idle: Duration::from_secs(10),
+            index_grace: Duration::from_secs(10),
+            summary: Duration::from_secs(2),
+        }
+    }
+}
+
+impl Timing {
+    /// Checks how the times relate to each other.
+    ///
+    /// # Errors
+    /// A sentence that names the two settings and what would be right.
+    pub fn check(&self) -> Result<(), String> {
+        let longer = |lease: (&str, Duration), period: (&str, Duration)| {
+            if lease.1 > period.1 * 6 {
+                return Ok(());
+            }
+            Err(format!(
+                "`{}` ({:?}) must be longer than six times `{}` ({:?})",
+                lease.0, lease.1, period.0, period.1
+            ))
+        };
+        longer(
+            ("setup-lease", self.setup_lease),
+            ("setup-refresh", self.setup_refresh),
+        )?;
+        longer(
+            ("session-lease", self.session_lease),
+            ("session-refresh", self.session_refresh),
+        )?;
+        if self.setup_refresh.is_zero() || self.session_refresh.is_zero() || self.summary.is_zero()
+        {
+            return Err(
+                "`setup-refresh`, `session-refresh` and `summary` must not be zero".to_owned(),
+            );
+        }
+        if self.setup_margin >= self.setup_deadline {
+            return Err("`setup-margin` must be shorter than `setup-deadline`".to_owned());
+        }
+        Ok(())
+    }
+
+    /// How long a place remembers what it has refused or released: nothing of a set-up
+    /// can arrive later than that.
+    #[must_use]
+    pub fn fence(&self, setup: Duration) -> Duration {
+        setup.max(self.setup_deadline) + self.transport_idle
+    }
+}

@@ -1,0 +1,288 @@
+//! What goes into a place and what comes out: the whole contract with its driver.
+//!
+//! The driver feeds every [`Input`] with the present time and carries out every
+//! [`Output`] in order. It calls [`Place::handle`](crate::Place::handle) with
+//! [`Input::Tick`] no later than [`Place::next_timeout`](crate::Place::next_timeout)
+//! asks for.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+use waybook_agents::{
+    Envelope, HopReport, Incarnation, Progress, Refusal, RefusalReason, SessionId,
+};
+use waybook_location_tree::PlaceName;
+use waybook_plan::{Component, NoPlan, Plan, Presentation, Profile, SolutionNumber};
+
+/// What a driver tells a place.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Input {
+    /// Time has passed.
+    Tick,
+    /// A connection to a neighbour stands. Said again when it was rebuilt.
+    LinkUp {
+        /// The parent or a child, authenticated.
+        neighbour: PlaceName,
+        /// Its life.
+        incarnation: Incarnation,
+    },
+    /// The connection to a neighbour is gone.
+    LinkDown {
+        /// The neighbour.
+        neighbour: PlaceName,
+    },
+    /// A message arrived from a neighbour.
+    Received {
+        /// Who sent it, as authenticated by the transport.
+        from: PlaceName,
+        /// The message, decoded.
+        envelope: Envelope,
+    },
+    /// A client asks for a session here.
+    Open(OpenRequest),
+    /// A client asks what an open would do.
+    DryRun(OpenRequest),
+    /// The client has the session and means to use it.
+    Claim {
+        /// The session.
+        session: SessionId,
+    },
+    /// The session's URL is in use. The driver may report this now and then, well
+    /// within the idle time.
+    Active {
+        /// The session.
+        session: SessionId,
+    },
+    /// The client, or the operator of the client's place, ends the session.
+    Close {
+        /// The session.
+        session: SessionId,
+    },
+    /// This place serves a presentation from now on, or serves a new edition of it.
+    Publish {
+        /// The presentation.
+        presentation: Arc<Presentation>,
+    },
+    /// This place no longer serves a presentation. Established sessions stay.
+    Withdraw {
+        /// Its title.
+        title: String,
+    },
+    /// A component answers its probe.
+    ComponentUp {
+        /// The instance, as in [`Output::Start`].
+        instance: InstanceId,
+        /// Where it answers, for people and logs.
+        endpoint: String,
+    },
+    /// A component did not start, or ended and could not be restarted.
+    ComponentFailed {
+        /// The instance, as in [`Output::Start`].
+        instance: InstanceId,
+        /// What it or its runtime said.
+        why: String,
+    },
+}
+
+/// What a place tells its driver to do.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Output {
+    /// Send to a neighbour. It may be lost if the connection breaks.
+    Send {
+        /// The parent or a child.
+        to: PlaceName,
+        /// The message, to be encoded.
+        envelope: Envelope,
+    },
+    /// Start a component and answer with [`Input::ComponentUp`] or
+    /// [`Input::ComponentFailed`].
+    Start {
+        /// Names the instance from now on; never used twice in one life.
+        instance: InstanceId,
+        /// What to start.
+        component: Component,
+    },
+    /// Stop a component, or give up starting it. No answer is awaited.
+    Stop {
+        /// The instance.
+        instance: InstanceId,
+    },
+    /// Let requests of the session through, or change how.
+    Route(Route),
+    /// Let no request of the session through any more; end those under way.
+    Unroute {
+        /// The session.
+        session: SessionId,
+    },
+    /// Keep a record for the next life, replacing the older one of the same key; or
+    /// forget it, where there is no value. Need not be durable at once.
+    Store {
+        /// The record's key.
+        key: RecordKey,
+        /// The record, opaque to the driver.
+        value: Option<Vec<u8>>,
+    },
+    /// The answer to [`Input::Open`].
+    Opened {
+        /// As in the request.
+        request: RequestId,
+        /// What became of it.
+        outcome: Outcome,
+    },
+    /// News for a client that watches its open.
+    Progress {
+        /// As in the request.
+        request: RequestId,
+        /// What happened.
+        progress: Progress,
+    },
+    /// The answer to [`Input::DryRun`].
+    Surveyed {
+        /// As in the request.
+        request: RequestId,
+        /// The plan and what the places say.
+        survey: Result<Survey, NoPlan>,
+    },
+    /// A session that had been established here, at the client's place, is over.
+    Ended {
+        /// The session.
+        session: SessionId,
+        /// Why.
+        why: EndReason,
+    },
+}
+
+/// Chosen by the driver to match answers with requests.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct RequestId(pub u64);
+
+/// One started component.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub struct InstanceId(pub u64);
+
+/// What a place keeps across lives.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub enum RecordKey {
+    /// An established session.
+    Session(SessionId),
+    /// A presentation that is served here, by title.
+    Presentation(String),
+    /// A child that has joined.
+    Child(PlaceName),
+}
+
+/// A client's request for a session.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct OpenRequest {
+    /// Matches the answer.
+    pub request: RequestId,
+    /// Chosen by the client: the same key gives the same session, until that is over.
+    pub key: String,
+    /// The title.
+    pub title: String,
+    /// Who asks, with which terminal.
+    pub profile: Profile,
+    /// The Decision Maker, by name; none for the place's default.
+    pub strategy: Option<String>,
+    /// How long the set-up may take; none for the place's default.
+    pub deadline: Option<Duration>,
+    /// How often to try again where only other set-ups' holds stood in the way.
+    pub retries: u32,
+    /// The session ends after that long without use; none for the place's default.
+    pub idle: Option<Duration>,
+    /// The session ends after that long in any case; none for no limit.
+    pub longest: Option<Duration>,
+    /// Whether to send [`Output::Progress`].
+    pub watch: bool,
+}
+
+/// What became of an open.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Outcome {
+    /// A session stands.
+    Established(Box<Established>),
+    /// No solution of the plan could be booked. Final.
+    Refused {
+        /// For each solution, where and why it was refused.
+        refused: Vec<Refusal>,
+        /// The plan that was tried, so that numbers mean something.
+        plan: Plan,
+    },
+    /// There is nothing to try.
+    NoPlan(NoPlan),
+    /// The request itself is wrong or cannot be served here now.
+    Rejected {
+        /// What is wrong and what would be right.
+        why: String,
+    },
+    /// The client closed it before it was established.
+    Closed,
+}
+
+/// An established session, as its client sees it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Established {
+    /// The session.
+    pub session: SessionId,
+    /// The title.
+    pub title: String,
+    /// The chosen quality level's name.
+    pub quality: String,
+    /// The chosen solution's number.
+    pub solution: SolutionNumber,
+    /// How many solutions the plan had.
+    pub solutions: usize,
+    /// Every hop from the client's place to the server's.
+    pub journey: Vec<HopReport>,
+    /// Better solutions, with where and why each was refused.
+    pub refused: Vec<Refusal>,
+    /// From the request to the establishment.
+    pub took: Duration,
+}
+
+/// The result of a dry run.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Survey {
+    /// The plan that an open would try.
+    pub plan: Plan,
+    /// For each place asked, what it says of each solution's stage there; no answers if
+    /// the place did not answer in time.
+    pub places: Vec<(PlaceName, Vec<(SolutionNumber, Option<RefusalReason>)>)>,
+    /// The solution that an open would be given as things stand.
+    pub chosen: Option<SolutionNumber>,
+}
+
+/// How a place lets requests of a session through.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Route {
+    /// The session.
+    pub session: SessionId,
+    /// The components to pass through here, from the client's side to the server's.
+    pub chain: Vec<InstanceId>,
+    /// The next place, unless the last component is the server.
+    pub next: Option<PlaceName>,
+    /// The previous place, unless this is the client's: the only one whose requests
+    /// are let through.
+    pub previous: Option<PlaceName>,
+    /// The booked bandwidth towards the client in bit/s; none if none is booked here.
+    pub to_client: Option<u64>,
+    /// The booked bandwidth towards the server in bit/s; none if none is booked here.
+    pub to_server: Option<u64>,
+}
+
+/// Why an established session is over.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum EndReason {
+    /// The client, or the operator, closed it.
+    Closed,
+    /// Nobody claimed it in time.
+    Unclaimed,
+    /// It was not used for its idle time.
+    Idle,
+    /// It reached its greatest duration.
+    Expired,
+    /// The path broke.
+    Broken(Vec<Refusal>),
+}

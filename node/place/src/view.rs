@@ -1,0 +1,115 @@
+//! What a place shows of itself, read only.
+
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+use waybook_agents::{ComponentReport, HopReport, SessionId};
+use waybook_location_tree::PlaceName;
+use waybook_plan::{Demand, Resource, SolutionNumber};
+
+/// How firm a booking is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum BookingPhase {
+    /// Held while the rest of the path is sought.
+    Held,
+    /// All beyond is booked; waiting for the confirmation.
+    Ready,
+    /// Part of an established session.
+    Established,
+}
+
+/// One booking.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct BookingView {
+    /// Whose.
+    pub session: SessionId,
+    /// How firm.
+    pub phase: BookingPhase,
+    /// How much.
+    pub demand: Demand,
+}
+
+/// One resource of a place.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ResourceView {
+    /// The kind.
+    pub resource: Resource,
+    /// What the place has.
+    pub capacity: u64,
+    /// Booked by established sessions.
+    pub established: u64,
+    /// Held by set-ups under way.
+    pub held: u64,
+}
+
+/// A session as one of its hops knows it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct HopView {
+    /// The session.
+    pub session: SessionId,
+    /// The title.
+    pub title: String,
+    /// Counted from 0 at the client's place.
+    pub hop: usize,
+    /// How firm.
+    pub phase: BookingPhase,
+    /// The solution that is held, or chosen.
+    pub solution: SolutionNumber,
+    /// The name of that solution's quality level.
+    pub quality: String,
+    /// What is booked here.
+    pub booked: Demand,
+    /// What runs here for it.
+    pub components: Vec<ComponentReport>,
+    /// The next place towards the client.
+    pub previous: Option<PlaceName>,
+    /// The next place towards the server.
+    pub next: Option<PlaceName>,
+    /// The whole path of the solution.
+    pub path: Vec<PlaceName>,
+    /// Since the agent arrived.
+    pub age: Duration,
+    /// Until the lease ends, if nobody refreshes it; none at the client's place.
+    pub lease: Option<Duration>,
+}
+
+/// A session as its client's place knows it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SessionView {
+    /// The client's key.
+    pub key: String,
+    /// The user.
+    pub user: String,
+    /// Whether it is claimed.
+    pub claimed: bool,
+    /// The hop at the client's place.
+    pub hop: HopView,
+    /// Every hop, as reported when the session was set up; empty while it is.
+    pub journey: Vec<HopReport>,
+}
+
+/// What a place has counted since it started.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct Counters {
+    /// Set-ups that clients asked for here.
+    pub opens: u64,
+    /// Those that were established.
+    pub established: u64,
+    /// Those that were refused.
+    pub refused: u64,
+    /// Visits that arrived and were let in.
+    pub visits: u64,
+    /// Messages that had no effect because a newer one had been seen.
+    pub fenced: u64,
+    /// Messages for or from an older life.
+    pub outdated: u64,
+    /// Messages refused because their sender may not send them.
+    pub refused_messages: u64,
+    /// Bookings that ended because nobody refreshed them.
+    pub lapsed: u64,
+    /// Tracings back that started here.
+    pub traced_back: u64,
+    /// Fallbacks that went on from here.
+    pub fell_back: u64,
+}
