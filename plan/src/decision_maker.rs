@@ -100,7 +100,9 @@ impl DecisionMaker for Nearest {
         "nearest"
     }
     fn decide(&self, question: &Question<'_>) -> Result<Plan, NoPlan> {
-        Err(NoPlan::NoServer { title: question.title.to_owned() })
+        Err(NoPlan::NoServer {
+            title: question.title.to_owned(),
+        })
     }
 }
 
@@ -109,7 +111,9 @@ impl DecisionMaker for BestQuality {
         "best-quality"
     }
     fn decide(&self, question: &Question<'_>) -> Result<Plan, NoPlan> {
-        Err(NoPlan::NoServer { title: question.title.to_owned() })
+        Err(NoPlan::NoServer {
+            title: question.title.to_owned(),
+        })
     }
 }
 
@@ -118,12 +122,18 @@ impl DecisionMaker for LeastLoaded {
         "least-loaded"
     }
     fn decide(&self, question: &Question<'_>) -> Result<Plan, NoPlan> {
-        Err(NoPlan::NoServer { title: question.title.to_owned() })
+        Err(NoPlan::NoServer {
+            title: question.title.to_owned(),
+        })
     }
 }
 
 /// The strategies that come with Waybook; the first is the default.
 #[must_use]
 pub fn builtin_decision_makers() -> Vec<Arc<dyn DecisionMaker>> {
-    vec![Arc::new(Nearest), Arc::new(BestQuality), Arc::new(LeastLoaded)]
+    vec![
+        Arc::new(Nearest),
+        Arc::new(BestQuality),
+        Arc::new(LeastLoaded),
+    ]
 }

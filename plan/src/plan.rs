@@ -140,7 +140,9 @@ impl Plan {
     /// beginning with number `from`, until it breaks off or none is left.
     pub fn accept(&self, from: SolutionNumber, visitor: &mut impl Visitor) -> ControlFlow<()> {
         let first = self.solutions.partition_point(|s| s.number < from);
-        self.solutions[first..].iter().try_for_each(|s| visitor.visit(s))
+        self.solutions[first..]
+            .iter()
+            .try_for_each(|s| visitor.visit(s))
     }
 
     /// The solution with that number.
@@ -196,7 +198,11 @@ impl fmt::Display for Plan {
         impl Visitor for Printer<'_, '_> {
             fn visit(&mut self, solution: &Arc<Solution>) -> ControlFlow<()> {
                 self.1 = write_solution(self.0, solution);
-                if self.1.is_ok() { ControlFlow::Continue(()) } else { ControlFlow::Break(()) }
+                if self.1.is_ok() {
+                    ControlFlow::Continue(())
+                } else {
+                    ControlFlow::Break(())
+                }
             }
         }
         writeln!(f, "plan for `{}`", self.title)?;
@@ -207,7 +213,13 @@ impl fmt::Display for Plan {
 }
 
 fn write_solution(f: &mut fmt::Formatter<'_>, solution: &Solution) -> fmt::Result {
-    writeln!(f, "{}. {} from {}", solution.number, solution.quality, solution.server())?;
+    writeln!(
+        f,
+        "{}. {} from {}",
+        solution.number,
+        solution.quality,
+        solution.server()
+    )?;
     for stage in &solution.stages {
         write!(f, "   {}: book {}", stage.place, stage.demand)?;
         for (at, component) in stage.components.iter().enumerate() {

@@ -72,6 +72,8 @@ impl Presentation {
     /// [`PresentationError`] names line and field, and what would be right.
     pub fn from_toml(_text: &str) -> Result<Self, PresentationError> {
         let _ = BTreeMap::<String, String>::new();
-        Err(PresentationError { message: String::new() })
+        Err(PresentationError {
+            message: String::new(),
+        })
     }
 }

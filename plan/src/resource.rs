@@ -33,9 +33,9 @@ impl Resource {
     pub fn new(name: &str) -> Result<Self, ResourceError> {
         let ok = (1..=Self::MAX_NAME).contains(&name.len())
             && name.as_bytes()[0].is_ascii_lowercase()
-            && name.bytes().all(
-                |b| matches!(b, b'a'..=b'z' | b'0'..=b'9' | b'.' | b'_' | b'-'),
-            );
+            && name
+                .bytes()
+                .all(|b| matches!(b, b'a'..=b'z' | b'0'..=b'9' | b'.' | b'_' | b'-'));
         if ok {
             Ok(Self(name.into()))
         } else {
@@ -186,7 +186,9 @@ impl<'de> Deserialize<'de> for Demand {
         let pairs = Vec::<(Resource, u64)>::deserialize(deserializer)?;
         let mut demand = Self::none();
         for (resource, amount) in pairs {
-            demand.add(&resource, amount).map_err(serde::de::Error::custom)?;
+            demand
+                .add(&resource, amount)
+                .map_err(serde::de::Error::custom)?;
         }
         Ok(demand)
     }
@@ -200,7 +202,11 @@ impl fmt::Display for Demand {
         }
         for (at, (resource, amount)) in self.iter().enumerate() {
             let comma = if at == 0 { "" } else { ", " };
-            write!(f, "{comma}{resource} {}", crate::format_amount(resource, amount))?;
+            write!(
+                f,
+                "{comma}{resource} {}",
+                crate::format_amount(resource, amount)
+            )?;
         }
         Ok(())
     }

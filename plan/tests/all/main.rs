@@ -1,0 +1,3 @@
+//! What the crate promises, told through its public interface.
+
+mod units;
