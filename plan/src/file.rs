@@ -40,12 +40,17 @@ impl Path {
     }
 
     /// That something is wrong here.
-    pub(crate) fn problem(&self, message: impl Into<String>) -> Problem {
+    pub(crate) fn problem(&self, message: impl AsRef<str>) -> Problem {
         Problem {
             at: self.clone(),
-            message: message.into(),
+            message: harmless(message.as_ref()),
         }
     }
+}
+
+/// A message without what a terminal would obey: it may quote the file.
+fn harmless(message: &str) -> String {
+    message.replace(|c: char| c.is_control(), "\u{fffd}")
 }
 
 impl fmt::Display for Path {
@@ -111,7 +116,7 @@ impl<'a> Document<'a> {
                 Err(format!(
                     "{}: this is not TOML: {}",
                     position(text, at),
-                    error.message()
+                    harmless(error.message())
                 ))
             }
         }
@@ -168,7 +173,7 @@ pub(crate) struct Value<'a> {
 }
 
 impl<'a> Value<'a> {
-    pub(crate) fn problem(&self, message: impl Into<String>) -> Problem {
+    pub(crate) fn problem(&self, message: impl AsRef<str>) -> Problem {
         self.path.problem(message)
     }
 

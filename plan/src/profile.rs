@@ -99,12 +99,12 @@ fn read(document: &Document<'_>) -> Result<Profile, Problem> {
         check_name(name, Profile::MAX_NAME).map_err(|m| value.problem(m))?;
         profile.best_quality = Some(name.to_owned());
     }
-    if let Some(terminal) = root.get("terminal") {
-        if let Some(value) = terminal.table(&["bandwidth"])?.get("bandwidth") {
-            let text = value.amount("\"6 Mbit/s\"")?;
-            let bits = parse_bandwidth(text).map_err(|e| value.problem(e.message))?;
-            profile.terminal_bandwidth = Some(bits);
-        }
+    if let Some(terminal) = root.get("terminal")
+        && let Some(value) = terminal.table(&["bandwidth"])?.get("bandwidth")
+    {
+        let text = value.amount("\"6 Mbit/s\"")?;
+        let bits = parse_bandwidth(text).map_err(|e| value.problem(e.message))?;
+        profile.terminal_bandwidth = Some(bits);
     }
     if let Some(value) = root.get("may-open") {
         let patterns = value.list("a list of titles, such as [\"film*\"]")?;

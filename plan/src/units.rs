@@ -183,7 +183,7 @@ fn parse(scale: &Scale<'_>, text: &str) -> Result<u128, UnitError> {
     // At most 18 digits times at most 2^47: fits easily.
     let parts = fraction.parse().unwrap_or(0u128) * worth;
     let scaled_by = 10u128.pow(fraction.len() as u32);
-    if parts % scaled_by != 0 {
+    if !parts.is_multiple_of(scaled_by) {
         return Err(not_whole(scale, text));
     }
     // The digits are known to be digits, so only size can fail from here.
@@ -214,7 +214,7 @@ fn format(scale: &Scale<'_>, amount: u128) -> String {
 /// The amount in a unit, if at most three decimals write it exactly.
 fn decimal(amount: u128, worth: u128) -> Option<String> {
     let rest = amount % worth * 1_000;
-    if rest % worth != 0 {
+    if !rest.is_multiple_of(worth) {
         return None;
     }
     let number = format!("{}.{:03}", amount / worth, rest / worth);
