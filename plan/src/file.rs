@@ -9,7 +9,7 @@ use std::fmt;
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
-use crate::text::{list, nearest, quote};
+use crate::text::{list, nearest, quote, shown};
 
 /// One step from a value of a file to a value within it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -68,7 +68,7 @@ impl fmt::Display for Path {
                 }
                 Step::Element(at, name) => {
                     match name {
-                        Some(name) => write!(f, " \"{}\"", quote(name).trim_matches('`'))?,
+                        Some(name) => write!(f, " \"{}\"", shown(name))?,
                         None => write!(f, " {}", at + 1)?,
                     }
                     before = ", ";

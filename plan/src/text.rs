@@ -2,18 +2,25 @@
 
 /// Text from outside as a message shows it: short, and without anything that a
 /// terminal would obey.
-pub(crate) fn quote(text: &str) -> String {
+pub(crate) fn shown(text: &str) -> String {
     const MOST: usize = 60;
-    let mut shown: String = text
-        .chars()
-        .take(MOST)
-        .flat_map(char::escape_debug)
-        .collect();
+    let mut shown = String::new();
+    for c in text.chars().take(MOST) {
+        match c {
+            // Messages are read by people, not parsed, so these need no escape.
+            '"' | '\'' => shown.push(c),
+            _ => shown.extend(c.escape_debug()),
+        }
+    }
     if text.chars().nth(MOST).is_some() {
         shown.push('…');
     }
-    // Quotation marks need no escape between back quotes.
-    format!("`{}`", shown.replace("\\\"", "\"").replace("\\'", "'"))
+    shown
+}
+
+/// As [`shown`], between back quotes.
+pub(crate) fn quote(text: &str) -> String {
+    format!("`{}`", shown(text))
 }
 
 /// The one of `known` that `text` was most likely meant to be, if any is near enough.

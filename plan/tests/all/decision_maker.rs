@@ -219,7 +219,7 @@ fn strategies_differ_in_order() {
 #[test]
 fn a_server_listed_twice_counts_once() {
     let mut case = Case::new("r/a", &["r/b", "r", "r/b"]);
-    case.most_servers = 2;
+    case.most_servers = 3;
     case.check(&Nearest, "r high, r low, r/b high, r/b low");
 }
 

@@ -226,6 +226,22 @@ fn errors_name_line_column_field_and_what_would_be_right() {
 }
 
 #[test]
+fn the_first_of_several_wrong_keys_is_reported() {
+    check(
+        "title =",
+        "zoo = 1\nape = 2\ntitle =",
+        "line 1, column 1, zoo: ",
+        &["not known"],
+    );
+    check(
+        "title =",
+        "\"`a\\n\u{e9}\" = 1\ntitle =",
+        "line 1, column 1, ``a\\n\u{e9}`: ",
+        &["there are `title`, `description`, `servers` and `quality`"],
+    );
+}
+
+#[test]
 fn limits_hold_in_files() {
     let long = "x".repeat(201);
     check(

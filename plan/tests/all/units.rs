@@ -99,6 +99,12 @@ fn what_is_refused_says_what_would_be_right() {
         "0.0000000000000000001 bit/s",
         Err(&["no whole number"]),
     );
+    for decimals in [19, 39, 45, 400] {
+        let text = format!("0.{}1 Gbit/s", "0".repeat(decimals - 1));
+        check("up", &text, Err(&["no whole number"]));
+        let text = format!("1.{} Gbit/s", "9".repeat(decimals));
+        check("up", &text, Err(&["no whole number"]));
+    }
     check(
         "memory",
         "18446744073709551616 B",
@@ -134,6 +140,7 @@ fn amounts_are_written_short_and_exact() {
     for (of, amount, text) in [
         ("cpu", 250, "250m"),
         ("cpu", 1500, "1.5"),
+        ("cpu", 1250, "1.25"),
         ("cpu", 1234, "1234m"),
         ("cpu", 2000, "2"),
         ("cpu", 0, "0m"),
