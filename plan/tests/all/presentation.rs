@@ -44,6 +44,7 @@ fn check(piece: &str, by: &str, start: &str, words: &[&str]) {
         .expect_err(by)
         .to_string();
     assert!(error.starts_with(start), "wanted {start:?}, got: {error}");
+    assert!(!error.contains(char::is_control), "{error:?}");
     for word in words {
         assert!(error.contains(word), "no {word:?} in: {error}");
     }
@@ -242,6 +243,23 @@ fn the_first_of_several_wrong_keys_is_reported() {
 }
 
 #[test]
+fn what_an_error_quotes_cannot_steer_a_terminal() {
+    check(
+        "core/rome",
+        "co\\u001bre",
+        "line 3, ",
+        &["servers 2", "co\u{fffd}re"],
+    );
+    check("4 Mbit/s", "4\\u001b", "line 7, ", &["`4\\u{1b}`"]);
+    check(
+        "name = \"low\"",
+        "name = \"\\u001b\"\nx = 1",
+        "line ",
+        &["\"\\u{1b}\", x: "],
+    );
+}
+
+#[test]
 fn limits_hold_in_files() {
     let long = "x".repeat(201);
     check(
@@ -328,7 +346,8 @@ proptest! {
             Ok(presentation) => prop_assert_eq!(presentation.check(), Ok(())),
             Err(error) => {
                 let error = error.to_string();
-                prop_assert!(error.starts_with("line ") && !error.contains('\n'), "{}", error);
+                prop_assert!(error.starts_with("line "), "{}", error);
+                prop_assert!(!error.contains(char::is_control), "{:?}", error);
             }
         }
     }
