@@ -374,10 +374,11 @@ proptest! {
         places in prop::collection::btree_set(any_place(), 1..8),
         most_servers in 1usize..5,
     ) {
+        let presentation = Arc::new(film());
         let servers: Vec<_> = places
             .iter()
             .rev()
-            .map(|p| KnownServer { place: p.clone(), presentation: Arc::new(film()), load: None })
+            .map(|p| KnownServer { place: p.clone(), presentation: presentation.clone(), load: None })
             .collect();
         let question = Question {
             title: "film", client: &client, client_is_default_place: false,
