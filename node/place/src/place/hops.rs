@@ -150,6 +150,9 @@ impl Place {
                 self.establish(now, &mut hop);
             }
         }
+        if ended.is_some() || hop.visitor.state() != before {
+            self.changed(now);
+        }
         match ended {
             None => {
                 if hop.established.is_some() && before != State::Established {
