@@ -164,6 +164,9 @@ impl Clients {
 
     /// Takes the answer to an open; refused if nobody waits for it.
     pub(crate) fn answered(&mut self, id: RequestId, outcome: Outcome) -> Result<(), String> {
+        if self.get(id).is_some_and(|c| c.knows == Knows::Closed) {
+            return Ok(());
+        }
         let client = self.expect(id)?;
         client.knows = match outcome {
             Outcome::Established(session) => Knows::Session(session),
@@ -177,6 +180,19 @@ impl Clients {
             self.by_session.entry(session).or_default().push(id);
         }
         Ok(())
+    }
+
+    /// A client hangs up before it has its answer. An answer that is on its way is not
+    /// taken any more.
+    pub(crate) fn hangs_up(&mut self, id: RequestId) -> bool {
+        match self.by_request.get_mut(&id) {
+            Some(client) if client.knows == Knows::Nothing => {
+                self.waiting -= 1;
+                client.knows = Knows::Closed;
+                true
+            }
+            _ => false,
+        }
     }
 
     /// Takes the answer to a dry run; refused if nobody waits for it.
