@@ -126,7 +126,9 @@ pub fn quiet(world: &World) -> Result<(), String> {
 }
 
 fn holds(world: &World, client: &PlaceName, session: SessionId) -> bool {
-    let hop = world.place(client).and_then(|p| p.hop(session, world.now()));
+    let hop = world
+        .place(client)
+        .and_then(|p| p.hop(session, world.now()));
     hop.is_some_and(|hop| hop.phase == BookingPhase::Established)
 }
 
@@ -186,7 +188,10 @@ fn hop(world: &World, session: &Established, at: usize) -> Result<(), String> {
         }
         names.push(&running.component.name);
     }
-    if !names.into_iter().eq(report.components.iter().map(|c| &c.name)) {
+    if !names
+        .into_iter()
+        .eq(report.components.iter().map(|c| &c.name))
+    {
         return Err("the route passes through other components".to_owned());
     }
     Ok(())
@@ -197,9 +202,10 @@ fn booking(place: &Place, session: SessionId, report: &HopReport) -> Result<(), 
         Some(b) if b.phase != BookingPhase::Established => {
             Err(format!("the booking is only {:?}", b.phase))
         }
-        Some(b) if b.demand != report.booked => {
-            Err(format!("{} is booked in place of {}", b.demand, report.booked))
-        }
+        Some(b) if b.demand != report.booked => Err(format!(
+            "{} is booked in place of {}",
+            b.demand, report.booked
+        )),
         None if !report.booked.is_empty() => Err("nothing is booked".to_owned()),
         _ => Ok(()),
     }
@@ -239,7 +245,10 @@ fn leftovers(
     slot: &Slot,
     live: &BTreeMap<SessionId, BTreeSet<PlaceName>>,
 ) -> Result<(), String> {
-    let lives = |session: &SessionId| live.get(session).is_some_and(|places| places.contains(name));
+    let lives = |session: &SessionId| {
+        live.get(session)
+            .is_some_and(|places| places.contains(name))
+    };
     for booking in slot.place().into_iter().flat_map(Place::bookings) {
         if !lives(&booking.session) {
             return Err(format!(

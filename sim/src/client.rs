@@ -6,9 +6,7 @@ use std::time::Duration;
 use waybook_agents::{Progress, Refusal, SessionId};
 use waybook_location_tree::PlaceName;
 use waybook_place::Instant;
-use waybook_place::io::{
-    EndReason, Established, OpenRequest, Outcome, RequestId, Survey,
-};
+use waybook_place::io::{EndReason, Established, OpenRequest, Outcome, RequestId, Survey};
 use waybook_plan::{NoPlan, Plan, Profile};
 
 /// What a client does after it has asked.
@@ -223,9 +221,7 @@ impl Clients {
                 continue;
             };
             client.knows = match std::mem::replace(&mut client.knows, Knows::Nothing) {
-                Knows::Session(known) | Knows::Cut(Some(known)) => {
-                    Knows::Ended(known, why.clone())
-                }
+                Knows::Session(known) | Knows::Cut(Some(known)) => Knows::Ended(known, why.clone()),
                 other => other,
             };
         }

@@ -212,15 +212,11 @@ impl Network {
         };
         let connection = edge.connection;
         let standing = edge.standing;
-        let direction = if upward {
-            &mut edge.up
-        } else {
-            &mut edge.down
-        };
+        let direction = if upward { &mut edge.up } else { &mut edge.down };
         let mut delay = model.latency + draw(&mut self.rng, model.jitter);
         let mut lost = !standing || direction.mute || chance(&mut self.rng, model.loss);
-        let mut again = chance(&mut self.rng, model.duplicate)
-            .then(|| delay + draw(&mut self.rng, model.late));
+        let mut again =
+            chance(&mut self.rng, model.duplicate).then(|| delay + draw(&mut self.rng, model.late));
         let mut overtaken = chance(&mut self.rng, model.reorder);
         if overtaken {
             delay += draw(&mut self.rng, model.late);

@@ -249,7 +249,11 @@ impl World {
     /// If there is no such request.
     #[must_use]
     pub fn knows(&self, request: RequestId) -> &Knows {
-        &self.clients.get(request).expect("a request of this run").knows
+        &self
+            .clients
+            .get(request)
+            .expect("a request of this run")
+            .knows
     }
 
     /// Says how components of that name behave from now on, at one place or everywhere.
@@ -469,7 +473,8 @@ impl World {
     }
 
     fn note(&mut self, place: &PlaceName, what: &str) {
-        self.transcript.write(self.now, place, format_args!("{what}"));
+        self.transcript
+            .write(self.now, place, format_args!("{what}"));
         self.changed = self.now;
     }
 
@@ -715,8 +720,11 @@ impl World {
 
     fn carry_out(&mut self, name: &PlaceName, out: Vec<Output>) -> Result<(), Violation> {
         for output in out {
-            self.transcript
-                .write(self.now, name, format_args!("> {}", describe_output(&output)));
+            self.transcript.write(
+                self.now,
+                name,
+                format_args!("> {}", describe_output(&output)),
+            );
             self.output(name, output)
                 .map_err(|what| self.violation(format!("{name}: {what}")))?;
         }
@@ -788,7 +796,10 @@ impl World {
                 slot.components.remove(&instance);
             }
             Output::Route(route) => {
-                if let Some(missing) = route.chain.iter().find(|i| !slot.components.contains_key(i))
+                if let Some(missing) = route
+                    .chain
+                    .iter()
+                    .find(|i| !slot.components.contains_key(i))
                 {
                     return Err(format!("routes through {missing:?}, which does not run"));
                 }
@@ -825,9 +836,10 @@ impl World {
     }
 
     fn behaviour(&self, place: &PlaceName, component: &str) -> Behaviour {
-        let rule = self.behaviours.iter().rev().find(|(at, name, _)| {
-            name == component && at.as_ref().is_none_or(|at| at == place)
-        });
+        let rule =
+            self.behaviours.iter().rev().find(|(at, name, _)| {
+                name == component && at.as_ref().is_none_or(|at| at == place)
+            });
         rule.map_or(Behaviour::Starts(self.start_time), |(_, _, b)| b.clone())
     }
 
