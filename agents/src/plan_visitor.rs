@@ -170,7 +170,10 @@ impl PlanVisitor {
     /// The first visitor of a set-up, at the client's place.
     #[must_use]
     pub fn new(session: SessionId, plan: Plan, watch: bool) -> Self {
-        let number = plan.solutions.first().map_or(SolutionNumber(0), |s| s.number);
+        let number = plan
+            .solutions
+            .first()
+            .map_or(SolutionNumber(0), |s| s.number);
         Self::at_hop(session, plan, 0, number, Vec::new(), watch)
     }
 
@@ -236,7 +239,9 @@ impl PlanVisitor {
     /// If the agent was not checked on arrival.
     #[must_use]
     pub fn solution(&self) -> &Arc<Solution> {
-        self.plan.solution(self.current).expect("a checked visitor's solution is in its plan")
+        self.plan
+            .solution(self.current)
+            .expect("a checked visitor's solution is in its plan")
     }
 
     /// The stage at this hop of the solution that is held or chosen.
@@ -248,7 +253,9 @@ impl PlanVisitor {
     /// The place before this one on the path; none at the client's.
     #[must_use]
     pub fn previous(&self) -> Option<&PlaceName> {
-        self.hop().checked_sub(1).and_then(|hop| self.solution().place(hop))
+        self.hop()
+            .checked_sub(1)
+            .and_then(|hop| self.solution().place(hop))
     }
 
     /// The visit that was sent on from here, if one is out: where, and its number.
@@ -288,7 +295,10 @@ impl PlanVisitor {
         if *self != fresh {
             return Err("the agent is not in the state in which agents are sent".to_owned());
         }
-        let solution = self.plan.solution(self.number).ok_or("its solution is not in its plan")?;
+        let solution = self
+            .plan
+            .solution(self.number)
+            .ok_or("its solution is not in its plan")?;
         if solution.stage(self.hop()).is_none() {
             return Err("its hop is beyond the end of its path".to_owned());
         }
@@ -296,7 +306,10 @@ impl PlanVisitor {
             return Err("it does not say what each hop before holds".to_owned());
         }
         for (hop, held) in self.upstream.iter().enumerate() {
-            let held = self.plan.solution(*held).ok_or("a hop before holds an unknown solution")?;
+            let held = self
+                .plan
+                .solution(*held)
+                .ok_or("a hop before holds an unknown solution")?;
             if held.number > self.number || !held.covers(hop, solution) {
                 return Err("a hop before does not hold enough for it".to_owned());
             }
@@ -324,7 +337,13 @@ impl PlanVisitor {
             (Waiting, Event::ComponentFailed { component, why }) => {
                 let name = component.name.clone();
                 self.failed.insert(component);
-                self.refuse_current(RefusalReason::ComponentFailed { component: name, why }, actions);
+                self.refuse_current(
+                    RefusalReason::ComponentFailed {
+                        component: name,
+                        why,
+                    },
+                    actions,
+                );
                 self.attempt(self.current.next(), local, actions);
             }
             (Waiting, Event::ChildReady(ready)) => self.child_ready(ready, local, actions),
@@ -341,11 +360,21 @@ impl PlanVisitor {
             (Ready | Established, Event::ComponentFailed { component, why }) => {
                 let name = component.name.clone();
                 self.failed.insert(component);
-                self.refuse_current(RefusalReason::ComponentFailed { component: name, why }, actions);
+                self.refuse_current(
+                    RefusalReason::ComponentFailed {
+                        component: name,
+                        why,
+                    },
+                    actions,
+                );
                 self.break_off(self.current.next(), local, actions);
             }
             (Ready | Established, Event::ChildRefused(refuse)) => {
-                if self.child.as_ref().is_some_and(|c| c.number == refuse.number) {
+                if self
+                    .child
+                    .as_ref()
+                    .is_some_and(|c| c.number == refuse.number)
+                {
                     self.child = None;
                     self.refused.extend(refuse.refused);
                     let next = refuse.next.unwrap_or(SolutionNumber(u16::MAX));
@@ -386,7 +415,12 @@ impl PlanVisitor {
     /// the hops before do not hold enough, or none is left.
     fn attempt(&mut self, from: SolutionNumber, local: &mut dyn Local, actions: &mut Vec<Action>) {
         let plan = self.plan.clone();
-        let mut walk = Walk { visitor: self, local, actions, found: Found::Exhausted };
+        let mut walk = Walk {
+            visitor: self,
+            local,
+            actions,
+            found: Found::Exhausted,
+        };
         let _ = plan.accept(from, &mut walk);
         match walk.found {
             Found::Held(solution) => self.go_on(&solution, actions),
@@ -409,13 +443,22 @@ impl PlanVisitor {
         // A visit sent on earlier to the same place is replaced by the new one in one
         // step; nothing waits for its release.
         if let Some(old) = self.child.take_if(|old| Some(&old.place) != next) {
-            actions.push(Action::ReleaseChild { to: old.place, number: old.number });
+            actions.push(Action::ReleaseChild {
+                to: old.place,
+                number: old.number,
+            });
         }
         if let Some(next) = next {
             let agent = Box::new(self.child_for(solution));
-            self.child =
-                Some(Child { place: next.clone(), number: solution.number, ready: None });
-            actions.push(Action::Forward { to: next.clone(), agent });
+            self.child = Some(Child {
+                place: next.clone(),
+                number: solution.number,
+                ready: None,
+            });
+            actions.push(Action::Forward {
+                to: next.clone(),
+                agent,
+            });
         }
         actions.push(Action::Run(stage.components.clone()));
     }
@@ -425,12 +468,22 @@ impl PlanVisitor {
         let mut upstream = self.upstream.clone();
         upstream.push(solution.number);
         let mut plan = self.plan.clone();
-        plan.solutions.retain(|s| s.number >= solution.number || upstream.contains(&s.number));
-        Self::at_hop(self.session, plan, self.hop + 1, solution.number, upstream, self.watch)
+        plan.solutions
+            .retain(|s| s.number >= solution.number || upstream.contains(&s.number));
+        Self::at_hop(
+            self.session,
+            plan,
+            self.hop + 1,
+            solution.number,
+            upstream,
+            self.watch,
+        )
     }
 
     fn child_ready(&mut self, ready: Ready, local: &mut dyn Local, actions: &mut Vec<Action>) {
-        let Some(child) = self.child.as_ref().filter(|c| c.number == ready.number) else { return };
+        let Some(child) = self.child.as_ref().filter(|c| c.number == ready.number) else {
+            return;
+        };
         if child.ready.is_some() {
             return;
         }
@@ -450,7 +503,9 @@ impl PlanVisitor {
     }
 
     fn child_refused(&mut self, refuse: Refuse, local: &mut dyn Local, actions: &mut Vec<Action>) {
-        let Some(child) = self.child.take_if(|c| c.number == refuse.number) else { return };
+        let Some(child) = self.child.take_if(|c| c.number == refuse.number) else {
+            return;
+        };
         self.refused.extend(refuse.refused);
         match refuse.next {
             Some(next) => self.attempt(next.max(child.number.next()), local, actions),
@@ -483,7 +538,10 @@ impl PlanVisitor {
             return;
         }
         let (chosen, mut journey) = match &mut self.child {
-            Some(Child { ready: Some((chosen, journey)), .. }) => (*chosen, std::mem::take(journey)),
+            Some(Child {
+                ready: Some((chosen, journey)),
+                ..
+            }) => (*chosen, std::mem::take(journey)),
             Some(_) => return,
             None => (self.current, Vec::new()),
         };
@@ -491,7 +549,9 @@ impl PlanVisitor {
         let solution = Arc::clone(self.solution());
         let stage = &solution.stages[self.hop()];
         local.shrink(&stage.demand);
-        actions.push(Action::Bind { next: solution.place(self.hop() + 1).cloned() });
+        actions.push(Action::Bind {
+            next: solution.place(self.hop() + 1).cloned(),
+        });
         let report = local.report(stage);
         self.progress(chosen, Step::Ready(report.clone()), actions);
         journey.insert(0, report);
@@ -516,17 +576,29 @@ impl PlanVisitor {
 
     fn confirm_child(&self, actions: &mut Vec<Action>) {
         if let Some(child) = &self.child {
-            actions.push(Action::Confirm { to: child.place.clone(), number: child.number });
+            actions.push(Action::Confirm {
+                to: child.place.clone(),
+                number: child.number,
+            });
         }
     }
 
     /// The set-up's time is over: what was not reached is refused for that.
     fn give_up(&mut self, local: &mut dyn Local, actions: &mut Vec<Action>) {
         let place = self.stage().place.clone();
-        for solution in self.plan.solutions.iter().filter(|s| s.number >= self.current) {
+        for solution in self
+            .plan
+            .solutions
+            .iter()
+            .filter(|s| s.number >= self.current)
+        {
             if self.refused.iter().all(|r| r.solution != solution.number) {
                 let (place, reason) = (place.clone(), RefusalReason::Deadline);
-                self.refused.push(Refusal { solution: solution.number, place, reason });
+                self.refused.push(Refusal {
+                    solution: solution.number,
+                    place,
+                    reason,
+                });
             }
         }
         self.refuse(None, local, actions);
@@ -534,9 +606,16 @@ impl PlanVisitor {
 
     /// What was ready or established is broken: the hops before choose again, from the
     /// first solution that is not known to fail here.
-    fn break_off(&mut self, from: SolutionNumber, local: &mut dyn Local, actions: &mut Vec<Action>) {
+    fn break_off(
+        &mut self,
+        from: SolutionNumber,
+        local: &mut dyn Local,
+        actions: &mut Vec<Action>,
+    ) {
         let next = self.plan.solutions.iter().filter(|s| s.number >= from);
-        let next = next.map(|s| (s.number, self.known_failure(s))).collect::<Vec<_>>();
+        let next = next
+            .map(|s| (s.number, self.known_failure(s)))
+            .collect::<Vec<_>>();
         for (number, failure) in next {
             match failure {
                 Some(reason) => self.note(number, reason, actions),
@@ -571,7 +650,10 @@ impl PlanVisitor {
         self.state = State::Ended;
         self.answer = None;
         if let Some(child) = self.child.take() {
-            actions.push(Action::ReleaseChild { to: child.place, number: child.number });
+            actions.push(Action::ReleaseChild {
+                to: child.place,
+                number: child.number,
+            });
         }
         local.release();
     }
@@ -584,7 +666,9 @@ impl PlanVisitor {
 
     fn is_covered_upstream(&self, solution: &Solution) -> bool {
         self.upstream.iter().enumerate().all(|(hop, held)| {
-            self.plan.solution(*held).is_some_and(|held| held.covers(hop, solution))
+            self.plan
+                .solution(*held)
+                .is_some_and(|held| held.covers(hop, solution))
         })
     }
 
@@ -600,7 +684,9 @@ impl PlanVisitor {
             return Some(RefusalReason::ComponentFailed { component, why });
         }
         let next = solution.place(self.hop() + 1)?;
-        self.dead.contains(next).then(|| RefusalReason::NoAnswer { next: next.clone() })
+        self.dead
+            .contains(next)
+            .then(|| RefusalReason::NoAnswer { next: next.clone() })
     }
 
     fn refuse_current(&mut self, reason: RefusalReason, actions: &mut Vec<Action>) {
@@ -613,7 +699,11 @@ impl PlanVisitor {
         if self.refused.iter().any(|r| r.solution == solution) {
             return;
         }
-        let refusal = Refusal { solution, place: self.stage().place.clone(), reason };
+        let refusal = Refusal {
+            solution,
+            place: self.stage().place.clone(),
+            reason,
+        };
         self.progress(solution, Step::Refused(refusal.clone()), actions);
         self.refused.push(refusal);
     }
@@ -636,13 +726,15 @@ struct Walk<'a> {
 impl Visitor for Walk<'_> {
     fn visit(&mut self, solution: &Arc<Solution>) -> ControlFlow<()> {
         let me = &mut *self.visitor;
-        if !me.is_covered_upstream(solution) {
-            self.found = Found::TraceBack(solution.number);
-            return ControlFlow::Break(());
-        }
         let hop = me.hop();
+        // What is known to fail here fails whoever comes back with it: better to say so
+        // now than to trace back for it.
         let held = match me.known_failure(solution) {
             Some(reason) => Err(reason),
+            None if !me.is_covered_upstream(solution) => {
+                self.found = Found::TraceBack(solution.number);
+                return ControlFlow::Break(());
+            }
             None => self.local.hold(&solution.stages[hop], solution.place(hop + 1)),
         };
         match held {
