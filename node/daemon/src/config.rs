@@ -14,6 +14,8 @@ use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use waybook_location_tree::PlaceName;
+
 pub use check::{FileKind, check_file, check_text};
 pub use topology::{Deployment, Topology, TopologyPlace};
 
@@ -111,19 +113,43 @@ pub struct GatewayConfig {
 pub struct ApiConfig {
     /// The TCP socket; port 0 for any free one. Loopback unless set.
     pub listen: SocketAddr,
-    /// What requests that come through the tree, from other places, may do here.
+    /// What requests that come through the tree, from other places, may do here
+    /// (`[api.remote]`).
     pub remote: RemoteRights,
 }
 
-/// What requests from other places may do.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub enum RemoteRights {
-    /// Nothing.
+/// Which other places may do what here. The place itself always may everything.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RemoteRights {
+    /// Who may look.
+    pub read: Who,
+    /// Who may open, claim and close sessions whose client's place this is.
+    pub open: Who,
+    /// Who may publish and withdraw presentations here.
+    pub operate: Who,
+}
+
+impl Default for RemoteRights {
+    fn default() -> Self {
+        Self {
+            read: Who::All,
+            open: Who::Ancestors,
+            operate: Who::Ancestors,
+        }
+    }
+}
+
+/// Some of the other places.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Who {
+    /// Every place of the tree.
+    All,
+    /// The place's ancestors: a locality is administered from above.
+    Ancestors,
+    /// No other place.
     None,
-    /// Look.
-    Read,
-    /// Look, publish, close, drain.
-    Operate,
+    /// The places of these localities.
+    Localities(Vec<PlaceName>),
 }
 
 /// A program that the operator allows.

@@ -9,10 +9,10 @@ use waybook_location_tree::PlaceName;
 use waybook_place::{Config, Limits, Timing};
 use waybook_plan::{Resource, builtin_decision_makers, parse_amount};
 
-use super::source::{Problems, Section, Value};
+use super::source::{Kind, Problems, Section, Value};
 use super::{
     ApiConfig, DaemonConfig, GatewayConfig, IdentityPaths, LogConfig, LogFormat, ParentConfig,
-    ProgramConfig, Ready, RemoteRights, TransportConfig,
+    ProgramConfig, Ready, RemoteRights, TransportConfig, Who,
 };
 
 /// Reads a whole configuration; what is wrong is noted. None if something without a
@@ -309,17 +309,40 @@ fn gateway(section: &Section<'_>) -> GatewayConfig {
 }
 
 fn api(section: &Section<'_>) -> ApiConfig {
-    ApiConfig {
-        listen: socket(section, "listen", "127.0.0.1:4711"),
-        remote: section.choice(
-            "remote",
-            RemoteRights::Read,
-            &[
-                ("none", RemoteRights::None),
-                ("read", RemoteRights::Read),
-                ("operate", RemoteRights::Operate),
-            ],
-        ),
+    let listen = socket(section, "listen", "127.0.0.1:4711");
+    let section = section.section("remote");
+    let d = RemoteRights::default();
+    let remote = RemoteRights {
+        read: who(&section, "read", d.read),
+        open: who(&section, "open", d.open),
+        operate: who(&section, "operate", d.operate),
+    };
+    ApiConfig { listen, remote }
+}
+
+fn who(section: &Section<'_>, key: &str, default: Who) -> Who {
+    match section.value(key).map(|v| &v.kind) {
+        None => default,
+        Some(Kind::List(_)) => {
+            let mut localities = Vec::new();
+            for text in section.texts(key, "core/bologna") {
+                match PlaceName::new(&text) {
+                    Ok(name) => localities.push(name),
+                    Err(error) => section.problem(key, error),
+                }
+            }
+            Who::Localities(localities)
+        }
+        Some(Kind::Text(text)) if text == "all" => Who::All,
+        Some(Kind::Text(text)) if text == "ancestors" => Who::Ancestors,
+        Some(Kind::Text(text)) if text == "none" => Who::None,
+        Some(_) => {
+            section.problem(
+                key,
+                "must be \"all\", \"ancestors\", \"none\", or a list of localities such as [\"core/bologna\"]",
+            );
+            default
+        }
     }
 }
 
@@ -366,7 +389,7 @@ fn program(section: &Section<'_>) -> Option<ProgramConfig> {
     let working_dir = section
         .parsed("working-dir", "/srv", non_empty)
         .map(|text| section.resolve(&text));
-    let timeout = section.duration("timeout", Duration::from_secs(10));
+    let timeout = section.duration("timeout", Duration::from_secs(30));
     let mut env = BTreeMap::new();
     let variables = section.section("env");
     for name in variables.names() {
@@ -378,8 +401,8 @@ fn program(section: &Section<'_>) -> Option<ProgramConfig> {
     }
     let ready = match section.value("ready").map(|v| &v.kind) {
         None => Ready::Tcp,
-        Some(super::source::Kind::Text(text)) if text == "tcp" => Ready::Tcp,
-        Some(super::source::Kind::Table(_)) => {
+        Some(Kind::Text(text)) if text == "tcp" => Ready::Tcp,
+        Some(Kind::Table(_)) => {
             let ready = section.section("ready");
             let path = ready.required("http", "/health", |text: &str| {
                 match text.starts_with('/') && !text.contains(char::is_whitespace) {
