@@ -5,9 +5,13 @@
 //! `data` lets the sessions' HTTP through, `api` is the control API.
 
 mod body;
+pub mod config;
+mod files;
 mod handle;
 mod peer;
+pub mod store;
 
 pub use body::{Body, BoxError, empty_body, full_body};
+pub use files::{Existing, FileError};
 pub use handle::{Command, OpenEvent, PlaceHandle, Stopping};
 pub use peer::{Io, PeerApi, PeerStreams};
