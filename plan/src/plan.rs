@@ -193,6 +193,15 @@ impl Plan {
 }
 
 impl fmt::Display for Plan {
+    /// For people, a line for every stage:
+    ///
+    /// ```text
+    /// plan for `film`, 1 solution
+    /// 1. high from core/bologna/media, 2 hops
+    ///      core/bologna/anna   book down 4 Mbit/s
+    ///      core/bologna        book nothing
+    ///      core/bologna/media  book cpu 250m, up 4 Mbit/s; run files
+    /// ```
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         struct Printer<'a, 'b>(&'a mut fmt::Formatter<'b>, fmt::Result);
         impl Visitor for Printer<'_, '_> {
@@ -205,7 +214,13 @@ impl fmt::Display for Plan {
                 }
             }
         }
-        writeln!(f, "plan for `{}`", self.title)?;
+        let count = self.solutions.len();
+        writeln!(
+            f,
+            "plan for `{}`, {}",
+            self.title,
+            counted(count, "solution")
+        )?;
         let mut printer = Printer(f, Ok(()));
         let _ = self.accept(SolutionNumber(0), &mut printer);
         printer.1
@@ -213,19 +228,26 @@ impl fmt::Display for Plan {
 }
 
 fn write_solution(f: &mut fmt::Formatter<'_>, solution: &Solution) -> fmt::Result {
-    writeln!(
-        f,
-        "{}. {} from {}",
-        solution.number,
-        solution.quality,
-        solution.server()
-    )?;
+    write!(f, "{}. {}", solution.number, solution.quality)?;
+    // A plan that has not been checked may have no stage, and can still be printed.
+    let Some(server) = solution.stages.last() else {
+        return writeln!(f, ", without a stage");
+    };
+    let hops = counted(solution.stages.len() - 1, "hop");
+    writeln!(f, " from {}, {hops}", server.place)?;
+    let places = solution.stages.iter().map(|s| s.place.as_str().len());
+    let width = places.max().unwrap_or(0);
     for stage in &solution.stages {
-        write!(f, "   {}: book {}", stage.place, stage.demand)?;
+        write!(f, "     {:width$}  book {}", stage.place, stage.demand)?;
         for (at, component) in stage.components.iter().enumerate() {
             write!(f, "{}{component}", if at == 0 { "; run " } else { ", " })?;
         }
         writeln!(f)?;
     }
     Ok(())
+}
+
+/// `1 hop`, `2 hops`.
+fn counted(count: usize, what: &str) -> String {
+    format!("{count} {what}{}", if count == 1 { "" } else { "s" })
 }

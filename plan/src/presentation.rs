@@ -1,10 +1,12 @@
 //! Presentations: what clients ask for.
 
-use std::collections::BTreeMap;
+mod check;
+mod file;
 
 use serde::{Deserialize, Serialize};
 use waybook_location_tree::PlaceName;
 
+use crate::file::Document;
 use crate::{Component, Demand, Position};
 
 /// A title with its quality levels, as its server published it.
@@ -65,15 +67,96 @@ pub struct PresentationError {
     pub message: String,
 }
 
+impl StageDemand {
+    /// The demands of places, each with the name of its table in a presentation file.
+    pub(crate) fn of_places(&self) -> [(&'static str, &Demand); 4] {
+        [
+            ("client", &self.client),
+            ("default-place", &self.default_place),
+            ("every-hop", &self.every_hop),
+            ("server", &self.server),
+        ]
+    }
+}
+
 impl Presentation {
-    /// Reads a presentation file (TOML).
+    /// Greatest length of the title in bytes.
+    pub const MAX_TITLE: usize = 200;
+    /// Greatest length of the description in bytes.
+    pub const MAX_DESCRIPTION: usize = 4000;
+    /// Greatest number of servers.
+    pub const MAX_SERVERS: usize = 256;
+    /// Greatest number of quality levels.
+    pub const MAX_QUALITIES: usize = 32;
+    /// Greatest number of components of one quality level.
+    pub const MAX_COMPONENTS: usize = 16;
+    /// Greatest length of the name of a quality level or a component, and of the key of
+    /// a setting, in bytes.
+    pub const MAX_NAME: usize = 64;
+    /// Greatest number of kinds of resource in one demand.
+    pub const MAX_KINDS: usize = 16;
+    /// Greatest number of settings of one component.
+    pub const MAX_SETTINGS: usize = 32;
+    /// Greatest length of a component's settings, keys and values together, in bytes.
+    /// They travel in every plan.
+    pub const MAX_SETTINGS_BYTES: usize = 4096;
+
+    /// Reads a presentation file (TOML) and [checks](Self::check) it.
+    ///
+    /// ```
+    /// let film = waybook_plan::Presentation::from_toml(
+    ///     r#"
+    ///     title = "film"
+    ///     description = "A film about bees"    # optional
+    ///     servers = ["core/bologna/media"]     # optional; else the publisher says
+    ///
+    ///     [[quality]]                          # best first
+    ///     name = "high"
+    ///     [quality.demand.edge]                # of every edge of the path
+    ///     to-client = "4 Mbit/s"
+    ///     to-server = "100 kbit/s"
+    ///     [quality.demand.server]              # also: client, default-place, every-hop
+    ///     cpu = "250m"
+    ///     memory = "64 MiB"
+    ///     [[quality.component]]                # from the client's side to the server's
+    ///     at = "server"                        # or: client, default-place, every-hop
+    ///     name = "files"
+    ///     runtime = "builtin"                  # or: process
+    ///     config = { root = "film/high" }      # optional
+    ///     "#,
+    /// )?;
+    /// assert_eq!(film.qualities[0].demand.edge.to_client, 4_000_000);
+    /// assert_eq!(film.qualities[0].demand.server.of("cpu"), 250);
+    /// # Ok::<(), waybook_plan::PresentationError>(())
+    /// ```
+    ///
+    /// A demand that is left out is for nothing. Any kind of resource may be demanded of
+    /// a place, except bandwidth, which belongs to edges; [`parse_amount`] says how
+    /// amounts are written.
+    ///
+    /// [`parse_amount`]: crate::parse_amount
     ///
     /// # Errors
-    /// [`PresentationError`] names line and field, and what would be right.
-    pub fn from_toml(_text: &str) -> Result<Self, PresentationError> {
-        let _ = BTreeMap::<String, String>::new();
-        Err(PresentationError {
-            message: String::new(),
+    /// [`PresentationError`] names line, column and field, and what would be right.
+    pub fn from_toml(text: &str) -> Result<Self, PresentationError> {
+        let document = Document::parse(text).map_err(|message| PresentationError { message })?;
+        file::read(&document)
+            .and_then(|read| check::check(&read).map(|()| read))
+            .map_err(|problem| PresentationError {
+                message: document.explain(&problem),
+            })
+    }
+
+    /// Checks what every presentation promises: a title, at least one quality level,
+    /// names that are unique, bandwidth only on edges, the limits above, and demands
+    /// that can be added up for a place that is client, default place and server at
+    /// once. A presentation from elsewhere is untrusted until it has passed.
+    ///
+    /// # Errors
+    /// [`PresentationError`] names the first field that breaks a promise.
+    pub fn check(&self) -> Result<(), PresentationError> {
+        check::check(self).map_err(|problem| PresentationError {
+            message: problem.to_string(),
         })
     }
 }

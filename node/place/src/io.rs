@@ -41,6 +41,12 @@ pub enum Input {
     },
     /// A client asks for a session here.
     Open(OpenRequest),
+    /// A client no longer waits for the answer to its open. The set-up is given up when
+    /// nobody waits for it any more; an established session stays.
+    Cancel {
+        /// As in the request.
+        request: RequestId,
+    },
     /// A client asks what an open would do.
     DryRun(OpenRequest),
     /// The client has the session and means to use it.

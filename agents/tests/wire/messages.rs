@@ -1,0 +1,227 @@
+//! Messages to encode: one of each by hand.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use waybook_agents::*;
+use waybook_location_tree::PlaceName;
+use waybook_plan::*;
+
+pub(crate) fn place(text: &str) -> PlaceName {
+    PlaceName::new(text).unwrap()
+}
+
+pub(crate) fn demand(amounts: &[(&str, u64)]) -> Demand {
+    let mut demand = Demand::none();
+    for (resource, amount) in amounts {
+        demand
+            .add(&Resource::new(resource).unwrap(), *amount)
+            .unwrap();
+    }
+    demand
+}
+
+fn component() -> Component {
+    Component {
+        name: "files".into(),
+        runtime: Runtime::Builtin,
+        config: BTreeMap::from([("root".into(), "/srv".into())]),
+    }
+}
+
+/// A plan of one solution from `r/a` to `r`.
+pub(crate) fn plan() -> Plan {
+    let stage = |at: &str, demand, components| Stage {
+        place: place(at),
+        demand,
+        components,
+    };
+    Plan {
+        title: "film".into(),
+        solutions: vec![Arc::new(Solution {
+            number: SolutionNumber(1),
+            quality: "hd".into(),
+            stages: vec![
+                stage("r/a", demand(&[("down", 4_000_000)]), vec![]),
+                stage("r", demand(&[("cpu", 250)]), vec![component()]),
+            ],
+        })],
+    }
+}
+
+pub(crate) fn feed() -> Feed {
+    Feed {
+        session: SessionId(0x0123_4567_89ab_cdef),
+        number: SolutionNumber(2),
+    }
+}
+
+fn hop() -> HopReport {
+    HopReport {
+        place: place("r"),
+        booked: demand(&[("cpu", 250)]),
+        components: vec![ComponentReport {
+            name: "files".into(),
+            endpoint: "127.0.0.1:8080".into(),
+            shared: true,
+            took: Duration::ZERO,
+        }],
+        took: Duration::from_millis(30),
+    }
+}
+
+fn refusal() -> Refusal {
+    Refusal {
+        solution: SolutionNumber(1),
+        place: place("r"),
+        reason: RefusalReason::Lacking(Lack {
+            resource: Resource::memory(),
+            wanted: 64 << 20,
+            free: 1 << 20,
+            capacity: 128 << 20,
+            established: 127 << 20,
+            held_by_others: 0,
+        }),
+    }
+}
+
+fn presentation() -> Arc<Presentation> {
+    Arc::new(Presentation {
+        title: "film".into(),
+        description: String::new(),
+        servers: vec![place("r")],
+        qualities: vec![Quality {
+            name: "hd".into(),
+            demand: StageDemand {
+                edge: EdgeDemand {
+                    to_client: 4_000_000,
+                    to_server: 1000,
+                },
+                ..StageDemand::default()
+            },
+            components: vec![(Position::Server, component())],
+        }],
+    })
+}
+
+/// One message of every kind. A new kind does not compile until it is put here: the
+/// `match` has no wildcard, and names the kind that follows.
+pub(crate) fn one_of_each() -> Vec<Message> {
+    fn after(message: &Message) -> Option<Message> {
+        let feed = feed();
+        Some(match message {
+            Message::Visit(_) => Message::VisitAck(feed),
+            Message::VisitAck(_) => Message::Ready(Ready {
+                session: feed.session,
+                number: feed.number,
+                solution: SolutionNumber(3),
+                journey: vec![hop()],
+                refused: vec![refusal()],
+            }),
+            Message::Ready(_) => Message::Refuse(Refuse {
+                session: feed.session,
+                number: feed.number,
+                next: Some(SolutionNumber(3)),
+                refused: vec![refusal()],
+            }),
+            Message::Refuse(_) => Message::Release(feed),
+            Message::Release(_) => Message::ReleaseAck(feed),
+            Message::ReleaseAck(_) => Message::Confirm(feed),
+            Message::Confirm(_) => Message::ConfirmAck(feed),
+            Message::ConfirmAck(_) => Message::Refresh {
+                setups: vec![feed],
+                established: vec![feed, feed],
+            },
+            Message::Refresh { .. } => Message::Working(vec![feed]),
+            Message::Working(_) => Message::Gone(feed),
+            Message::Gone(_) => Message::Resync {
+                sessions: vec![feed],
+                first: true,
+                last: false,
+            },
+            Message::Resync { .. } => Message::Progress(Progress {
+                session: feed.session,
+                place: place("r"),
+                solution: feed.number,
+                step: Step::Ready(hop()),
+            }),
+            Message::Progress(_) => Message::Index {
+                complete: true,
+                entries: vec![IndexEntry {
+                    server: place("r/a"),
+                    edition: Edition(Incarnation(7), 3),
+                    presentation: presentation(),
+                }],
+                withdrawn: vec![("old".into(), place("r/b"), Edition(Incarnation(6), 1))],
+            },
+            Message::Index { .. } => Message::Summaries {
+                places: vec![PlaceSummary {
+                    place: place("r/a"),
+                    edition: Edition(Incarnation(7), 3),
+                    age: Duration::from_secs(2),
+                    load: Load(500),
+                    resources: vec![(Resource::cpu(), 4000, 2000)],
+                    sessions: 3,
+                }],
+                gone: vec![place("r/b")],
+            },
+            Message::Summaries { .. } => Message::Search {
+                id: 300,
+                origin: place("r/a"),
+                title: "film".into(),
+                most: 3,
+            },
+            Message::Search { .. } => Message::Found {
+                id: 300,
+                origin: place("r/a"),
+                servers: vec![KnownServer {
+                    place: place("r/b"),
+                    presentation: presentation(),
+                    load: Some(Load(70)),
+                }],
+            },
+            Message::Found { .. } => Message::Survey {
+                id: 70_000,
+                origin: place("r/a"),
+                target: place("r"),
+                stages: vec![SurveyStage {
+                    solution: SolutionNumber(1),
+                    demand: demand(&[("cpu", 1)]),
+                    components: vec![component()],
+                    next: Some(place("r/b")),
+                }],
+            },
+            Message::Survey { .. } => Message::Surveyed {
+                id: 70_000,
+                origin: place("r/a"),
+                place: place("r"),
+                answers: vec![(SolutionNumber(1), None)],
+            },
+            Message::Surveyed { .. } => return None,
+        })
+    }
+    std::iter::successors(Some(visit()), after).collect()
+}
+
+pub(crate) fn visitor() -> PlanVisitor {
+    /// What a visitor looks like on the wire, until one can be made.
+    #[derive(serde::Serialize)]
+    struct Raw(SessionId, Plan, u16);
+    wire::decode_record(&wire::encode_record(&Raw(feed().session, plan(), 0))).unwrap()
+}
+
+fn visit() -> Message {
+    Message::Visit(Visit {
+        agent: visitor(),
+        remaining: Duration::from_millis(59_800),
+    })
+}
+
+pub(crate) fn envelope(message: Message) -> Envelope {
+    Envelope {
+        from: Incarnation(1_700_000_000),
+        to: Incarnation::UNKNOWN,
+        message,
+    }
+}

@@ -1,0 +1,315 @@
+//! Leases: fed from the client towards the server, each hop feeding the next one only
+//! while it is fed itself; and releases, repeated until they are acknowledged.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use waybook_agents::{Event, Feed, Message, SessionId, State};
+use waybook_location_tree::PlaceName;
+use waybook_plan::SolutionNumber;
+
+use super::Place;
+use super::timers::Timer;
+use crate::Instant;
+use crate::io::Output;
+
+/// Sessions per refresh message; it stays well below the frame limit.
+const REFRESH_PART: usize = 4_000;
+
+/// What one neighbour is fed.
+#[derive(Debug, Default)]
+struct Fed {
+    setups: BTreeSet<SessionId>,
+    established: BTreeSet<SessionId>,
+}
+
+/// Whom this place feeds, and whom it has told to let go.
+#[derive(Debug, Default)]
+pub(super) struct Feeds {
+    fed: BTreeMap<PlaceName, Fed>,
+    /// Releases that have not been acknowledged, and until when they are repeated.
+    releases: BTreeMap<(PlaceName, SessionId, SolutionNumber), Instant>,
+}
+
+impl Place {
+    /// The next hop has the agent of a set-up: feed it.
+    pub(super) fn feed_setup(&mut self, now: Instant, to: &PlaceName, session: SessionId) {
+        self.feeds
+            .fed
+            .entry(to.clone())
+            .or_default()
+            .setups
+            .insert(session);
+        let at = self.jittered(now, self.config.timing.setup_refresh);
+        self.timers.set_if_unset(Timer::FeedSetups(to.clone()), at);
+    }
+
+    /// The next hop knows that the session is established: feed it more rarely.
+    pub(super) fn feed_session(&mut self, now: Instant, to: &PlaceName, session: SessionId) {
+        let fed = self.feeds.fed.entry(to.clone()).or_default();
+        fed.setups.remove(&session);
+        fed.established.insert(session);
+        let at = self.jittered(now, self.config.timing.session_refresh);
+        self.timers
+            .set_if_unset(Timer::FeedSessions(to.clone()), at);
+    }
+
+    pub(super) fn unfeed(&mut self, to: &PlaceName, session: SessionId) {
+        let Some(fed) = self.feeds.fed.get_mut(to) else {
+            return;
+        };
+        fed.setups.remove(&session);
+        fed.established.remove(&session);
+        if fed.setups.is_empty() && fed.established.is_empty() {
+            self.feeds.fed.remove(to);
+        }
+    }
+
+    /// Every established session that leads on to that neighbour.
+    pub(super) fn established_towards(&self, to: &PlaceName) -> Vec<Feed> {
+        let Some(fed) = self.feeds.fed.get(to) else {
+            return Vec::new();
+        };
+        let sessions = fed.setups.iter().chain(&fed.established);
+        self.feeds_of(sessions, true)
+    }
+
+    /// The visits that those sessions have sent on.
+    fn feeds_of<'a>(
+        &self,
+        sessions: impl Iterator<Item = &'a SessionId>,
+        established: bool,
+    ) -> Vec<Feed> {
+        let feed = |session: &SessionId| {
+            let hop = self.hops.get(session)?;
+            let (_, number) = hop.visitor.child()?;
+            let is = hop.visitor.state() == State::Established;
+            (is == established).then_some(Feed {
+                session: *session,
+                number,
+            })
+        };
+        sessions.filter_map(feed).collect()
+    }
+
+    pub(super) fn feed_setups(&mut self, now: Instant, to: PlaceName, out: &mut Vec<Output>) {
+        let Some(fed) = self.feeds.fed.get(&to).filter(|f| !f.setups.is_empty()) else {
+            return;
+        };
+        // Established ones among them have their confirmation repeated instead.
+        let setups = self.feeds_of(fed.setups.iter(), false);
+        for part in setups.chunks(REFRESH_PART) {
+            let message = Message::Refresh {
+                setups: part.to_vec(),
+                established: Vec::new(),
+            };
+            self.send(&to, message, out);
+        }
+        let at = self.jittered(now, self.config.timing.setup_refresh);
+        self.timers.set(Timer::FeedSetups(to), at);
+    }
+
+    pub(super) fn feed_sessions(&mut self, now: Instant, to: PlaceName, out: &mut Vec<Output>) {
+        let Some(fed) = self
+            .feeds
+            .fed
+            .get(&to)
+            .filter(|f| !f.established.is_empty())
+        else {
+            return;
+        };
+        let established = self.feeds_of(fed.established.iter(), true);
+        for part in established.chunks(REFRESH_PART) {
+            let message = Message::Refresh {
+                setups: Vec::new(),
+                established: part.to_vec(),
+            };
+            self.send(&to, message, out);
+        }
+        let at = self.jittered(now, self.config.timing.session_refresh);
+        self.timers.set(Timer::FeedSessions(to), at);
+    }
+
+    /// The hop before feeds these visits. Set-ups are answered with how far they are, so
+    /// that an answer which was lost is given again.
+    pub(super) fn refreshed(
+        &mut self,
+        now: Instant,
+        from: &PlaceName,
+        setups: &[Feed],
+        established: &[Feed],
+        out: &mut Vec<Output>,
+    ) {
+        let mut working = Vec::new();
+        for feed in setups {
+            match self.fed_hop(from, *feed) {
+                Ok(session) => {
+                    let Some(hop) = self.hops.get_mut(&session) else {
+                        continue;
+                    };
+                    if hop.established.is_none() {
+                        hop.lease = hop.lease.max(now + self.config.timing.setup_lease);
+                    }
+                    match hop.visitor.answer().cloned() {
+                        Some(ready) => self.send(from, Message::Ready(ready), out),
+                        None => working.push(*feed),
+                    }
+                }
+                Err(Missing::Replaced) => self.counters.fenced += 1,
+                Err(Missing::Gone) => self.answer_gone(from, *feed, out),
+            }
+        }
+        if !working.is_empty() {
+            self.send(from, Message::Working(working), out);
+        }
+        for feed in established {
+            self.confirmed(now, from, *feed, out);
+        }
+    }
+
+    pub(super) fn confirm(
+        &mut self,
+        now: Instant,
+        from: &PlaceName,
+        feed: Feed,
+        out: &mut Vec<Output>,
+    ) {
+        if self.confirmed(now, from, feed, out) {
+            self.send(from, Message::ConfirmAck(feed), out);
+        }
+    }
+
+    /// The hop before says that the session is established; whether it is here as well.
+    fn confirmed(
+        &mut self,
+        now: Instant,
+        from: &PlaceName,
+        feed: Feed,
+        out: &mut Vec<Output>,
+    ) -> bool {
+        match self.fed_hop(from, feed) {
+            Ok(session) => {
+                self.drive(now, session, Event::Confirmed, out);
+                let Some(hop) = self.hops.get_mut(&session) else {
+                    return false;
+                };
+                if hop.established.is_none() {
+                    // It cannot be: this hop has not been ready.
+                    self.counters.refused_messages += 1;
+                    return false;
+                }
+                hop.lease = hop.lease.max(now + self.config.timing.session_lease);
+                true
+            }
+            Err(Missing::Replaced) => {
+                self.counters.fenced += 1;
+                false
+            }
+            Err(Missing::Gone) => {
+                self.answer_gone(from, feed, out);
+                false
+            }
+        }
+    }
+
+    /// The hop that a refresh is for.
+    fn fed_hop(&self, from: &PlaceName, feed: Feed) -> Result<SessionId, Missing> {
+        let hop = self
+            .hops
+            .get(&feed.session)
+            .filter(|h| h.from.as_ref() == Some(from));
+        match hop {
+            Some(hop) if hop.visitor.number() == feed.number => Ok(feed.session),
+            Some(hop) if hop.visitor.number() > feed.number => Err(Missing::Replaced),
+            _ => Err(Missing::Gone),
+        }
+    }
+
+    pub(super) fn confirm_acked(&mut self, now: Instant, from: &PlaceName, feed: Feed) {
+        let Some(hop) = self.hops.get_mut(&feed.session) else {
+            return;
+        };
+        if hop.visitor.child() != Some((from, feed.number)) {
+            return;
+        }
+        let Some(sent) = hop.sent.as_mut() else {
+            return;
+        };
+        if !std::mem::replace(&mut sent.confirmed, true) {
+            self.timers.cancel(&Timer::Child(feed.session));
+            self.feed_session(now, from, feed.session);
+        }
+    }
+
+    /// Tells a neighbour to give up a visit, and goes on telling until it says that it
+    /// has, or until its lease must have run out.
+    pub(super) fn release_child(
+        &mut self,
+        now: Instant,
+        to: PlaceName,
+        feed: Feed,
+        out: &mut Vec<Output>,
+    ) {
+        let Feed { session, number } = feed;
+        let timing = &self.config.timing;
+        let until = now + timing.session_lease.max(timing.setup_lease);
+        let again = timing.setup_refresh;
+        self.send(&to, Message::Release(feed), out);
+        self.feeds
+            .releases
+            .entry((to.clone(), session, number))
+            .or_insert(until);
+        let at = self.jittered(now, again);
+        self.timers.set(Timer::Release(to, session, number), at);
+    }
+
+    pub(super) fn release_timer(
+        &mut self,
+        now: Instant,
+        to: PlaceName,
+        session: SessionId,
+        number: SolutionNumber,
+        out: &mut Vec<Output>,
+    ) {
+        let key = (to, session, number);
+        match self.feeds.releases.get(&key) {
+            Some(until) if *until > now => {
+                let at = self.jittered(now, self.config.timing.setup_refresh);
+                self.send(&key.0, Message::Release(Feed { session, number }), out);
+                self.timers.set(Timer::Release(key.0, session, number), at);
+            }
+            _ => {
+                self.feeds.releases.remove(&key);
+            }
+        }
+    }
+
+    pub(super) fn repeat_releases(&mut self, now: Instant, to: &PlaceName, out: &mut Vec<Output>) {
+        let first = (to.clone(), SessionId(0), SolutionNumber(0));
+        let keys: Vec<_> = self
+            .feeds
+            .releases
+            .range(first..)
+            .map(|(key, _)| key)
+            .take_while(|key| key.0 == *to)
+            .cloned()
+            .collect();
+        for (to, session, number) in keys {
+            self.release_timer(now, to, session, number, out);
+        }
+    }
+
+    pub(super) fn release_acked(&mut self, from: &PlaceName, feed: Feed) {
+        let key = (from.clone(), feed.session, feed.number);
+        if self.feeds.releases.remove(&key).is_some() {
+            self.timers.cancel(&Timer::Release(key.0, key.1, key.2));
+        }
+    }
+}
+
+/// Why there is no hop for a refresh.
+enum Missing {
+    /// A newer visit has replaced the one that is meant.
+    Replaced,
+    /// There is none.
+    Gone,
+}

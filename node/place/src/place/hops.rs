@@ -1,0 +1,434 @@
+//! Hops: the agents that stay here, and the carrying out of what they want done.
+
+use std::collections::VecDeque;
+use std::time::Duration;
+
+use waybook_agents::{
+    Action, Event, Feed, Message, PlanVisitor, Ready, Refuse, SessionId, State, Visit,
+};
+use waybook_location_tree::PlaceName;
+use waybook_plan::{Component, Demand, SolutionNumber};
+
+use super::Place;
+use super::components::Use;
+use super::ledger::Account;
+use super::local::Desk;
+use super::opens::Client;
+use super::timers::Timer;
+use crate::io::{Output, Route};
+use crate::{BookingPhase, Instant};
+
+/// One hop of a session: its agent, and what the place has for it.
+#[derive(Debug)]
+pub(super) struct Hop {
+    pub(super) visitor: PlanVisitor,
+    /// The hop before; none at the client's place.
+    pub(super) from: Option<PlaceName>,
+    pub(super) arrived: Instant,
+    /// When the set-up's time is over here.
+    pub(super) deadline: Instant,
+    /// When the lease runs out; never at the client's place.
+    pub(super) lease: Instant,
+    pub(super) booking: Option<Demand>,
+    pub(super) uses: Vec<Use>,
+    /// Whether requests are let through.
+    pub(super) routed: bool,
+    pub(super) sent: Option<Sent>,
+    /// Since when the session has been established here.
+    pub(super) established: Option<Instant>,
+    /// What only the client's place knows.
+    pub(super) client: Option<Box<Client>>,
+}
+
+/// How far the next hop is known to follow.
+#[derive(Debug)]
+pub(super) struct Sent {
+    /// The agent, kept until the next place has it.
+    pub(super) kept: Option<Box<PlanVisitor>>,
+    /// When the next hop was last heard of about this visit.
+    pub(super) heard: Instant,
+    /// Whether the next hop knows that the session is established.
+    pub(super) confirmed: bool,
+}
+
+impl Hop {
+    pub(super) fn new(
+        visitor: PlanVisitor,
+        from: Option<PlaceName>,
+        now: Instant,
+        deadline: Instant,
+    ) -> Self {
+        Self {
+            visitor,
+            from,
+            arrived: now,
+            deadline,
+            lease: now,
+            booking: None,
+            uses: Vec::new(),
+            routed: false,
+            sent: None,
+            established: None,
+            client: None,
+        }
+    }
+
+    pub(super) fn feed(&self) -> Feed {
+        Feed {
+            session: self.visitor.session(),
+            number: self.visitor.number(),
+        }
+    }
+
+    pub(super) fn account(&self) -> Account {
+        if self.established.is_some() {
+            Account::Established
+        } else {
+            Account::Held
+        }
+    }
+
+    pub(super) fn phase(&self) -> BookingPhase {
+        match self.visitor.state() {
+            State::Established => BookingPhase::Established,
+            State::Ready => BookingPhase::Ready,
+            State::Arrived | State::Waiting | State::Ended => BookingPhase::Held,
+        }
+    }
+}
+
+impl Place {
+    /// Hands an event to a session's agent and carries out what it wants.
+    pub(super) fn drive(
+        &mut self,
+        now: Instant,
+        session: SessionId,
+        event: Event,
+        out: &mut Vec<Output>,
+    ) {
+        // Out of the map while it runs, so that carrying out its actions may use the
+        // whole place. Nothing in there comes back to the same session.
+        let Some(mut hop) = self.hops.remove(&session) else {
+            return;
+        };
+        let before = hop.visitor.state();
+        let mut events = VecDeque::from([event]);
+        let mut actions = Vec::new();
+        let mut ended = None;
+        while let Some(event) = events.pop_front() {
+            let limit = self.setup_limit();
+            let mut desk = Desk {
+                config: &self.config,
+                links: &self.links,
+                ledger: &mut self.ledger,
+                components: &self.components,
+                account: hop.account(),
+                booking: &mut hop.booking,
+                uses: &hop.uses,
+                took: now.since(hop.arrived),
+                limit: if before == State::Arrived {
+                    limit
+                } else {
+                    None
+                },
+            };
+            hop.visitor.handle(event, &mut desk, &mut actions);
+            for action in actions.drain(..) {
+                match action {
+                    Action::Forward { to, agent } => self.forward(now, &mut hop, &to, agent, out),
+                    Action::ReleaseChild { to, number } => {
+                        self.unfeed(&to, session);
+                        self.release_child(now, to, Feed { session, number }, out);
+                    }
+                    Action::Run(components) => {
+                        if self.run(now, &mut hop, &components, out) {
+                            events.push_back(Event::ComponentsUp);
+                        }
+                    }
+                    Action::Bind { next } => bind(&mut hop, next, out),
+                    Action::Ready(ready) => self.say_ready(now, &mut hop, ready, out),
+                    Action::Confirm { to, number } => {
+                        self.establish(now, &mut hop);
+                        self.send(&to, Message::Confirm(Feed { session, number }), out);
+                    }
+                    Action::Refuse(refuse) => ended = Some(Some(refuse)),
+                    Action::End => ended = Some(None),
+                    Action::Progress(solution, step) => {
+                        self.tell_progress(&hop, solution, step, out);
+                    }
+                }
+            }
+            // At the server there is nobody to confirm to.
+            if hop.visitor.state() == State::Established {
+                self.establish(now, &mut hop);
+            }
+        }
+        if ended.is_some() || hop.visitor.state() != before {
+            self.changed(now);
+        }
+        match ended {
+            None => {
+                if hop.established.is_some() && before != State::Established {
+                    self.store(&hop, out);
+                }
+                self.hops.insert(session, hop);
+            }
+            Some(refuse) => self.finish(now, hop, refuse, out),
+        }
+    }
+
+    /// The limit that keeps a new set-up out, if one is reached.
+    fn setup_limit(&self) -> Option<(&'static str, usize)> {
+        let limits = &self.config.limits;
+        if self.hops.len() >= limits.sessions {
+            Some(("sessions", limits.sessions))
+        } else if self.setups > limits.setups {
+            Some(("setups", limits.setups))
+        } else {
+            None
+        }
+    }
+
+    fn forward(
+        &mut self,
+        now: Instant,
+        hop: &mut Hop,
+        to: &PlaceName,
+        agent: Box<PlanVisitor>,
+        out: &mut Vec<Output>,
+    ) {
+        let session = agent.session();
+        self.unfeed(to, session);
+        let remaining = self.remaining(now, hop);
+        self.send(
+            to,
+            Message::Visit(Visit {
+                agent: (*agent).clone(),
+                remaining,
+            }),
+            out,
+        );
+        hop.sent = Some(Sent {
+            kept: Some(agent),
+            heard: now,
+            confirmed: false,
+        });
+        let at = self.jittered(now, self.config.timing.setup_refresh);
+        self.timers.set(Timer::Child(session), at);
+    }
+
+    /// What the next hop is given of the set-up's time.
+    fn remaining(&self, now: Instant, hop: &Hop) -> Duration {
+        hop.deadline
+            .since(now)
+            .saturating_sub(self.config.timing.setup_margin)
+    }
+
+    /// Looks whether the next hop is silent, and repeats a hand-off that was not
+    /// acknowledged.
+    pub(super) fn child_timer(&mut self, now: Instant, session: SessionId, out: &mut Vec<Output>) {
+        let Some(hop) = self.hops.get(&session) else {
+            return;
+        };
+        let (Some(sent), Some((to, number))) = (&hop.sent, hop.visitor.child()) else {
+            return;
+        };
+        let to = to.clone();
+        if hop.visitor.state() == State::Waiting {
+            if now.since(sent.heard) >= self.config.timing.setup_lease {
+                let reason = waybook_agents::RefusalReason::NoAnswer { next: to };
+                return self.drive(now, session, Event::ChildLost { number, reason }, out);
+            }
+            if let Some(agent) = sent.kept.clone() {
+                let remaining = self.remaining(now, hop);
+                self.send(
+                    &to,
+                    Message::Visit(Visit {
+                        agent: *agent,
+                        remaining,
+                    }),
+                    out,
+                );
+            }
+        } else if sent.confirmed || hop.visitor.state() != State::Established {
+            return;
+        } else {
+            self.send(&to, Message::Confirm(Feed { session, number }), out);
+        }
+        let at = self.jittered(now, self.config.timing.setup_refresh);
+        self.timers.set(Timer::Child(session), at);
+    }
+
+    /// On a new connection: what was under way on the old one may be lost.
+    pub(super) fn repeat_to(&mut self, now: Instant, to: &PlaceName, out: &mut Vec<Output>) {
+        let open: Vec<_> = self
+            .hops
+            .values()
+            .filter(|h| h.visitor.child().is_some_and(|(place, _)| place == to))
+            .filter(|h| {
+                h.sent
+                    .as_ref()
+                    .is_some_and(|s| s.kept.is_some() || !s.confirmed)
+            })
+            .map(|h| h.visitor.session())
+            .collect();
+        for session in open {
+            self.child_timer(now, session, out);
+        }
+        self.repeat_releases(now, to, out);
+    }
+
+    /// Makes exactly these components run for the hop; whether they all answer already.
+    fn run(
+        &mut self,
+        now: Instant,
+        hop: &mut Hop,
+        components: &[Component],
+        out: &mut Vec<Output>,
+    ) -> bool {
+        let session = hop.visitor.session();
+        let goes_on = hop.visitor.child().is_some();
+        let old = std::mem::take(&mut hop.uses);
+        // First the new ones, so that what is needed before and after keeps running.
+        hop.uses = self
+            .components
+            .acquire(session, components, goes_on, now, out);
+        for one in &mut hop.uses {
+            if let Some(kept) = old.iter().find(|o| o.instance == one.instance) {
+                one.shared = kept.shared;
+            }
+        }
+        let gone: Vec<_> = old
+            .into_iter()
+            .filter(|o| hop.uses.iter().all(|n| n.instance != o.instance))
+            .collect();
+        self.components.release(session, &gone, out);
+        self.components.are_up(&hop.uses)
+    }
+
+    /// A component of the session answers.
+    pub(super) fn components_changed(
+        &mut self,
+        now: Instant,
+        session: SessionId,
+        out: &mut Vec<Output>,
+    ) {
+        let complete = self
+            .hops
+            .get(&session)
+            .is_some_and(|h| self.components.are_up(&h.uses));
+        if complete {
+            self.drive(now, session, Event::ComponentsUp, out);
+        }
+    }
+
+    fn say_ready(&mut self, now: Instant, hop: &mut Hop, ready: Ready, out: &mut Vec<Output>) {
+        match hop.from.clone() {
+            Some(from) => self.send(&from, Message::Ready(ready), out),
+            None => {
+                self.establish(now, hop);
+                self.opened(now, hop, ready, out);
+            }
+        }
+    }
+
+    /// The session counts as established here from now on.
+    fn establish(&mut self, now: Instant, hop: &mut Hop) {
+        if hop.established.is_some() {
+            return;
+        }
+        if let Some(booking) = &hop.booking {
+            self.ledger.take(booking, Account::Held);
+            self.ledger.put(booking, Account::Established);
+        }
+        hop.established = Some(now);
+        hop.lease = now + self.config.timing.session_lease;
+        self.setups = self.setups.saturating_sub(1);
+        let session = hop.visitor.session();
+        self.timers.cancel(&Timer::Deadline(session));
+        if hop.visitor.child().is_some() {
+            let at = self.jittered(now, self.config.timing.setup_refresh);
+            self.timers.set(Timer::Child(session), at);
+        }
+    }
+
+    /// The visit is over here: gives back everything but the booking, which the agent
+    /// has given back itself, and remembers that it was.
+    fn finish(&mut self, now: Instant, hop: Hop, refuse: Option<Refuse>, out: &mut Vec<Output>) {
+        let session = hop.visitor.session();
+        self.components.release(session, &hop.uses, out);
+        if hop.routed {
+            out.push(Output::Unroute { session });
+        }
+        for timer in [
+            Timer::Lease(session),
+            Timer::Deadline(session),
+            Timer::Child(session),
+            Timer::Claim(session),
+            Timer::Idle(session),
+            Timer::Longest(session),
+        ] {
+            self.timers.cancel(&timer);
+        }
+        if hop.established.is_some() {
+            self.forget(session, out);
+        } else {
+            self.setups = self.setups.saturating_sub(1);
+        }
+        match &hop.from {
+            Some(from) => {
+                if let Some(refuse) = &refuse {
+                    if refuse.next.is_some() {
+                        self.counters.traced_back += 1;
+                    }
+                    self.send(from, Message::Refuse(refuse.clone()), out);
+                }
+                self.raise_fence(now, session, hop.visitor.number(), refuse);
+            }
+            None => self.client_over(now, hop, refuse, out),
+        }
+    }
+
+    /// Remembers that visits up to that number are over.
+    pub(super) fn raise_fence(
+        &mut self,
+        now: Instant,
+        session: SessionId,
+        number: SolutionNumber,
+        answer: Option<Refuse>,
+    ) {
+        self.fences.raise(session, number, answer);
+        let lasts = self.config.timing.setup_deadline + self.config.timing.transport_idle;
+        self.timers.set(Timer::Fence(session), now + lasts);
+    }
+}
+
+/// Lets requests through, at the rates that are booked.
+pub(super) fn bind(hop: &mut Hop, next: Option<PlaceName>, out: &mut Vec<Output>) {
+    hop.routed = true;
+    out.push(Output::Route(route(hop, next)));
+}
+
+pub(super) fn route(hop: &Hop, next: Option<PlaceName>) -> Route {
+    // The edge to the parent carries the session towards the client if the path goes on
+    // to the parent from here, and towards the server if it came from there.
+    let here = &hop.visitor.stage().place;
+    let goes_up = next.as_ref().is_some_and(|next| next.contains(here));
+    let rate = |kind| {
+        let amount = hop.booking.as_ref().map_or(0, |b| b.of(kind));
+        (amount > 0).then_some(amount)
+    };
+    let (down, up) = (
+        rate(waybook_plan::Resource::DOWN),
+        rate(waybook_plan::Resource::UP),
+    );
+    let (to_client, to_server) = if goes_up { (down, up) } else { (up, down) };
+    Route {
+        session: hop.visitor.session(),
+        chain: hop.uses.iter().map(|u| u.instance).collect(),
+        next,
+        previous: hop.from.clone(),
+        to_client,
+        to_server,
+    }
+}

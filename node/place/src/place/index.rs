@@ -1,0 +1,427 @@
+//! Metadata: which presentations this place's locality holds, and how its places do.
+//!
+//! A place knows what is below it and tells its parent, so the root knows all. What a
+//! child says is its own locality only, and is forgotten when the child has been cut
+//! off for a while; the child says all of it again when it is back.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+use std::time::Duration;
+
+use waybook_agents::{Edition, IndexEntry, Message, PlaceSummary};
+use waybook_location_tree::PlaceName;
+use waybook_plan::{KnownServer, Load, Presentation};
+
+use super::Place;
+use super::timers::Timer;
+use crate::Instant;
+use crate::io::{Output, RecordKey};
+
+/// Entries per message; a presentation has at most some tens of kilobytes, most have one.
+const INDEX_PART: usize = 16;
+/// Summaries per message.
+const SUMMARY_PART: usize = 500;
+
+/// What is known of the locality.
+#[derive(Debug, Default)]
+pub(super) struct Index {
+    entries: BTreeMap<String, BTreeMap<PlaceName, IndexEntry>>,
+    size: usize,
+    /// Editions of this place's own presentations, counted within its life.
+    editions: u64,
+    summaries: BTreeMap<PlaceName, (PlaceSummary, Instant)>,
+    /// Whose summaries the parent has not been told.
+    news: BTreeSet<PlaceName>,
+    gone: Vec<PlaceName>,
+    /// Whether this place itself has changed since it said how it does.
+    own_news: bool,
+}
+
+impl Index {
+    pub(super) fn entries(&self) -> impl Iterator<Item = &IndexEntry> {
+        self.entries.values().flat_map(BTreeMap::values)
+    }
+
+    fn insert(&mut self, entry: IndexEntry) -> bool {
+        let servers = self
+            .entries
+            .entry(entry.presentation.title.clone())
+            .or_default();
+        match servers.get(&entry.server) {
+            Some(known) if known.edition >= entry.edition => false,
+            known => {
+                self.size += usize::from(known.is_none());
+                servers.insert(entry.server.clone(), entry);
+                true
+            }
+        }
+    }
+
+    fn remove(&mut self, title: &str, server: &PlaceName) -> Option<IndexEntry> {
+        let servers = self.entries.get_mut(title)?;
+        let entry = servers.remove(server)?;
+        if servers.is_empty() {
+            self.entries.remove(title);
+        }
+        self.size -= 1;
+        Some(entry)
+    }
+}
+
+impl Place {
+    pub(super) fn has_children(&self) -> bool {
+        self.links
+            .up()
+            .any(|(neighbour, _)| self.config.name.contains(neighbour))
+    }
+
+    /// The servers of a title nearest to `to` as far as known here, and whether no
+    /// unknown server can be nearer than the farthest of them.
+    pub(super) fn nearest_servers(
+        &self,
+        to: &PlaceName,
+        title: &str,
+        most: usize,
+    ) -> (Vec<KnownServer>, bool) {
+        let climb = to.depth() - self.config.name.depth();
+        let entries = self
+            .index
+            .entries
+            .get(title)
+            .into_iter()
+            .flat_map(BTreeMap::values);
+        let mut near: Vec<_> = entries
+            .filter_map(|e| to.distance(&e.server).map(|d| (d, &e.server, e)))
+            .collect();
+        near.sort_by(|a, b| (a.0, a.1).cmp(&(b.0, b.1)));
+        near.truncate(most);
+        let enough = self.config.name.parent().is_none()
+            || near.len() == most && near.iter().all(|(distance, ..)| *distance <= climb);
+        let known = near.into_iter().map(|(_, _, entry)| KnownServer {
+            place: entry.server.clone(),
+            presentation: Arc::clone(&entry.presentation),
+            load: self.load_of(&entry.server),
+        });
+        (known.collect(), enough)
+    }
+
+    fn load_of(&self, place: &PlaceName) -> Option<Load> {
+        if *place == self.config.name {
+            return Some(self.load());
+        }
+        self.index
+            .summaries
+            .get(place)
+            .map(|(summary, _)| summary.load)
+    }
+
+    /// The share in use of the scarcest resource.
+    fn load(&self) -> Load {
+        let share = |v: crate::ResourceView| {
+            let used = u128::from(v.established) + u128::from(v.held);
+            let share = (used * 1000)
+                .checked_div(u128::from(v.capacity))
+                .unwrap_or(0);
+            u16::try_from(share.min(1000)).unwrap_or(1000)
+        };
+        Load(self.ledger.views().map(share).max().unwrap_or(0))
+    }
+
+    pub(super) fn publish(
+        &mut self,
+        now: Instant,
+        presentation: Arc<Presentation>,
+        out: &mut Vec<Output>,
+    ) {
+        if self.index.size >= self.config.limits.index {
+            self.counters.refused_messages += 1;
+            return;
+        }
+        let key = RecordKey::Presentation(presentation.title.clone());
+        let value = Some(waybook_agents::wire::encode_record(&*presentation));
+        out.push(Output::Store { key, value });
+        self.serve(now, presentation, out);
+    }
+
+    /// Serves a presentation from now on, and says so.
+    pub(super) fn serve(
+        &mut self,
+        _now: Instant,
+        presentation: Arc<Presentation>,
+        out: &mut Vec<Output>,
+    ) {
+        self.index.editions += 1;
+        let edition = Edition(self.incarnation, self.index.editions);
+        let entry = IndexEntry {
+            server: self.config.name.clone(),
+            edition,
+            presentation,
+        };
+        self.index.insert(entry.clone());
+        self.tell_parent_of(vec![entry], Vec::new(), out);
+    }
+
+    pub(super) fn withdraw(&mut self, _now: Instant, title: &str, out: &mut Vec<Output>) {
+        let here = self.config.name.clone();
+        if let Some(entry) = self.index.remove(title, &here) {
+            let key = RecordKey::Presentation(title.to_owned());
+            out.push(Output::Store { key, value: None });
+            self.tell_parent_of(
+                Vec::new(),
+                vec![(title.to_owned(), here, entry.edition)],
+                out,
+            );
+        }
+    }
+
+    fn tell_parent_of(
+        &self,
+        entries: Vec<IndexEntry>,
+        withdrawn: Vec<(String, PlaceName, Edition)>,
+        out: &mut Vec<Output>,
+    ) {
+        if let Some(parent) = self.config.name.parent()
+            && !(entries.is_empty() && withdrawn.is_empty())
+        {
+            self.send(
+                &parent,
+                Message::Index {
+                    complete: false,
+                    entries,
+                    withdrawn,
+                },
+                out,
+            );
+        }
+    }
+
+    /// On a new connection to the parent: all that the locality holds.
+    pub(super) fn tell_whole_index(&self, out: &mut Vec<Output>) {
+        let Some(parent) = self.config.name.parent() else {
+            return;
+        };
+        let all: Vec<_> = self.index.entries().cloned().collect();
+        let parts = all.chunks(INDEX_PART).map(<[IndexEntry]>::to_vec);
+        let first = if all.is_empty() {
+            Some(Vec::new())
+        } else {
+            None
+        };
+        for (at, entries) in first.into_iter().chain(parts).enumerate() {
+            let message = Message::Index {
+                complete: at == 0,
+                entries,
+                withdrawn: Vec::new(),
+            };
+            self.send(&parent, message, out);
+        }
+    }
+
+    /// A child tells what its locality holds.
+    pub(super) fn indexed(
+        &mut self,
+        from: &PlaceName,
+        complete: bool,
+        entries: Vec<IndexEntry>,
+        withdrawn: Vec<(String, PlaceName, Edition)>,
+        out: &mut Vec<Output>,
+    ) {
+        if !self.config.name.contains(from) {
+            self.counters.refused_messages += 1;
+            return;
+        }
+        let mut gone = Vec::new();
+        if complete {
+            gone = self.entries_below(from);
+        }
+        let known = |title: &str, server: &PlaceName, edition: Edition| {
+            let entry = self.index.entries.get(title).and_then(|s| s.get(server));
+            entry.is_some_and(|e| e.edition <= edition)
+        };
+        gone.extend(withdrawn.into_iter().filter(|(title, server, edition)| {
+            from.contains(server) && known(title, server, *edition)
+        }));
+        gone.retain(|(title, server, _)| {
+            // What is still there need not be withdrawn first.
+            entries
+                .iter()
+                .all(|e| e.presentation.title != *title || e.server != *server)
+        });
+        for (title, server, _) in &gone {
+            self.index.remove(title, server);
+        }
+        let mut news = Vec::new();
+        for entry in entries {
+            let sound = from.contains(&entry.server) && entry.presentation.check().is_ok();
+            if !sound || self.index.size >= self.config.limits.index {
+                self.counters.refused_messages += 1;
+            } else if self.index.insert(entry.clone()) {
+                news.push(entry);
+            }
+        }
+        self.tell_parent_of(news, gone, out);
+    }
+
+    fn entries_below(&self, child: &PlaceName) -> Vec<(String, PlaceName, Edition)> {
+        let below = self.index.entries().filter(|e| child.contains(&e.server));
+        below
+            .map(|e| (e.presentation.title.clone(), e.server.clone(), e.edition))
+            .collect()
+    }
+
+    /// A child has been cut off for too long: its locality is no longer offered.
+    pub(super) fn forget_locality(
+        &mut self,
+        now: Instant,
+        child: &PlaceName,
+        out: &mut Vec<Output>,
+    ) {
+        let gone = self.entries_below(child);
+        for (title, server, _) in &gone {
+            self.index.remove(title, server);
+        }
+        self.tell_parent_of(Vec::new(), gone, out);
+        self.forget_summaries(now, child);
+    }
+
+    /// This place has changed; the parent is told with the next summary.
+    pub(super) fn changed(&mut self, now: Instant) {
+        if self.config.name.parent().is_some() && !std::mem::replace(&mut self.index.own_news, true)
+        {
+            self.tell_soon(now);
+        }
+    }
+
+    fn tell_soon(&mut self, now: Instant) {
+        let at = self.jittered(now, self.config.timing.summary);
+        self.timers.set_if_unset(Timer::Summary, at);
+    }
+
+    pub(super) fn tell_all_summaries(&mut self, now: Instant) {
+        self.index.news.extend(self.index.summaries.keys().cloned());
+        self.index.own_news = true;
+        self.tell_soon(now);
+    }
+
+    pub(super) fn own_summary(&self) -> PlaceSummary {
+        PlaceSummary {
+            place: self.config.name.clone(),
+            edition: Edition(self.incarnation, 0),
+            age: Duration::ZERO,
+            load: self.load(),
+            resources: self
+                .ledger
+                .views()
+                .map(|v| (v.resource, v.capacity, v.established.saturating_add(v.held)))
+                .collect(),
+            sessions: u32::try_from(self.hops.len()).unwrap_or(u32::MAX),
+        }
+    }
+
+    pub(super) fn tell_summaries(&mut self, now: Instant, out: &mut Vec<Output>) {
+        let Some(parent) = self.config.name.parent() else {
+            return;
+        };
+        if !self.links.is_up(&parent) {
+            // All of it is told when the connection is back.
+            return;
+        }
+        let mut places = Vec::new();
+        if std::mem::take(&mut self.index.own_news) {
+            places.push(self.own_summary());
+        }
+        for place in std::mem::take(&mut self.index.news) {
+            if let Some((summary, at)) = self.index.summaries.get(&place) {
+                let age = summary.age + now.since(*at);
+                places.push(PlaceSummary {
+                    age,
+                    ..summary.clone()
+                });
+            }
+        }
+        let mut gone = std::mem::take(&mut self.index.gone);
+        for part in places.chunks(SUMMARY_PART) {
+            let gone = std::mem::take(&mut gone);
+            self.send(
+                &parent,
+                Message::Summaries {
+                    places: part.to_vec(),
+                    gone,
+                },
+                out,
+            );
+        }
+        if !gone.is_empty() {
+            self.send(
+                &parent,
+                Message::Summaries {
+                    places: Vec::new(),
+                    gone,
+                },
+                out,
+            );
+        }
+    }
+
+    /// A child tells how its places do.
+    pub(super) fn summarized(
+        &mut self,
+        now: Instant,
+        from: &PlaceName,
+        places: Vec<PlaceSummary>,
+        gone: Vec<PlaceName>,
+    ) {
+        if !self.config.name.contains(from) {
+            self.counters.refused_messages += 1;
+            return;
+        }
+        for place in gone.iter().filter(|place| from.contains(place)) {
+            self.forget_summaries(now, place);
+        }
+        for summary in places {
+            let place = summary.place.clone();
+            let room = self.index.summaries.len() < self.config.limits.index
+                || self.index.summaries.contains_key(&place);
+            if !from.contains(&place) || !room {
+                self.counters.refused_messages += 1;
+                continue;
+            }
+            self.index.news.insert(place.clone());
+            self.index.summaries.insert(place, (summary, now));
+        }
+        if !self.index.news.is_empty() || !self.index.gone.is_empty() {
+            self.tell_soon(now);
+        }
+    }
+
+    fn forget_summaries(&mut self, now: Instant, below: &PlaceName) {
+        let gone: Vec<_> = self
+            .index
+            .summaries
+            .range(below.clone()..)
+            .map(|(place, _)| place.clone())
+            .take_while(|place| below.contains(place))
+            .collect();
+        for place in &gone {
+            self.index.summaries.remove(place);
+        }
+        if !gone.is_empty() {
+            self.index.gone.extend(gone);
+            self.tell_soon(now);
+        }
+    }
+
+    pub(super) fn summaries_below(&self, now: Instant) -> Vec<PlaceSummary> {
+        let mut all = vec![self.own_summary()];
+        all.extend(
+            self.index
+                .summaries
+                .values()
+                .map(|(summary, at)| PlaceSummary {
+                    age: summary.age + now.since(*at),
+                    ..summary.clone()
+                }),
+        );
+        all
+    }
+}

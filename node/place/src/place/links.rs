@@ -1,0 +1,255 @@
+//! Neighbours: who they are, whether they are there, and which life they are in.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use waybook_agents::{Envelope, Event, Feed, Incarnation, Message, RefusalReason, SessionId};
+use waybook_location_tree::PlaceName;
+
+use super::timers::Timer;
+use super::{Place, State};
+use crate::Instant;
+use crate::io::{Output, RecordKey};
+
+/// Sessions per part of a re-sync; a part stays well below the frame limit.
+const RESYNC_PART: usize = 4_000;
+
+#[derive(Debug)]
+struct Link {
+    up: bool,
+    incarnation: Incarnation,
+    /// When the connection last came up.
+    since: Instant,
+    /// What the neighbour has listed so far in a re-sync that is arriving.
+    listed: Option<BTreeSet<SessionId>>,
+}
+
+/// The neighbours, and which of them a restarted place still waits for.
+#[derive(Debug, Default)]
+pub(super) struct Links {
+    links: BTreeMap<PlaceName, Link>,
+    /// Neighbours that may know of bookings which this place has lost in a crash; it
+    /// grants nothing new until they have listed theirs.
+    awaited: BTreeSet<PlaceName>,
+}
+
+impl Links {
+    pub(super) fn is_up(&self, neighbour: &PlaceName) -> bool {
+        self.links.get(neighbour).is_some_and(|l| l.up)
+    }
+
+    pub(super) fn up(&self) -> impl Iterator<Item = (&PlaceName, Incarnation)> {
+        self.links
+            .iter()
+            .filter(|(_, l)| l.up)
+            .map(|(n, l)| (n, l.incarnation))
+    }
+
+    pub(super) fn is_recovering(&self) -> bool {
+        !self.awaited.is_empty()
+    }
+
+    pub(super) fn recovered(&mut self) {
+        self.awaited.clear();
+    }
+
+    pub(super) fn await_resync(&mut self, neighbour: PlaceName) {
+        self.awaited.insert(neighbour);
+    }
+
+    fn incarnation(&self, neighbour: &PlaceName) -> Option<Incarnation> {
+        self.links.get(neighbour).map(|l| l.incarnation)
+    }
+}
+
+impl Place {
+    /// Whether `other` may be a neighbour of this place at all.
+    fn may_neighbour(&self, other: &PlaceName) -> bool {
+        self.config.name.is_neighbour_of(other)
+    }
+
+    pub(super) fn send(&self, to: &PlaceName, message: Message, out: &mut Vec<Output>) {
+        // Nothing waits for a connection here: whatever must arrive is repeated.
+        let Some(link) = self.links.links.get(to).filter(|l| l.up) else {
+            return;
+        };
+        let envelope = Envelope {
+            from: self.incarnation,
+            to: link.incarnation,
+            message,
+        };
+        out.push(Output::Send {
+            to: to.clone(),
+            envelope,
+        });
+    }
+
+    /// Whether a message is from a neighbour's present life and meant for this one.
+    pub(super) fn accepts(&mut self, from: &PlaceName, envelope: &Envelope) -> bool {
+        let Some(link) = self.links.links.get(from).filter(|l| l.up) else {
+            self.counters.refused_messages += 1;
+            return false;
+        };
+        let meant = envelope.to == self.incarnation || envelope.to == Incarnation::UNKNOWN;
+        if envelope.from != link.incarnation || !meant {
+            self.counters.outdated += 1;
+            return false;
+        }
+        true
+    }
+
+    pub(super) fn link_up(
+        &mut self,
+        now: Instant,
+        neighbour: PlaceName,
+        incarnation: Incarnation,
+        out: &mut Vec<Output>,
+    ) {
+        if !self.may_neighbour(&neighbour) {
+            self.counters.refused_messages += 1;
+            return;
+        }
+        let before = self.links.incarnation(&neighbour);
+        if before.is_some_and(|before| before > incarnation) {
+            self.counters.outdated += 1;
+            return;
+        }
+        let is_child = self.config.name.contains(&neighbour);
+        if is_child && before.is_none() {
+            if self.links.up().count() > self.config.limits.children {
+                self.counters.refused_messages += 1;
+                return;
+            }
+            let key = RecordKey::Child(neighbour.clone());
+            out.push(Output::Store {
+                key,
+                value: Some(Vec::new()),
+            });
+        }
+        let link = Link {
+            up: true,
+            incarnation,
+            since: now,
+            listed: None,
+        };
+        self.links.links.insert(neighbour.clone(), link);
+        self.timers.cancel(&Timer::IndexGrace(neighbour.clone()));
+        if before.is_some_and(|before| before < incarnation) {
+            self.crashed(now, &neighbour, out);
+        }
+        self.list_sessions(&neighbour, out);
+        self.repeat_to(now, &neighbour, out);
+        if !is_child {
+            self.tell_whole_index(out);
+            self.tell_all_summaries(now);
+        }
+    }
+
+    pub(super) fn link_down(&mut self, now: Instant, neighbour: &PlaceName) {
+        let Some(link) = self.links.links.get_mut(neighbour) else {
+            return;
+        };
+        link.up = false;
+        link.listed = None;
+        if self.config.name.contains(neighbour) {
+            let at = now + self.config.timing.index_grace;
+            self.timers.set(Timer::IndexGrace(neighbour.clone()), at);
+        }
+    }
+
+    /// A neighbour has begun a new life: its set-ups are gone. What was established it
+    /// finds again by itself.
+    fn crashed(&mut self, now: Instant, neighbour: &PlaceName, out: &mut Vec<Output>) {
+        let setups: Vec<_> = self
+            .hops
+            .values()
+            .filter(|h| h.visitor.state() != State::Established)
+            .collect();
+        let mut events = Vec::new();
+        for hop in setups {
+            let session = hop.visitor.session();
+            if hop.from.as_ref() == Some(neighbour) {
+                events.push((session, Event::Released));
+            } else if let Some((_, number)) =
+                hop.visitor.child().filter(|(place, _)| *place == neighbour)
+            {
+                let reason = RefusalReason::Lost {
+                    next: neighbour.clone(),
+                };
+                events.push((session, Event::ChildLost { number, reason }));
+            }
+        }
+        for (session, event) in events {
+            self.drive(now, session, event, out);
+        }
+    }
+
+    /// Tells a neighbour of every established session that leads on to it.
+    fn list_sessions(&self, neighbour: &PlaceName, out: &mut Vec<Output>) {
+        let sessions: Vec<_> = self.established_towards(neighbour);
+        let parts = sessions.len().div_ceil(RESYNC_PART).max(1);
+        for part in 0..parts {
+            let from = part * RESYNC_PART;
+            let to = sessions.len().min(from + RESYNC_PART);
+            let (first, last) = (part == 0, part + 1 == parts);
+            let message = Message::Resync {
+                sessions: sessions[from..to].to_vec(),
+                first,
+                last,
+            };
+            self.send(neighbour, message, out);
+        }
+    }
+
+    /// A neighbour on the client's side lists what it feeds. What it does not list is
+    /// over; what is not here, it is told.
+    pub(super) fn resync(
+        &mut self,
+        now: Instant,
+        from: &PlaceName,
+        sessions: Vec<Feed>,
+        first: bool,
+        last: bool,
+        out: &mut Vec<Output>,
+    ) {
+        let Some(link) = self.links.links.get_mut(from) else {
+            return;
+        };
+        if first {
+            link.listed = Some(BTreeSet::new());
+        }
+        let Some(listed) = link.listed.as_mut() else {
+            return;
+        };
+        if listed.len() + sessions.len() > self.config.limits.sessions {
+            // No honest neighbour feeds more than may be here.
+            link.listed = None;
+            self.counters.refused_messages += 1;
+            return;
+        }
+        listed.extend(sessions.iter().map(|f| f.session));
+        let since = link.since;
+        let listed = if last { link.listed.take() } else { None };
+        self.refreshed(now, from, &[], &sessions, out);
+        let Some(listed) = listed else { return };
+        // Sessions that were established here since the connection came up may not have
+        // been when the list was made.
+        let over = |hop: &&super::Hop| {
+            hop.from.as_ref() == Some(from)
+                && hop.established.is_some_and(|at| at <= since)
+                && !listed.contains(&hop.visitor.session())
+        };
+        let over: Vec<_> = self
+            .hops
+            .values()
+            .filter(over)
+            .map(|h| h.visitor.session())
+            .collect();
+        for session in over {
+            self.drive(now, session, Event::Released, out);
+        }
+        self.links.awaited.remove(from);
+        if !self.links.is_recovering() {
+            self.timers.cancel(&Timer::Recovery);
+        }
+    }
+}

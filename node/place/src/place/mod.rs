@@ -1,0 +1,308 @@
+//! The place itself: one state machine, in rooms.
+//!
+//! This file holds what all rooms share and sends every input to its room:
+//! `links` (neighbours), `visits` and `hops` (agents and what they want done), `feeds`
+//! (leases), `opens` (clients), `questions` (searches and surveys), `index` (metadata),
+//! `records` (what survives a restart). `ledger`, `components` and `timers` know nothing
+//! of the others.
+
+mod components;
+mod feeds;
+mod fences;
+mod hops;
+mod index;
+mod ledger;
+mod links;
+mod local;
+mod opens;
+mod questions;
+mod records;
+mod timers;
+mod views;
+mod visits;
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use rand::rngs::StdRng;
+use rand::{RngExt, SeedableRng};
+use waybook_agents::{Event, Incarnation, Message, SessionId, State};
+use waybook_location_tree::PlaceName;
+use waybook_plan::{DecisionMaker, builtin_decision_makers};
+
+use crate::io::{Input, Output, RecordKey};
+use crate::{Config, Counters, Instant};
+
+use components::Components;
+use feeds::Feeds;
+use fences::Fences;
+use hops::Hop;
+use index::Index;
+use ledger::Ledger;
+use links::Links;
+use opens::Opens;
+use questions::Questions;
+use timers::{Timer, Timers};
+
+/// A place.
+///
+/// The driver's contract: after [`Place::new`] and after every [`Place::handle`] it
+/// carries out the outputs in order, and it hands in [`Input::Tick`] at
+/// [`Place::next_timeout`]. Time never goes backwards. Outputs are effects already
+/// decided: a driver may lose one only where [`Output`] says so.
+pub struct Place {
+    config: Config,
+    incarnation: Incarnation,
+    rng: StdRng,
+    deciders: Vec<Arc<dyn DecisionMaker>>,
+    counters: Counters,
+    timers: Timers,
+    links: Links,
+    ledger: Ledger,
+    components: Components,
+    hops: BTreeMap<SessionId, Hop>,
+    /// How many of the hops are not established yet.
+    setups: usize,
+    fences: Fences,
+    feeds: Feeds,
+    opens: Opens,
+    questions: Questions,
+    index: Index,
+}
+
+impl std::fmt::Debug for Place {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Place")
+            .field("name", &self.config.name)
+            .field("incarnation", &self.incarnation)
+            .field("hops", &self.hops.len())
+            .finish_non_exhaustive()
+    }
+}
+
+impl Place {
+    /// A place at the start of a life: with the records that earlier lives stored, and
+    /// a seed for all it draws. The outputs restore what the records say.
+    ///
+    /// # Errors
+    /// A sentence on the setting or record that is wrong; nothing has been done then.
+    pub fn new(
+        config: Config,
+        incarnation: Incarnation,
+        seed: [u8; 32],
+        records: Vec<(RecordKey, Vec<u8>)>,
+        now: Instant,
+        out: &mut Vec<Output>,
+    ) -> Result<Self, String> {
+        Self::with_deciders(
+            config,
+            incarnation,
+            seed,
+            records,
+            builtin_decision_makers(),
+            now,
+            out,
+        )
+    }
+
+    /// As [`Place::new`], with other Decision Makers to choose from.
+    ///
+    /// # Errors
+    /// As [`Place::new`].
+    pub fn with_deciders(
+        config: Config,
+        incarnation: Incarnation,
+        seed: [u8; 32],
+        records: Vec<(RecordKey, Vec<u8>)>,
+        deciders: Vec<Arc<dyn DecisionMaker>>,
+        now: Instant,
+        out: &mut Vec<Output>,
+    ) -> Result<Self, String> {
+        config.timing.check()?;
+        if deciders.iter().all(|d| d.name() != config.strategy) {
+            let names: Vec<_> = deciders.iter().map(|d| d.name()).collect();
+            return Err(format!(
+                "there is no strategy `{}`; there are {}",
+                config.strategy,
+                names.join(", ")
+            ));
+        }
+        let mut place = Self {
+            ledger: Ledger::new(&config.capacity),
+            config,
+            incarnation,
+            rng: StdRng::from_seed(seed),
+            deciders,
+            counters: Counters::default(),
+            timers: Timers::default(),
+            links: Links::default(),
+            components: Components::default(),
+            hops: BTreeMap::new(),
+            setups: 0,
+            fences: Fences::default(),
+            feeds: Feeds::default(),
+            opens: Opens::default(),
+            questions: Questions::default(),
+            index: Index::default(),
+        };
+        place.restore(records, now, out)?;
+        Ok(place)
+    }
+
+    /// Takes one input; what is to be done about it is appended to `out`.
+    pub fn handle(&mut self, now: Instant, input: Input, out: &mut Vec<Output>) {
+        while let Some(timer) = self.timers.pop(now) {
+            self.timer(now, timer, out);
+        }
+        match input {
+            Input::Tick => {}
+            Input::LinkUp {
+                neighbour,
+                incarnation,
+            } => {
+                self.link_up(now, neighbour, incarnation, out);
+            }
+            Input::LinkDown { neighbour } => self.link_down(now, &neighbour),
+            Input::Received { from, envelope } => {
+                if self.accepts(&from, &envelope) {
+                    self.received(now, &from, envelope.message, out);
+                }
+            }
+            Input::Open(request) => self.open(now, request, out),
+            Input::Cancel { request } => self.cancel(now, request, out),
+            Input::DryRun(request) => self.dry_run(now, request, out),
+            Input::Claim { session } => self.claim(now, session, out),
+            Input::Active { session } => self.active(now, session),
+            Input::Close { session } => {
+                self.close(now, session, crate::io::EndReason::Closed, out);
+            }
+            Input::Publish { presentation } => self.publish(now, presentation, out),
+            Input::Withdraw { title } => self.withdraw(now, &title, out),
+            Input::ComponentUp { instance, endpoint } => {
+                for session in self.components.up(instance, endpoint, now) {
+                    self.components_changed(now, session, out);
+                }
+            }
+            Input::ComponentFailed { instance, why } => {
+                if let Some((component, sessions)) = self.components.failed(instance) {
+                    for session in sessions {
+                        let (component, why) = (component.clone(), why.clone());
+                        self.drive(now, session, Event::ComponentFailed { component, why }, out);
+                    }
+                }
+            }
+        }
+    }
+
+    /// When the place wants an [`Input::Tick`] at the latest.
+    #[must_use]
+    pub fn next_timeout(&self) -> Option<Instant> {
+        self.timers.next()
+    }
+
+    fn timer(&mut self, now: Instant, timer: Timer, out: &mut Vec<Output>) {
+        match timer {
+            Timer::Lease(session) => self.lease_timer(now, session, out),
+            Timer::Deadline(session) => self.drive(now, session, Event::Deadline, out),
+            Timer::Child(session) => self.child_timer(now, session, out),
+            Timer::Fence(session) => self.fences.forget(session),
+            Timer::Release(to, session, number) => {
+                self.release_timer(now, to, session, number, out)
+            }
+            Timer::FeedSetups(to) => self.feed_setups(now, to, out),
+            Timer::FeedSessions(to) => self.feed_sessions(now, to, out),
+            Timer::Claim(session) => {
+                self.close(now, session, crate::io::EndReason::Unclaimed, out);
+            }
+            Timer::Idle(session) => self.idle_timer(now, session, out),
+            Timer::Longest(session) => {
+                self.close(now, session, crate::io::EndReason::Expired, out);
+            }
+            Timer::Question(id) => self.question_timer(now, id, out),
+            Timer::Retry(request) => self.retry(now, request, out),
+            Timer::IndexGrace(child) => self.forget_locality(now, &child, out),
+            Timer::Summary => self.tell_summaries(now, out),
+            Timer::Recovery => self.links.recovered(),
+        }
+    }
+
+    fn received(
+        &mut self,
+        now: Instant,
+        from: &PlaceName,
+        message: Message,
+        out: &mut Vec<Output>,
+    ) {
+        match message {
+            Message::Visit(visit) => self.visit(now, from, visit, out),
+            Message::VisitAck(feed) => self.visit_acked(now, from, feed),
+            Message::Ready(ready) => self.child_ready(now, from, ready, out),
+            Message::Refuse(refuse) => self.child_refused(now, from, refuse, out),
+            Message::Release(feed) => self.release(now, from, feed, out),
+            Message::ReleaseAck(feed) => self.release_acked(from, feed),
+            Message::Confirm(feed) => self.confirm(now, from, feed, out),
+            Message::ConfirmAck(feed) => self.confirm_acked(now, from, feed),
+            Message::Refresh {
+                setups,
+                established,
+            } => {
+                self.refreshed(now, from, &setups, &established, out);
+            }
+            Message::Working(feeds) => self.child_working(now, from, &feeds),
+            Message::Gone(feed) => self.child_gone(now, from, feed, out),
+            Message::Resync {
+                sessions,
+                first,
+                last,
+            } => {
+                self.resync(now, from, sessions, first, last, out);
+            }
+            Message::Progress(progress) => self.child_progress(from, progress, out),
+            Message::Index {
+                complete,
+                entries,
+                withdrawn,
+            } => {
+                self.indexed(from, complete, entries, withdrawn, out);
+            }
+            Message::Summaries { places, gone } => self.summarized(now, from, places, gone),
+            Message::Search {
+                id,
+                origin,
+                title,
+                most,
+            } => {
+                self.search(now, from, id, origin, title, most, out);
+            }
+            Message::Found {
+                id,
+                origin,
+                servers,
+            } => {
+                self.found(now, from, id, origin, servers, out);
+            }
+            Message::Survey {
+                id,
+                origin,
+                target,
+                stages,
+            } => {
+                self.survey(from, id, origin, target, stages, out);
+            }
+            Message::Surveyed {
+                id,
+                origin,
+                place,
+                answers,
+            } => {
+                self.surveyed(now, from, id, origin, place, answers, out);
+            }
+        }
+    }
+
+    /// A time of 0.5 to 1.5 of the period from now, so that places do not beat in step.
+    fn jittered(&mut self, now: Instant, period: Duration) -> Instant {
+        now + period.mul_f64(self.rng.random_range(0.5..1.5))
+    }
+}

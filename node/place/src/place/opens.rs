@@ -1,0 +1,504 @@
+//! Clients: opens, from the request to the end of the session.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use rand::RngExt;
+use waybook_agents::{
+    Event, HopReport, PlanVisitor, Progress, Ready, Refusal, RefusalReason, Refuse, SessionId,
+};
+use waybook_plan::{KnownServer, NoPlan, Plan, Question};
+
+use super::Place;
+use super::hops::Hop;
+use super::questions::Asker;
+use super::timers::Timer;
+use crate::Instant;
+use crate::io::{EndReason, Established, OpenRequest, Outcome, Output, RequestId};
+
+/// Greatest length of a client's key, in bytes.
+const MAX_KEY: usize = 200;
+/// Greatest number of retries that a request may ask for.
+const MAX_RETRIES: u32 = 100;
+/// The mean pause before a retry.
+const RETRY_PAUSE: Duration = Duration::from_millis(200);
+
+/// Which session a key stands for: the user's own keys, so that users cannot meet.
+pub(super) type Key = (String, String);
+
+/// An open that has no session yet, or no longer one.
+#[derive(Debug)]
+struct Pending {
+    request: OpenRequest,
+    /// Requests of the same key that came later.
+    joined: Vec<(RequestId, bool)>,
+    since: Instant,
+    retries: u32,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Held {
+    Pending(RequestId),
+    Session(SessionId),
+}
+
+/// Opens under way, and what their keys stand for.
+#[derive(Debug, Default)]
+pub(super) struct Opens {
+    keys: BTreeMap<Key, Held>,
+    pending: BTreeMap<RequestId, Pending>,
+}
+
+/// What only the client's place knows of a session.
+#[derive(Debug)]
+pub(super) struct Client {
+    pub(super) key: Key,
+    /// Requests that wait for the answer, and whether each watches.
+    waiting: Vec<(RequestId, bool)>,
+    /// The request that made it, for retries; none once it is established.
+    request: Option<OpenRequest>,
+    /// When the client asked.
+    since: Instant,
+    retries: u32,
+    /// The plan as it was made, to say what was refused.
+    plan: Option<Plan>,
+    pub(super) claimed: bool,
+    pub(super) idle: Duration,
+    pub(super) longest: Option<Duration>,
+    used: Instant,
+    /// How it was answered.
+    pub(super) established: Option<Established>,
+    /// Why it ends, where that is known beforehand.
+    ending: Option<EndReason>,
+}
+
+impl Client {
+    /// A session found again after a restart.
+    pub(super) fn restored(
+        key: Key,
+        claimed: bool,
+        idle: Duration,
+        longest: Option<Duration>,
+        established: Established,
+        now: Instant,
+    ) -> Self {
+        Self {
+            key,
+            waiting: Vec::new(),
+            request: None,
+            since: now,
+            retries: 0,
+            plan: None,
+            claimed,
+            idle,
+            longest,
+            used: now,
+            established: Some(established),
+            ending: None,
+        }
+    }
+
+    pub(super) fn progress(&self, progress: &Progress, out: &mut Vec<Output>) {
+        for (request, watches) in &self.waiting {
+            if *watches {
+                let (request, progress) = (*request, progress.clone());
+                out.push(Output::Progress { request, progress });
+            }
+        }
+    }
+
+    pub(super) fn journey(&self) -> &[HopReport] {
+        self.established.as_ref().map_or(&[], |e| &e.journey)
+    }
+}
+
+impl Place {
+    /// A client asks for a session.
+    pub(super) fn open(&mut self, now: Instant, request: OpenRequest, out: &mut Vec<Output>) {
+        if let Err(why) = self.check_request(&request) {
+            let outcome = Outcome::Rejected { why };
+            return out.push(Output::Opened {
+                request: request.request,
+                outcome,
+            });
+        }
+        let key = (request.profile.user.clone(), request.key.clone());
+        let joining = (request.request, request.watch);
+        match self.opens.keys.get(&key).copied() {
+            Some(Held::Pending(first)) => {
+                if let Some(pending) = self.opens.pending.get_mut(&first) {
+                    pending.joined.push(joining);
+                }
+            }
+            Some(Held::Session(session)) => {
+                let client = self.hops.get_mut(&session).and_then(|h| h.client.as_mut());
+                match client {
+                    Some(client) => match &client.established {
+                        Some(established) => {
+                            let outcome = Outcome::Established(Box::new(established.clone()));
+                            out.push(Output::Opened {
+                                request: joining.0,
+                                outcome,
+                            });
+                        }
+                        None => client.waiting.push(joining),
+                    },
+                    None => debug_assert!(false, "a key stands for a session that is gone"),
+                }
+            }
+            None => {
+                self.counters.opens += 1;
+                let id = request.request;
+                self.opens.keys.insert(key, Held::Pending(id));
+                let retries = request.retries.min(MAX_RETRIES);
+                let pending = Pending {
+                    request,
+                    joined: Vec::new(),
+                    since: now,
+                    retries,
+                };
+                self.opens.pending.insert(id, pending);
+                self.look_for_servers(now, id, out);
+            }
+        }
+    }
+
+    pub(super) fn check_request(&self, request: &OpenRequest) -> Result<(), String> {
+        if request.key.is_empty() || request.key.len() > MAX_KEY {
+            return Err(format!("the key must have 1 to {MAX_KEY} bytes"));
+        }
+        if let Some(name) = &request.strategy
+            && self.deciders.iter().all(|d| d.name() != name)
+        {
+            let names: Vec<_> = self.deciders.iter().map(|d| d.name()).collect();
+            return Err(format!(
+                "there is no strategy `{name}`; there are {}",
+                names.join(", ")
+            ));
+        }
+        if self.opens.pending.len() >= self.config.limits.setups {
+            return Err(format!(
+                "limit `setups` = {} is reached",
+                self.config.limits.setups
+            ));
+        }
+        Ok(())
+    }
+
+    fn look_for_servers(&mut self, now: Instant, id: RequestId, out: &mut Vec<Output>) {
+        let Some(pending) = self.opens.pending.get(&id) else {
+            return;
+        };
+        let title = pending.request.title.clone();
+        self.ask_for_servers(now, &title, Asker::Open(id), out);
+    }
+
+    /// The servers are known: make the plan and send the first visitor on its way.
+    pub(super) fn open_with(
+        &mut self,
+        now: Instant,
+        id: RequestId,
+        servers: &[KnownServer],
+        out: &mut Vec<Output>,
+    ) {
+        let Some(pending) = self.opens.pending.remove(&id) else {
+            return;
+        };
+        let plan = match self.decide(&pending.request, servers) {
+            Ok(plan) => plan,
+            Err(no) => return self.answer_pending(pending, &Outcome::NoPlan(no), out),
+        };
+        let Pending {
+            request,
+            mut joined,
+            since,
+            retries,
+        } = pending;
+        let session = SessionId(self.rng.random());
+        joined.insert(0, (request.request, request.watch));
+        let watched = joined.iter().any(|(_, watches)| *watches);
+        let timing = self.config.timing;
+        let deadline = request
+            .deadline
+            .map_or(timing.setup_deadline, |d| d.min(timing.setup_deadline));
+        let key = (request.profile.user.clone(), request.key.clone());
+        self.opens.keys.insert(key.clone(), Held::Session(session));
+        let visitor = PlanVisitor::new(session, plan.clone(), watched);
+        let mut hop = Hop::new(visitor, None, now, now + deadline);
+        hop.client = Some(Box::new(Client {
+            key,
+            waiting: joined,
+            since,
+            retries,
+            plan: Some(plan),
+            claimed: false,
+            idle: request.idle.unwrap_or(timing.idle),
+            longest: request.longest,
+            used: now,
+            established: None,
+            ending: None,
+            request: Some(request),
+        }));
+        self.setups += 1;
+        self.timers.set(Timer::Deadline(session), now + deadline);
+        self.hops.insert(session, hop);
+        self.drive(now, session, Event::Arrive, out);
+    }
+
+    pub(super) fn decide(
+        &self,
+        request: &OpenRequest,
+        servers: &[KnownServer],
+    ) -> Result<Plan, NoPlan> {
+        let strategy = request.strategy.as_deref().unwrap_or(&self.config.strategy);
+        let decider = self.deciders.iter().find(|d| d.name() == strategy);
+        let Some(decider) = decider else {
+            return Err(NoPlan::NothingSuits {
+                user: request.profile.user.clone(),
+                title: request.title.clone(),
+                why: format!("there is no strategy `{strategy}`"),
+            });
+        };
+        decider.decide(&Question {
+            title: &request.title,
+            client: &self.config.name,
+            client_is_default_place: self.has_children(),
+            profile: &request.profile,
+            servers,
+            most_servers: self.config.servers_per_plan,
+            most_solutions: self.config.limits.solutions,
+        })
+    }
+
+    fn answer_pending(&mut self, pending: Pending, outcome: &Outcome, out: &mut Vec<Output>) {
+        let key = (pending.request.profile.user, pending.request.key);
+        self.opens.keys.remove(&key);
+        let first = (pending.request.request, false);
+        for (request, _) in std::iter::once(first).chain(pending.joined) {
+            out.push(Output::Opened {
+                request,
+                outcome: outcome.clone(),
+            });
+        }
+    }
+
+    /// The path stands: the session is established.
+    pub(super) fn opened(
+        &mut self,
+        now: Instant,
+        hop: &mut Hop,
+        ready: Ready,
+        out: &mut Vec<Output>,
+    ) {
+        let session = hop.visitor.session();
+        let solution = hop.visitor.solution().clone();
+        let title = hop.visitor.plan().title.clone();
+        let Some(client) = hop.client.as_mut() else {
+            return;
+        };
+        self.counters.established += 1;
+        let established = Established {
+            session,
+            title,
+            quality: solution.quality.clone(),
+            solution: solution.number,
+            solutions: client.plan.take().map_or(1, |p| p.solutions.len()),
+            journey: ready.journey,
+            refused: ready.refused,
+            took: now.since(client.since),
+        };
+        for (request, _) in client.waiting.drain(..) {
+            let outcome = Outcome::Established(Box::new(established.clone()));
+            out.push(Output::Opened { request, outcome });
+        }
+        client.request = None;
+        client.established = Some(established);
+        client.used = now;
+        self.timers
+            .set(Timer::Claim(session), now + self.config.timing.claim);
+        self.watch_use(now, session, client.idle, client.longest);
+    }
+
+    /// Sets the timers that end a session by itself.
+    pub(super) fn watch_use(
+        &mut self,
+        now: Instant,
+        session: SessionId,
+        idle: Duration,
+        longest: Option<Duration>,
+    ) {
+        self.timers.set(Timer::Idle(session), now + idle);
+        if let Some(longest) = longest {
+            self.timers.set(Timer::Longest(session), now + longest);
+        }
+    }
+
+    /// A session is over at its client's place, or its set-up has failed.
+    pub(super) fn client_over(
+        &mut self,
+        now: Instant,
+        mut hop: Hop,
+        refuse: Option<Refuse>,
+        out: &mut Vec<Output>,
+    ) {
+        let Some(client) = hop.client.take() else {
+            return;
+        };
+        let session = hop.visitor.session();
+        let refused = refuse.map(|r| r.refused);
+        if client.established.is_some() {
+            self.opens.keys.remove(&client.key);
+            let why = match (client.ending, refused) {
+                (Some(why), _) => why,
+                (None, Some(refused)) => EndReason::Broken(refused),
+                (None, None) => EndReason::Closed,
+            };
+            return out.push(Output::Ended { session, why });
+        }
+        self.counters.refused += 1;
+        let Some(request) = client.request else {
+            return;
+        };
+        let (since, retries) = (client.since, client.retries);
+        let joined: Vec<_> = client
+            .waiting
+            .into_iter()
+            .filter(|(id, _)| *id != request.request)
+            .collect();
+        let pending = Pending {
+            request,
+            joined,
+            since,
+            retries,
+        };
+        let Some(refused) = refused else {
+            return self.answer_pending(pending, &Outcome::Closed, out);
+        };
+        let transient = refused.iter().any(|r| r.reason.is_transient());
+        if retries > 0 && transient {
+            return self.try_later(now, pending, out);
+        }
+        let plan = client.plan.unwrap_or_else(|| hop.visitor.plan().clone());
+        let refused = in_order(refused, &plan);
+        self.answer_pending(pending, &Outcome::Refused { refused, plan }, out);
+    }
+
+    /// Holds of other set-ups stood in the way: another session is tried for the same
+    /// key, at a time that crossing set-ups are unlikely to share.
+    fn try_later(&mut self, now: Instant, mut pending: Pending, _out: &mut Vec<Output>) {
+        pending.retries -= 1;
+        let id = pending.request.request;
+        let key = (
+            pending.request.profile.user.clone(),
+            pending.request.key.clone(),
+        );
+        self.opens.keys.insert(key, Held::Pending(id));
+        self.opens.pending.insert(id, pending);
+        let at = self.jittered(now, RETRY_PAUSE);
+        self.timers.set(Timer::Retry(id), at);
+    }
+
+    pub(super) fn retry(&mut self, now: Instant, id: RequestId, out: &mut Vec<Output>) {
+        self.look_for_servers(now, id, out);
+    }
+
+    /// A client no longer waits for its open. The set-up is given up when nobody does.
+    pub(super) fn cancel(&mut self, now: Instant, id: RequestId, out: &mut Vec<Output>) {
+        let mut done = None;
+        for (first, pending) in &mut self.opens.pending {
+            pending.joined.retain(|(joined, _)| *joined != id);
+            if *first == id && pending.joined.is_empty() {
+                done = Some(*first);
+            }
+        }
+        if let Some(pending) = done.and_then(|id| self.opens.pending.remove(&id)) {
+            self.timers.cancel(&Timer::Retry(id));
+            return self.answer_pending(pending, &Outcome::Closed, out);
+        }
+        let waits = |hop: &&mut Hop| {
+            hop.client
+                .as_ref()
+                .is_some_and(|c| c.waiting.iter().any(|(w, _)| *w == id))
+        };
+        let Some(hop) = self.hops.values_mut().find(waits) else {
+            return;
+        };
+        let session = hop.visitor.session();
+        let Some(client) = hop.client.as_mut() else {
+            return;
+        };
+        if client.waiting.len() == 1 {
+            self.drive(now, session, Event::Released, out);
+        } else {
+            client.waiting.retain(|(waiting, _)| *waiting != id);
+        }
+    }
+
+    pub(super) fn claim(&mut self, now: Instant, session: SessionId, out: &mut Vec<Output>) {
+        let Some(hop) = self.hops.get_mut(&session) else {
+            return;
+        };
+        let Some(client) = hop.client.as_mut() else {
+            return;
+        };
+        client.used = now;
+        if client.established.is_some() && !std::mem::replace(&mut client.claimed, true) {
+            self.timers.cancel(&Timer::Claim(session));
+            self.store_session(session, out);
+        }
+    }
+
+    pub(super) fn active(&mut self, now: Instant, session: SessionId) {
+        if let Some(client) = self.hops.get_mut(&session).and_then(|h| h.client.as_mut()) {
+            client.used = now;
+        }
+    }
+
+    pub(super) fn idle_timer(&mut self, now: Instant, session: SessionId, out: &mut Vec<Output>) {
+        let Some(client) = self.hops.get(&session).and_then(|h| h.client.as_ref()) else {
+            return;
+        };
+        let end = client.used + client.idle;
+        if end > now {
+            self.timers.set(Timer::Idle(session), end);
+        } else {
+            self.close(now, session, EndReason::Idle, out);
+        }
+    }
+
+    /// Ends a session in order, from its client's place.
+    pub(super) fn close(
+        &mut self,
+        now: Instant,
+        session: SessionId,
+        why: EndReason,
+        out: &mut Vec<Output>,
+    ) {
+        let Some(client) = self.hops.get_mut(&session).and_then(|h| h.client.as_mut()) else {
+            return;
+        };
+        client.ending = Some(why);
+        self.drive(now, session, Event::Released, out);
+    }
+
+    pub(super) fn remember_key(&mut self, key: Key, session: SessionId) {
+        self.opens.keys.insert(key, Held::Session(session));
+    }
+}
+
+/// One reason for each solution, in the plan's order; a solution that nobody gave a
+/// reason for was not reached.
+fn in_order(refused: Vec<Refusal>, plan: &Plan) -> Vec<Refusal> {
+    let mut by_number: BTreeMap<_, Refusal> = BTreeMap::new();
+    for refusal in refused {
+        by_number.entry(refusal.solution).or_insert(refusal);
+    }
+    for solution in &plan.solutions {
+        by_number.entry(solution.number).or_insert_with(|| Refusal {
+            solution: solution.number,
+            place: plan.client().clone(),
+            reason: RefusalReason::Deadline,
+        });
+    }
+    by_number.into_values().collect()
+}

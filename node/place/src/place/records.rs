@@ -1,0 +1,193 @@
+//! Records: what survives a restart.
+//!
+//! Established sessions, the presentations served here, and which children there have
+//! been. Set-ups under way are not kept: a crash is a refusal to them.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+use waybook_agents::{Event, HopReport, PlanVisitor, Refusal, SessionId, State, wire};
+use waybook_location_tree::PlaceName;
+use waybook_plan::{Presentation, SolutionNumber};
+
+use super::Place;
+use super::hops::{self, Hop, Sent};
+use super::ledger::Account;
+use super::opens::{Client, Key};
+use super::timers::Timer;
+use crate::Instant;
+use crate::io::{Established, Output, RecordKey};
+
+/// An established session's hop, as it is kept.
+#[derive(Debug, Serialize, Deserialize)]
+struct SessionRecord {
+    visitor: PlanVisitor,
+    from: Option<PlaceName>,
+    client: Option<ClientRecord>,
+}
+
+#[derive(Debug, Serialize, Deserialize)]
+struct ClientRecord {
+    key: Key,
+    claimed: bool,
+    idle: Duration,
+    longest: Option<Duration>,
+    title: String,
+    quality: String,
+    solution: SolutionNumber,
+    solutions: u16,
+    journey: Vec<HopReport>,
+    refused: Vec<Refusal>,
+    took: Duration,
+}
+
+impl Place {
+    pub(super) fn store_session(&self, session: SessionId, out: &mut Vec<Output>) {
+        if let Some(hop) = self.hops.get(&session) {
+            self.store(hop, out);
+        }
+    }
+
+    pub(super) fn store(&self, hop: &Hop, out: &mut Vec<Output>) {
+        let client = hop.client.as_ref().and_then(|client| {
+            let e = client.established.clone()?;
+            Some(ClientRecord {
+                key: client.key.clone(),
+                claimed: client.claimed,
+                idle: client.idle,
+                longest: client.longest,
+                title: e.title,
+                quality: e.quality,
+                solution: e.solution,
+                solutions: u16::try_from(e.solutions).unwrap_or(u16::MAX),
+                journey: e.journey,
+                refused: e.refused,
+                took: e.took,
+            })
+        });
+        let record = SessionRecord {
+            visitor: hop.visitor.clone(),
+            from: hop.from.clone(),
+            client,
+        };
+        let key = RecordKey::Session(hop.visitor.session());
+        out.push(Output::Store {
+            key,
+            value: Some(wire::encode_record(&record)),
+        });
+    }
+
+    pub(super) fn forget(&self, session: SessionId, out: &mut Vec<Output>) {
+        out.push(Output::Store {
+            key: RecordKey::Session(session),
+            value: None,
+        });
+    }
+
+    /// Takes up what earlier lives have stored.
+    pub(super) fn restore(
+        &mut self,
+        records: Vec<(RecordKey, Vec<u8>)>,
+        now: Instant,
+        out: &mut Vec<Output>,
+    ) -> Result<(), String> {
+        let lived_before = !records.is_empty();
+        for (key, value) in records {
+            match &key {
+                RecordKey::Session(_) => {
+                    let record = wire::decode_record(&value).map_err(|e| bad(&key, &e))?;
+                    self.restore_session(record, now, out);
+                }
+                RecordKey::Presentation(_) => {
+                    let presentation: Presentation =
+                        wire::decode_record(&value).map_err(|e| bad(&key, &e))?;
+                    self.serve(now, Arc::new(presentation), out);
+                }
+                RecordKey::Child(child) => self.links.await_resync(child.clone()),
+            }
+        }
+        if lived_before {
+            // What was established shortly before a crash may not have been stored.
+            if let Some(parent) = self.config.name.parent() {
+                self.links.await_resync(parent);
+            }
+            self.timers
+                .set(Timer::Recovery, now + self.config.timing.session_lease);
+        }
+        Ok(())
+    }
+
+    fn restore_session(&mut self, record: SessionRecord, now: Instant, out: &mut Vec<Output>) {
+        let SessionRecord {
+            visitor,
+            from,
+            client,
+        } = record;
+        if visitor.state() != State::Established {
+            return;
+        }
+        let session = visitor.session();
+        let stage = visitor.stage().clone();
+        let child = visitor
+            .child()
+            .map(|(place, number)| (place.clone(), number));
+        let mut hop = Hop::new(visitor, from, now, now);
+        self.ledger.put(&stage.demand, Account::Established);
+        hop.booking = Some(stage.demand.clone());
+        hop.established = Some(now);
+        hop.lease = now + self.config.timing.session_lease;
+        hop.uses = self
+            .components
+            .acquire(session, &stage.components, child.is_some(), now, out);
+        if hop.from.is_some() {
+            self.timers.set(Timer::Lease(session), hop.lease);
+        }
+        if let Some((place, _)) = &child {
+            // Whether the next hop knows is not known; it is told again.
+            hop.sent = Some(Sent {
+                kept: None,
+                heard: now,
+                confirmed: false,
+            });
+            self.feed_setup(now, place, session);
+            let at = self.jittered(now, self.config.timing.setup_refresh);
+            self.timers.set(Timer::Child(session), at);
+        }
+        if let Some(record) = client {
+            let established = Established {
+                session,
+                title: record.title,
+                quality: record.quality,
+                solution: record.solution,
+                solutions: usize::from(record.solutions),
+                journey: record.journey,
+                refused: record.refused,
+                took: record.took,
+            };
+            self.remember_key(record.key.clone(), session);
+            if !record.claimed {
+                self.timers
+                    .set(Timer::Claim(session), now + self.config.timing.claim);
+            }
+            self.watch_use(now, session, record.idle, record.longest);
+            hop.client = Some(Box::new(Client::restored(
+                record.key,
+                record.claimed,
+                record.idle,
+                record.longest,
+                established,
+                now,
+            )));
+        }
+        let next = child.map(|(place, _)| place);
+        hops::bind(&mut hop, next, out);
+        self.hops.insert(session, hop);
+        // Components that are shared with a session restored before may answer already.
+        self.drive(now, session, Event::ComponentsUp, out);
+    }
+}
+
+fn bad(key: &RecordKey, error: &wire::WireError) -> String {
+    format!("the stored record {key:?} cannot be read: {error}")
+}

@@ -1,0 +1,114 @@
+//! What the place shows of itself.
+
+use waybook_agents::{Incarnation, IndexEntry, PlaceSummary, SessionId};
+use waybook_location_tree::PlaceName;
+
+use super::Place;
+use super::hops::Hop;
+use crate::{BookingView, Config, Counters, HopView, Instant, ResourceView, SessionView};
+
+impl Place {
+    /// The name.
+    #[must_use]
+    pub fn name(&self) -> &PlaceName {
+        &self.config.name
+    }
+
+    /// This life.
+    #[must_use]
+    pub fn incarnation(&self) -> Incarnation {
+        self.incarnation
+    }
+
+    /// The settings.
+    #[must_use]
+    pub fn config(&self) -> &Config {
+        &self.config
+    }
+
+    /// The neighbours with a connection, with their lives.
+    pub fn links(&self) -> impl Iterator<Item = (&PlaceName, Incarnation)> {
+        self.links.up()
+    }
+
+    /// Whether the place has just restarted and grants nothing new yet.
+    #[must_use]
+    pub fn is_recovering(&self) -> bool {
+        self.links.is_recovering()
+    }
+
+    /// All bookings.
+    pub fn bookings(&self) -> impl Iterator<Item = BookingView> {
+        self.hops.values().filter_map(|hop| {
+            Some(BookingView {
+                session: hop.visitor.session(),
+                phase: hop.phase(),
+                demand: hop.booking.clone()?,
+            })
+        })
+    }
+
+    /// All resources.
+    #[must_use]
+    pub fn resources(&self) -> Vec<ResourceView> {
+        self.ledger.views().collect()
+    }
+
+    /// The sessions whose client's place this is.
+    #[must_use]
+    pub fn sessions(&self, now: Instant) -> Vec<SessionView> {
+        let view = |hop: &Hop| {
+            let client = hop.client.as_ref()?;
+            Some(SessionView {
+                user: client.key.0.clone(),
+                key: client.key.1.clone(),
+                claimed: client.claimed,
+                hop: self.view(hop, now),
+                journey: client.journey().to_vec(),
+            })
+        };
+        self.hops.values().filter_map(view).collect()
+    }
+
+    /// A session that this place is a hop of.
+    #[must_use]
+    pub fn hop(&self, session: SessionId, now: Instant) -> Option<HopView> {
+        self.hops.get(&session).map(|hop| self.view(hop, now))
+    }
+
+    fn view(&self, hop: &Hop, now: Instant) -> HopView {
+        let solution = hop.visitor.solution();
+        HopView {
+            session: hop.visitor.session(),
+            title: hop.visitor.plan().title.clone(),
+            hop: hop.visitor.hop(),
+            phase: hop.phase(),
+            solution: solution.number,
+            quality: solution.quality.clone(),
+            booked: hop.booking.clone().unwrap_or_default(),
+            components: self.components.reports(&hop.uses),
+            previous: hop.from.clone(),
+            next: solution.place(hop.visitor.hop() + 1).cloned(),
+            path: solution.stages.iter().map(|s| s.place.clone()).collect(),
+            age: now.since(hop.arrived),
+            lease: hop.from.is_some().then(|| hop.lease.since(now)),
+        }
+    }
+
+    /// The presentations known in this place's locality.
+    pub fn presentations(&self) -> impl Iterator<Item = &IndexEntry> {
+        self.index.entries()
+    }
+
+    /// This place and all below it, as far as they have said how they do.
+    #[must_use]
+    pub fn summaries(&self, now: Instant) -> Vec<PlaceSummary> {
+        self.summaries_below(now)
+    }
+
+    /// What has been counted.
+    #[must_use]
+    pub fn counters(&self) -> Counters {
+        self.counters
+    }
+}

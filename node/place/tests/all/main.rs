@@ -1,0 +1,7 @@
+//! A place by itself and with its next neighbours, message by message.
+//!
+//! Whole trees under load, loss and crashes are the simulator's; here a test delivers
+//! or withholds single messages by hand.
+
+mod neighbours;
+mod session;
