@@ -52,7 +52,9 @@ impl Modify for Token {
         let scheme = SecurityScheme::Http(
             Http::builder()
                 .scheme(HttpAuthScheme::Bearer)
-                .description(Some("The text of the file `token` in the place's data folder"))
+                .description(Some(
+                    "The text of the file `token` in the place's data folder",
+                ))
                 .build(),
         );
         openapi

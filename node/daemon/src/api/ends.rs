@@ -39,7 +39,9 @@ impl Ends {
     /// Reports that a session is over, for an [`Output::Ended`](waybook_place::io::Output).
     pub fn report(&self, session: SessionId, why: &EndReason) {
         let mut recent = self.recent.lock().unwrap_or_else(PoisonError::into_inner);
-        let new = recent.by_session.insert(session, EndInfo::new(session, why));
+        let new = recent
+            .by_session
+            .insert(session, EndInfo::new(session, why));
         if new.is_none() {
             recent.order.push_back(session);
             if recent.order.len() > MOST

@@ -277,7 +277,9 @@ pub(super) async fn ask<T: DeserializeOwned>(
     let response = pass_on(shared, name, None, target, 0, request).await;
     let ok = response.status().is_success();
     let odd = |error: &dyn std::fmt::Display| {
-        Kind::Protocol.because(format!("{target} sent an answer that cannot be read: {error}"))
+        Kind::Protocol.because(format!(
+            "{target} sent an answer that cannot be read: {error}"
+        ))
     };
     let body = Limited::new(response.into_body(), MOST_ANSWER)
         .collect()

@@ -7,9 +7,7 @@ use axum::extract::{Path, State};
 use waybook_agents::SessionId;
 use waybook_location_tree::PlaceName;
 
-use super::model::{
-    AddressesInfo, BookingInfo, HopInfo, LinkInfo, PlaceInfo, Role, TreePlaceInfo,
-};
+use super::model::{AddressesInfo, BookingInfo, HopInfo, LinkInfo, PlaceInfo, Role, TreePlaceInfo};
 use super::{Kind, Problem, Shared};
 
 type Answer<T> = Result<Json<T>, Problem>;

@@ -37,7 +37,10 @@ pub enum Who {
 
 /// How [`Who`] is written: a word, or a list of names.
 #[derive(Serialize, Deserialize)]
-#[serde(untagged, expecting = "one of \"all\", \"ancestors\", \"none\", or a list of places")]
+#[serde(
+    untagged,
+    expecting = "one of \"all\", \"ancestors\", \"none\", or a list of places"
+)]
 enum WhoText {
     Word(Word),
     List(Vec<PlaceName>),

@@ -24,7 +24,11 @@ fn routes() -> Vec<Route> {
         ("/bookings", Read, get(handlers::bookings)),
         ("/presentations", Read, get(presentations::list)),
         ("/presentations", Operate, put(presentations::publish)),
-        ("/presentations/{title}", Operate, delete(presentations::withdraw)),
+        (
+            "/presentations/{title}",
+            Operate,
+            delete(presentations::withdraw),
+        ),
         ("/sessions", Read, get(sessions::list)),
         ("/sessions", Open, post(sessions::open)),
         ("/sessions/{id}", Read, get(sessions::show)),

@@ -91,10 +91,11 @@ pub(super) async fn open(
     headers: HeaderMap,
     Form(form): Form<OpenForm>,
 ) -> Result<Response, Problem> {
-    let watch = headers
-        .get_all(header::ACCEPT)
-        .iter()
-        .any(|kinds| kinds.to_str().is_ok_and(|k| k.contains("text/event-stream")));
+    let watch = headers.get_all(header::ACCEPT).iter().any(|kinds| {
+        kinds
+            .to_str()
+            .is_ok_and(|k| k.contains("text/event-stream"))
+    });
     let request = request(&shared, &form, watch)?;
     let key = request.key.clone();
     let events = shared.parts.place.open(request);
@@ -297,7 +298,10 @@ async fn session(shared: &Shared, id: SessionId) -> Result<SessionView, Problem>
         .parts
         .place
         .query(move |place, now| {
-            let session = place.sessions(now).into_iter().find(|v| v.hop.session == id);
+            let session = place
+                .sessions(now)
+                .into_iter()
+                .find(|v| v.hop.session == id);
             (session, place.hop(id, now))
         })
         .await?;

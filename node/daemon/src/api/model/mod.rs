@@ -14,7 +14,9 @@ pub use place::{
     ResourceInfo, Role, TreePlaceInfo,
 };
 pub(crate) use plan::solutions;
-pub use plan::{AnswerInfo, LackInfo, RefusalInfo, SolutionInfo, StageInfo, SurveyInfo, SurveyedPlace};
+pub use plan::{
+    AnswerInfo, LackInfo, RefusalInfo, SolutionInfo, StageInfo, SurveyInfo, SurveyedPlace,
+};
 pub use session::{
     ComponentInfo, EndInfo, EstablishedInfo, HopInfo, HopReportInfo, Phase, ProgressInfo,
     SessionDetail, SessionHop, SessionInfo, StepInfo, UrlsInfo,

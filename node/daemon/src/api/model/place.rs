@@ -216,7 +216,12 @@ impl From<&IndexEntry> for PresentationInfo {
             description: entry.presentation.description.clone(),
             server: entry.server.to_string(),
             edition: format!("{}.{}", entry.edition.0, entry.edition.1),
-            qualities: entry.presentation.qualities.iter().map(Into::into).collect(),
+            qualities: entry
+                .presentation
+                .qualities
+                .iter()
+                .map(Into::into)
+                .collect(),
         }
     }
 }

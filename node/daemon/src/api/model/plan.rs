@@ -214,12 +214,14 @@ impl From<&Survey> for SurveyInfo {
             place: place.to_string(),
             answers: answers
                 .iter()
-                .map(|(solution, reason): &(SolutionNumber, Option<RefusalReason>)| AnswerInfo {
-                    solution: solution.0,
-                    refusal: reason
-                        .as_ref()
-                        .map(|reason| RefusalInfo::of(*solution, place, reason, Some(plan))),
-                })
+                .map(
+                    |(solution, reason): &(SolutionNumber, Option<RefusalReason>)| AnswerInfo {
+                        solution: solution.0,
+                        refusal: reason
+                            .as_ref()
+                            .map(|reason| RefusalInfo::of(*solution, place, reason, Some(plan))),
+                    },
+                )
                 .collect(),
         };
         Self {

@@ -111,29 +111,9 @@ impl SpanForm {
         match self {
             Self::Seconds(seconds) => Duration::try_from_secs_f64(*seconds)
                 .map_err(|_| format!("`{seconds}` is no number of seconds")),
-            Self::Text(text) => parse_duration(text),
+            Self::Text(text) => waybook_plan::parse_duration(text).map_err(|error| error.message),
         }
     }
-}
-
-/// Until `waybook_plan` reads durations.
-fn parse_duration(text: &str) -> Result<Duration, String> {
-    let wrong = || format!("`{text}` is no time: write a number and one of ms, s, min, h, d");
-    let trimmed = text.trim();
-    let end = trimmed
-        .find(|c: char| !c.is_ascii_digit() && c != '.')
-        .ok_or_else(wrong)?;
-    let (number, unit) = trimmed.split_at(end);
-    let worth = match unit.trim() {
-        "ms" => 0.001,
-        "s" => 1.0,
-        "min" => 60.0,
-        "h" => 3_600.0,
-        "d" => 86_400.0,
-        _ => return Err(wrong()),
-    };
-    let number: f64 = number.parse().map_err(|_| wrong())?;
-    Duration::try_from_secs_f64(number * worth).map_err(|_| wrong())
 }
 
 #[cfg(test)]
