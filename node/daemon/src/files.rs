@@ -20,6 +20,7 @@ pub struct FileError {
 }
 
 impl FileError {
+    #[expect(clippy::needless_pass_by_value, reason = "errors are handed over")]
     pub(crate) fn new(path: &Path, what: impl ToString) -> Self {
         Self {
             path: path.to_owned(),

@@ -8,6 +8,7 @@ mod body;
 pub mod config;
 mod files;
 mod handle;
+pub mod identity;
 mod peer;
 pub mod store;
 
