@@ -136,3 +136,8 @@ pub(crate) fn unhex(text: &str) -> Option<[u8; 32]> {
     }
     Some(bytes)
 }
+
+/// A random factor from 0.5 to 1.5.
+pub(crate) fn jitter() -> f64 {
+    0.5 + f64::from(u32::from_le_bytes(random_bytes())) / f64::from(u32::MAX)
+}
