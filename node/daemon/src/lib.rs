@@ -5,6 +5,7 @@
 //! `data` lets the sessions' HTTP through, `api` is the control API.
 
 mod body;
+pub mod data;
 mod handle;
 mod peer;
 
