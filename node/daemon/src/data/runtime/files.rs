@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use http::header::{CONTENT_TYPE, ETAG, HeaderName, HeaderValue, IF_RANGE, LAST_MODIFIED, RANGE};
 use http::{HeaderMap, Method, Request, Response, StatusCode, header};
 use http_body_util::BodyExt;
-use tower::ServiceExt;
+use tower::Service;
 use tower_http::services::ServeDir;
 use tower_http::services::fs::DefaultServeDirFallback;
 use waybook_location_tree::PlaceName;
@@ -68,25 +68,25 @@ impl Running for Files {
         let serve = self.serve.clone();
         // A body, if any, means nothing here.
         let request = request.map(drop);
-        Box::pin(async move { answer(serve, &request, next.place()).await })
+        Box::pin(async move { answer(serve, request, next.place().clone()).await })
     }
 }
 
 async fn answer(
     serve: ServeDir<DefaultServeDirFallback, Confined>,
-    request: &Request<()>,
-    here: &PlaceName,
+    request: Request<()>,
+    here: PlaceName,
 ) -> Response<Body> {
-    let mut response = once(&serve, request, true).await;
+    let mut response = once(serve.clone(), &request, true).await;
     if response.status() == StatusCode::PARTIAL_CONTENT
         && let Some(condition) = request.headers().get(IF_RANGE)
         && !is_current(condition, response.headers())
     {
-        response = once(&serve, request, false).await;
+        response = once(serve, &request, false).await;
     }
     if let Some(kind) = problem_of(response.status()) {
         let told = problem(
-            here,
+            &here,
             kind,
             &format!("{} {}", request.method(), request.uri().path()),
         );
@@ -102,23 +102,27 @@ async fn answer(
 }
 
 /// Serves the request, with its range or without.
-async fn once(
-    serve: &ServeDir<DefaultServeDirFallback, Confined>,
+fn once(
+    mut serve: ServeDir<DefaultServeDirFallback, Confined>,
     request: &Request<()>,
     ranged: bool,
-) -> Response<Body> {
+) -> Answer {
     let mut head = Request::new(empty_body());
     request.method().clone_into(head.method_mut());
     request.uri().clone_into(head.uri_mut());
     request.headers().clone_into(head.headers_mut());
-    // RFC 9110, section 14.2: ranges are for GET; and a condition needs something to judge.
+    // RFC 9110, section 14.2: ranges are for GET.
     if !ranged || request.method() != Method::GET {
         head.headers_mut().remove(RANGE);
     }
-    match serve.clone().oneshot(head).await {
-        Ok(response) => response.map(|body| body.map_err(BoxError::from).boxed_unsync()),
-        Err(never) => match never {},
-    }
+    // Always ready.
+    let response = serve.call(head);
+    Box::pin(async move {
+        match response.await {
+            Ok(response) => response.map(|body| body.map_err(BoxError::from).boxed_unsync()),
+            Err(never) => match never {},
+        }
+    })
 }
 
 /// Whether what the client has a part of is still what is served (RFC 9110, 13.1.5).
