@@ -9,6 +9,7 @@ mod body;
 pub mod config;
 mod daemon;
 mod files;
+pub mod data;
 mod handle;
 pub mod identity;
 pub mod link;
