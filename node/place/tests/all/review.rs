@@ -3,8 +3,10 @@
 use std::time::Duration;
 
 use waybook_agents::{Edition, Envelope, Incarnation, Message, PlaceSummary};
-use waybook_plan::Load;
+use waybook_place::io::{Input, OpenRequest, Outcome, RequestId};
+use waybook_plan::{Load, Profile, Resource};
 
+use crate::letters::intercept;
 use crate::neighbours::{FILM, Letter, Neighbours, config, name};
 
 fn three() -> Neighbours {
@@ -56,5 +58,59 @@ fn a_summary_of_any_age_is_kept_and_passed_on() {
     for place in ["r/b", "r"] {
         let known = all.places[&name(place)].summaries(all.now);
         assert!(known.iter().any(|s| s.place == name("r/b/c/x")));
+    }
+}
+
+/// A request of the key `shared`, to be tried again once.
+fn ask(all: &mut Neighbours, place: &str, request: u64) -> RequestId {
+    let request = RequestId(request);
+    let open = OpenRequest {
+        request,
+        key: "shared".to_owned(),
+        title: "film".to_owned(),
+        profile: Profile::default(),
+        strategy: None,
+        deadline: None,
+        retries: 1,
+        idle: None,
+        longest: None,
+        watch: false,
+    };
+    all.put(&name(place), Input::Open(open));
+    request
+}
+
+#[test]
+fn a_set_up_is_given_up_when_the_last_of_its_requests_is_cancelled_whichever_came_first() {
+    // While the servers are looked for; while the visitor is on its way; while a retry
+    // is waited for.
+    for stage in ["search", "visit", "retry"] {
+        let mut client = config("r/a", 1000);
+        client.capacity.insert(Resource::down(), 4_000_000);
+        let mut all = Neighbours::join(vec![client, config("r", 1000), config("r/m", 1000)]);
+        all.publish("r/m", FILM);
+        // Another set-up holds the whole edge: its visit to the root waits.
+        let other = (stage == "retry").then(|| {
+            let other = all.open("r/a", "film");
+            intercept(&mut all, "r", "visit");
+            other
+        });
+        let (first, second) = (ask(&mut all, "r/a", 101), ask(&mut all, "r/a", 102));
+        match stage {
+            "visit" => drop(intercept(&mut all, "r", "visit")),
+            "retry" => all.settle(),
+            _ => {}
+        }
+        all.put(&name("r/a"), Input::Cancel { request: first });
+        assert_eq!(all.outcome(second), None);
+        all.put(&name("r/a"), Input::Cancel { request: second });
+        all.settle();
+        assert_eq!(all.outcome(first), None, "{stage}");
+        assert_eq!(all.outcome(second), Some(&Outcome::Closed), "{stage}");
+        if let Some(request) = other {
+            all.put(&name("r/a"), Input::Cancel { request });
+        }
+        all.pass(Duration::from_secs(2));
+        assert_eq!(all.bookings(), [""; 0], "{stage}");
     }
 }
