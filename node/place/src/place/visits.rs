@@ -177,8 +177,9 @@ impl Place {
         if self.heard(now, from, feed) {
             self.drive(now, feed.session, Event::ChildReady(ready), out);
         } else {
-            // Nobody awaits it: what it stands for is not needed.
-            self.release_child(now, from.clone(), feed, out);
+            // Nobody awaits it: what it stands for is not needed. Said once, for whoever
+            // sends it is not fed either, and must not make this place remember it.
+            self.send(from, Message::Release(feed), out);
         }
     }
 

@@ -2,12 +2,15 @@
 
 use std::time::Duration;
 
-use waybook_agents::{Edition, Envelope, Incarnation, Message, PlaceSummary};
+use waybook_agents::{
+    Edition, Envelope, Feed, Incarnation, Message, PlaceSummary, Ready, Refusal, RefusalReason,
+    SessionId,
+};
 use waybook_place::io::{Input, OpenRequest, Outcome, RequestId};
-use waybook_plan::{Load, Profile, Resource};
+use waybook_plan::{Load, Profile, Resource, SolutionNumber};
 
 use crate::letters::intercept;
-use crate::neighbours::{FILM, Letter, Neighbours, config, name};
+use crate::neighbours::{FILM, Letter, Neighbours, config, kind, name};
 
 fn three() -> Neighbours {
     let mut all = Neighbours::join(vec![
@@ -113,4 +116,31 @@ fn a_set_up_is_given_up_when_the_last_of_its_requests_is_cancelled_whichever_cam
         all.pass(Duration::from_secs(2));
         assert_eq!(all.bookings(), [""; 0], "{stage}");
     }
+}
+
+/// How many letters of a kind wait to be delivered to a place.
+fn waiting(all: &Neighbours, to: &str, what: &str) -> usize {
+    let letters = all.letters.iter().filter(|l| l.to == name(to));
+    letters
+        .filter(|l| kind(&l.envelope.message) == what)
+        .count()
+}
+
+#[test]
+fn ready_of_a_session_that_never_was_is_answered_once_and_forgotten() {
+    let mut all = three();
+    let ready = Ready {
+        session: SessionId(7),
+        number: SolutionNumber(1),
+        solution: SolutionNumber(1),
+        journey: Vec::new(),
+        refused: Vec::new(),
+    };
+    all.give(letter("r/m", "r", Message::Ready(ready)));
+    assert_eq!(waiting(&all, "r/m", "release"), 1);
+    all.letters.clear();
+    // Nothing feeds such a booking: the lease ends it if the release was lost.
+    all.now = all.now + Duration::from_secs(2);
+    all.put(&name("r"), Input::Tick);
+    assert_eq!(waiting(&all, "r/m", "release"), 0);
 }
