@@ -144,3 +144,31 @@ fn ready_of_a_session_that_never_was_is_answered_once_and_forgotten() {
     all.put(&name("r"), Input::Tick);
     assert_eq!(waiting(&all, "r/m", "release"), 0);
 }
+
+#[test]
+fn ready_with_more_reasons_or_hops_than_there_can_be_is_refused() {
+    for (reasons, hops) in [(1000, 0), (0, 1000)] {
+        let mut all = three();
+        let request = all.open("r/a", "film");
+        let mut letter = intercept(&mut all, "r", "ready");
+        let Message::Ready(ready) = &mut letter.envelope.message else {
+            panic!()
+        };
+        let refusal = Refusal {
+            solution: SolutionNumber(1),
+            place: name("r/m"),
+            reason: RefusalReason::Deadline,
+        };
+        ready.refused = vec![refusal; reasons];
+        let report = ready.journey[0].clone();
+        ready.journey.extend(vec![report; hops]);
+        all.give(letter);
+        all.settle();
+        assert!(matches!(
+            all.outcome(request),
+            Some(Outcome::Refused { .. })
+        ));
+        assert_eq!(all.bookings(), [""; 0]);
+        assert_eq!(all.places[&name("r")].counters().refused_messages, 1);
+    }
+}
