@@ -172,3 +172,23 @@ fn ready_with_more_reasons_or_hops_than_there_can_be_is_refused() {
         assert_eq!(all.places[&name("r")].counters().refused_messages, 1);
     }
 }
+
+#[test]
+fn a_set_up_that_is_refreshed_many_times_in_one_letter_answers_once() {
+    let mut all = three();
+    all.open("r/a", "film");
+    let ready = intercept(&mut all, "r", "ready");
+    let Message::Ready(ready) = ready.envelope.message else {
+        panic!()
+    };
+    let feed = Feed {
+        session: ready.session,
+        number: ready.number,
+    };
+    let refresh = Message::Refresh {
+        setups: vec![feed; 1000],
+        established: Vec::new(),
+    };
+    all.give(letter("r", "r/m", refresh));
+    assert_eq!(waiting(&all, "r", "ready"), 1);
+}
