@@ -726,13 +726,15 @@ struct Walk<'a> {
 impl Visitor for Walk<'_> {
     fn visit(&mut self, solution: &Arc<Solution>) -> ControlFlow<()> {
         let me = &mut *self.visitor;
-        if !me.is_covered_upstream(solution) {
-            self.found = Found::TraceBack(solution.number);
-            return ControlFlow::Break(());
-        }
         let hop = me.hop();
+        // What is known to fail here fails whoever comes back with it: better to say so
+        // now than to trace back for it.
         let held = match me.known_failure(solution) {
             Some(reason) => Err(reason),
+            None if !me.is_covered_upstream(solution) => {
+                self.found = Found::TraceBack(solution.number);
+                return ControlFlow::Break(());
+            }
             None => self
                 .local
                 .hold(&solution.stages[hop], solution.place(hop + 1)),

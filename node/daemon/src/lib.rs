@@ -4,10 +4,15 @@
 //! out what it asks for, `link` keeps the QUIC connections to parent and children,
 //! `data` lets the sessions' HTTP through, `api` is the control API.
 
+pub mod api;
 mod body;
+pub mod config;
+mod files;
 mod handle;
 mod peer;
+pub mod store;
 
 pub use body::{Body, BoxError, empty_body, full_body};
+pub use files::{Existing, FileError};
 pub use handle::{Command, OpenEvent, PlaceHandle, Stopping};
 pub use peer::{Io, PeerApi, PeerStreams};

@@ -59,7 +59,11 @@ impl Components {
         now: Instant,
         out: &mut Vec<Output>,
     ) -> Vec<Use> {
-        let mut onward = if goes_on { Onward::Session(session) } else { Onward::End };
+        let mut onward = if goes_on {
+            Onward::Session(session)
+        } else {
+            Onward::End
+        };
         let mut uses = Vec::with_capacity(components.len());
         for component in components.iter().rev() {
             let key = (component.clone(), onward);
@@ -68,16 +72,30 @@ impl Components {
                 self.next += 1;
                 let id = InstanceId(self.next);
                 let (component, users) = (component.clone(), BTreeSet::new());
-                out.push(Output::Start { instance: id, component: component.clone() });
-                self.instances
-                    .insert(id, Instance { component, onward, users, started: now, up: None });
+                out.push(Output::Start {
+                    instance: id,
+                    component: component.clone(),
+                });
+                self.instances.insert(
+                    id,
+                    Instance {
+                        component,
+                        onward,
+                        users,
+                        started: now,
+                        up: None,
+                    },
+                );
                 self.by_key.insert(key, id);
                 id
             });
             if let Some(instance) = self.instances.get_mut(&id) {
                 instance.users.insert(session);
             }
-            uses.push(Use { instance: id, shared: found.is_some() });
+            uses.push(Use {
+                instance: id,
+                shared: found.is_some(),
+            });
             onward = Onward::Instance(id);
         }
         uses.reverse();
@@ -87,18 +105,24 @@ impl Components {
     /// The session no longer needs these; what nobody needs is stopped.
     pub(super) fn release(&mut self, session: SessionId, uses: &[Use], out: &mut Vec<Output>) {
         for one in uses {
-            let Some(instance) = self.instances.get_mut(&one.instance) else { continue };
+            let Some(instance) = self.instances.get_mut(&one.instance) else {
+                continue;
+            };
             instance.users.remove(&session);
             if instance.users.is_empty() {
                 self.remove(one.instance);
-                out.push(Output::Stop { instance: one.instance });
+                out.push(Output::Stop {
+                    instance: one.instance,
+                });
             }
         }
     }
 
     /// An instance answers; the sessions that it runs for.
     pub(super) fn up(&mut self, id: InstanceId, endpoint: String, now: Instant) -> Vec<SessionId> {
-        let Some(instance) = self.instances.get_mut(&id) else { return Vec::new() };
+        let Some(instance) = self.instances.get_mut(&id) else {
+            return Vec::new();
+        };
         instance.up = Some((endpoint, now.since(instance.started)));
         instance.users.iter().copied().collect()
     }
@@ -110,7 +134,11 @@ impl Components {
     }
 
     pub(super) fn are_up(&self, uses: &[Use]) -> bool {
-        uses.iter().all(|u| self.instances.get(&u.instance).is_some_and(|i| i.up.is_some()))
+        uses.iter().all(|u| {
+            self.instances
+                .get(&u.instance)
+                .is_some_and(|i| i.up.is_some())
+        })
     }
 
     pub(super) fn reports(&self, uses: &[Use]) -> Vec<ComponentReport> {
@@ -129,7 +157,8 @@ impl Components {
 
     fn remove(&mut self, id: InstanceId) -> Option<Instance> {
         let instance = self.instances.remove(&id)?;
-        self.by_key.remove(&(instance.component.clone(), instance.onward));
+        self.by_key
+            .remove(&(instance.component.clone(), instance.onward));
         Some(instance)
     }
 }
@@ -138,9 +167,10 @@ impl Components {
 pub(super) fn unavailable(component: &Component, programs: &[String]) -> Option<String> {
     const BUILTINS: [&str; 3] = ["files", "upstream", "relay"];
     match component.runtime {
-        Runtime::Builtin if !BUILTINS.contains(&component.name.as_str()) => {
-            Some(format!("there is no such builtin; there are {}", BUILTINS.join(", ")))
-        }
+        Runtime::Builtin if !BUILTINS.contains(&component.name.as_str()) => Some(format!(
+            "there is no such builtin; there are {}",
+            BUILTINS.join(", ")
+        )),
         Runtime::Process if !programs.iter().any(|p| *p == component.name) => {
             Some("the place's configuration allows no program of that name".to_owned())
         }

@@ -33,7 +33,12 @@ pub(super) struct Feeds {
 impl Place {
     /// The next hop has the agent of a set-up: feed it.
     pub(super) fn feed_setup(&mut self, now: Instant, to: &PlaceName, session: SessionId) {
-        self.feeds.fed.entry(to.clone()).or_default().setups.insert(session);
+        self.feeds
+            .fed
+            .entry(to.clone())
+            .or_default()
+            .setups
+            .insert(session);
         let at = self.jittered(now, self.config.timing.setup_refresh);
         self.timers.set_if_unset(Timer::FeedSetups(to.clone()), at);
     }
@@ -44,11 +49,14 @@ impl Place {
         fed.setups.remove(&session);
         fed.established.insert(session);
         let at = self.jittered(now, self.config.timing.session_refresh);
-        self.timers.set_if_unset(Timer::FeedSessions(to.clone()), at);
+        self.timers
+            .set_if_unset(Timer::FeedSessions(to.clone()), at);
     }
 
     pub(super) fn unfeed(&mut self, to: &PlaceName, session: SessionId) {
-        let Some(fed) = self.feeds.fed.get_mut(to) else { return };
+        let Some(fed) = self.feeds.fed.get_mut(to) else {
+            return;
+        };
         fed.setups.remove(&session);
         fed.established.remove(&session);
         if fed.setups.is_empty() && fed.established.is_empty() {
@@ -58,7 +66,9 @@ impl Place {
 
     /// Every established session that leads on to that neighbour.
     pub(super) fn established_towards(&self, to: &PlaceName) -> Vec<Feed> {
-        let Some(fed) = self.feeds.fed.get(to) else { return Vec::new() };
+        let Some(fed) = self.feeds.fed.get(to) else {
+            return Vec::new();
+        };
         let sessions = fed.setups.iter().chain(&fed.established);
         self.feeds_of(sessions, true)
     }
@@ -73,17 +83,25 @@ impl Place {
             let hop = self.hops.get(session)?;
             let (_, number) = hop.visitor.child()?;
             let is = hop.visitor.state() == State::Established;
-            (is == established).then_some(Feed { session: *session, number })
+            (is == established).then_some(Feed {
+                session: *session,
+                number,
+            })
         };
         sessions.filter_map(feed).collect()
     }
 
     pub(super) fn feed_setups(&mut self, now: Instant, to: PlaceName, out: &mut Vec<Output>) {
-        let Some(fed) = self.feeds.fed.get(&to).filter(|f| !f.setups.is_empty()) else { return };
+        let Some(fed) = self.feeds.fed.get(&to).filter(|f| !f.setups.is_empty()) else {
+            return;
+        };
         // Established ones among them have their confirmation repeated instead.
         let setups = self.feeds_of(fed.setups.iter(), false);
         for part in setups.chunks(REFRESH_PART) {
-            let message = Message::Refresh { setups: part.to_vec(), established: Vec::new() };
+            let message = Message::Refresh {
+                setups: part.to_vec(),
+                established: Vec::new(),
+            };
             self.send(&to, message, out);
         }
         let at = self.jittered(now, self.config.timing.setup_refresh);
@@ -91,12 +109,20 @@ impl Place {
     }
 
     pub(super) fn feed_sessions(&mut self, now: Instant, to: PlaceName, out: &mut Vec<Output>) {
-        let Some(fed) = self.feeds.fed.get(&to).filter(|f| !f.established.is_empty()) else {
+        let Some(fed) = self
+            .feeds
+            .fed
+            .get(&to)
+            .filter(|f| !f.established.is_empty())
+        else {
             return;
         };
         let established = self.feeds_of(fed.established.iter(), true);
         for part in established.chunks(REFRESH_PART) {
-            let message = Message::Refresh { setups: Vec::new(), established: part.to_vec() };
+            let message = Message::Refresh {
+                setups: Vec::new(),
+                established: part.to_vec(),
+            };
             self.send(&to, message, out);
         }
         let at = self.jittered(now, self.config.timing.session_refresh);
@@ -117,7 +143,9 @@ impl Place {
         for feed in setups {
             match self.fed_hop(from, *feed) {
                 Ok(session) => {
-                    let Some(hop) = self.hops.get_mut(&session) else { continue };
+                    let Some(hop) = self.hops.get_mut(&session) else {
+                        continue;
+                    };
                     if hop.established.is_none() {
                         hop.lease = hop.lease.max(now + self.config.timing.setup_lease);
                     }
@@ -138,18 +166,32 @@ impl Place {
         }
     }
 
-    pub(super) fn confirm(&mut self, now: Instant, from: &PlaceName, feed: Feed, out: &mut Vec<Output>) {
+    pub(super) fn confirm(
+        &mut self,
+        now: Instant,
+        from: &PlaceName,
+        feed: Feed,
+        out: &mut Vec<Output>,
+    ) {
         if self.confirmed(now, from, feed, out) {
             self.send(from, Message::ConfirmAck(feed), out);
         }
     }
 
     /// The hop before says that the session is established; whether it is here as well.
-    fn confirmed(&mut self, now: Instant, from: &PlaceName, feed: Feed, out: &mut Vec<Output>) -> bool {
+    fn confirmed(
+        &mut self,
+        now: Instant,
+        from: &PlaceName,
+        feed: Feed,
+        out: &mut Vec<Output>,
+    ) -> bool {
         match self.fed_hop(from, feed) {
             Ok(session) => {
                 self.drive(now, session, Event::Confirmed, out);
-                let Some(hop) = self.hops.get_mut(&session) else { return false };
+                let Some(hop) = self.hops.get_mut(&session) else {
+                    return false;
+                };
                 if hop.established.is_none() {
                     // It cannot be: this hop has not been ready.
                     self.counters.refused_messages += 1;
@@ -171,7 +213,10 @@ impl Place {
 
     /// The hop that a refresh is for.
     fn fed_hop(&self, from: &PlaceName, feed: Feed) -> Result<SessionId, Missing> {
-        let hop = self.hops.get(&feed.session).filter(|h| h.from.as_ref() == Some(from));
+        let hop = self
+            .hops
+            .get(&feed.session)
+            .filter(|h| h.from.as_ref() == Some(from));
         match hop {
             Some(hop) if hop.visitor.number() == feed.number => Ok(feed.session),
             Some(hop) if hop.visitor.number() > feed.number => Err(Missing::Replaced),
@@ -180,11 +225,15 @@ impl Place {
     }
 
     pub(super) fn confirm_acked(&mut self, now: Instant, from: &PlaceName, feed: Feed) {
-        let Some(hop) = self.hops.get_mut(&feed.session) else { return };
+        let Some(hop) = self.hops.get_mut(&feed.session) else {
+            return;
+        };
         if hop.visitor.child() != Some((from, feed.number)) {
             return;
         }
-        let Some(sent) = hop.sent.as_mut() else { return };
+        let Some(sent) = hop.sent.as_mut() else {
+            return;
+        };
         if !std::mem::replace(&mut sent.confirmed, true) {
             self.timers.cancel(&Timer::Child(feed.session));
             self.feed_session(now, from, feed.session);
@@ -193,13 +242,22 @@ impl Place {
 
     /// Tells a neighbour to give up a visit, and goes on telling until it says that it
     /// has, or until its lease must have run out.
-    pub(super) fn release_child(&mut self, now: Instant, to: PlaceName, feed: Feed, out: &mut Vec<Output>) {
+    pub(super) fn release_child(
+        &mut self,
+        now: Instant,
+        to: PlaceName,
+        feed: Feed,
+        out: &mut Vec<Output>,
+    ) {
         let Feed { session, number } = feed;
         let timing = &self.config.timing;
         let until = now + timing.session_lease.max(timing.setup_lease);
         let again = timing.setup_refresh;
         self.send(&to, Message::Release(feed), out);
-        self.feeds.releases.entry((to.clone(), session, number)).or_insert(until);
+        self.feeds
+            .releases
+            .entry((to.clone(), session, number))
+            .or_insert(until);
         let at = self.jittered(now, again);
         self.timers.set(Timer::Release(to, session, number), at);
     }

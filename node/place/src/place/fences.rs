@@ -26,7 +26,10 @@ impl Fences {
         number: SolutionNumber,
         answer: Option<Refuse>,
     ) {
-        let fence = self.0.entry(session).or_insert(Fence { number, answer: None });
+        let fence = self.0.entry(session).or_insert(Fence {
+            number,
+            answer: None,
+        });
         if number >= fence.number {
             *fence = Fence { number, answer };
         }

@@ -74,11 +74,18 @@ impl Hop {
     }
 
     pub(super) fn feed(&self) -> Feed {
-        Feed { session: self.visitor.session(), number: self.visitor.number() }
+        Feed {
+            session: self.visitor.session(),
+            number: self.visitor.number(),
+        }
     }
 
     pub(super) fn account(&self) -> Account {
-        if self.established.is_some() { Account::Established } else { Account::Held }
+        if self.established.is_some() {
+            Account::Established
+        } else {
+            Account::Held
+        }
     }
 
     pub(super) fn phase(&self) -> BookingPhase {
@@ -101,7 +108,9 @@ impl Place {
     ) {
         // Out of the map while it runs, so that carrying out its actions may use the
         // whole place. Nothing in there comes back to the same session.
-        let Some(mut hop) = self.hops.remove(&session) else { return };
+        let Some(mut hop) = self.hops.remove(&session) else {
+            return;
+        };
         let before = hop.visitor.state();
         let mut events = VecDeque::from([event]);
         let mut actions = Vec::new();
@@ -117,7 +126,11 @@ impl Place {
                 booking: &mut hop.booking,
                 uses: &hop.uses,
                 took: now.since(hop.arrived),
-                limit: if before == State::Arrived { limit } else { None },
+                limit: if before == State::Arrived {
+                    limit
+                } else {
+                    None
+                },
             };
             hop.visitor.handle(event, &mut desk, &mut actions);
             for action in actions.drain(..) {
@@ -187,22 +200,39 @@ impl Place {
         let session = agent.session();
         self.unfeed(to, session);
         let remaining = self.remaining(now, hop);
-        self.send(to, Message::Visit(Visit { agent: (*agent).clone(), remaining }), out);
-        hop.sent = Some(Sent { kept: Some(agent), heard: now, confirmed: false });
+        self.send(
+            to,
+            Message::Visit(Visit {
+                agent: (*agent).clone(),
+                remaining,
+            }),
+            out,
+        );
+        hop.sent = Some(Sent {
+            kept: Some(agent),
+            heard: now,
+            confirmed: false,
+        });
         let at = self.jittered(now, self.config.timing.setup_refresh);
         self.timers.set(Timer::Child(session), at);
     }
 
     /// What the next hop is given of the set-up's time.
     fn remaining(&self, now: Instant, hop: &Hop) -> Duration {
-        hop.deadline.since(now).saturating_sub(self.config.timing.setup_margin)
+        hop.deadline
+            .since(now)
+            .saturating_sub(self.config.timing.setup_margin)
     }
 
     /// Looks whether the next hop is silent, and repeats a hand-off that was not
     /// acknowledged.
     pub(super) fn child_timer(&mut self, now: Instant, session: SessionId, out: &mut Vec<Output>) {
-        let Some(hop) = self.hops.get(&session) else { return };
-        let (Some(sent), Some((to, number))) = (&hop.sent, hop.visitor.child()) else { return };
+        let Some(hop) = self.hops.get(&session) else {
+            return;
+        };
+        let (Some(sent), Some((to, number))) = (&hop.sent, hop.visitor.child()) else {
+            return;
+        };
         let to = to.clone();
         if hop.visitor.state() == State::Waiting {
             if now.since(sent.heard) >= self.config.timing.setup_lease {
@@ -211,7 +241,14 @@ impl Place {
             }
             if let Some(agent) = sent.kept.clone() {
                 let remaining = self.remaining(now, hop);
-                self.send(&to, Message::Visit(Visit { agent: *agent, remaining }), out);
+                self.send(
+                    &to,
+                    Message::Visit(Visit {
+                        agent: *agent,
+                        remaining,
+                    }),
+                    out,
+                );
             }
         } else if sent.confirmed || hop.visitor.state() != State::Established {
             return;
@@ -228,7 +265,11 @@ impl Place {
             .hops
             .values()
             .filter(|h| h.visitor.child().is_some_and(|(place, _)| place == to))
-            .filter(|h| h.sent.as_ref().is_some_and(|s| s.kept.is_some() || !s.confirmed))
+            .filter(|h| {
+                h.sent
+                    .as_ref()
+                    .is_some_and(|s| s.kept.is_some() || !s.confirmed)
+            })
             .map(|h| h.visitor.session())
             .collect();
         for session in open {
@@ -249,14 +290,18 @@ impl Place {
         let goes_on = hop.visitor.child().is_some();
         let old = std::mem::take(&mut hop.uses);
         // First the new ones, so that what is needed before and after keeps running.
-        hop.uses = self.components.acquire(session, components, goes_on, now, out);
+        hop.uses = self
+            .components
+            .acquire(session, components, goes_on, now, out);
         for one in &mut hop.uses {
             if let Some(kept) = old.iter().find(|o| o.instance == one.instance) {
                 one.shared = kept.shared;
             }
         }
-        let gone: Vec<_> =
-            old.into_iter().filter(|o| hop.uses.iter().all(|n| n.instance != o.instance)).collect();
+        let gone: Vec<_> = old
+            .into_iter()
+            .filter(|o| hop.uses.iter().all(|n| n.instance != o.instance))
+            .collect();
         self.components.release(session, &gone, out);
         self.components.are_up(&hop.uses)
     }
@@ -268,7 +313,10 @@ impl Place {
         session: SessionId,
         out: &mut Vec<Output>,
     ) {
-        let complete = self.hops.get(&session).is_some_and(|h| self.components.are_up(&h.uses));
+        let complete = self
+            .hops
+            .get(&session)
+            .is_some_and(|h| self.components.are_up(&h.uses));
         if complete {
             self.drive(now, session, Event::ComponentsUp, out);
         }
@@ -370,8 +418,10 @@ pub(super) fn route(hop: &Hop, next: Option<PlaceName>) -> Route {
         let amount = hop.booking.as_ref().map_or(0, |b| b.of(kind));
         (amount > 0).then_some(amount)
     };
-    let (down, up) =
-        (rate(waybook_plan::Resource::DOWN), rate(waybook_plan::Resource::UP));
+    let (down, up) = (
+        rate(waybook_plan::Resource::DOWN),
+        rate(waybook_plan::Resource::UP),
+    );
     let (to_client, to_server) = if goes_up { (down, up) } else { (up, down) };
     Route {
         session: hop.visitor.session(),

@@ -43,7 +43,10 @@ impl Index {
     }
 
     fn insert(&mut self, entry: IndexEntry) -> bool {
-        let servers = self.entries.entry(entry.presentation.title.clone()).or_default();
+        let servers = self
+            .entries
+            .entry(entry.presentation.title.clone())
+            .or_default();
         match servers.get(&entry.server) {
             Some(known) if known.edition >= entry.edition => false,
             known => {
@@ -67,7 +70,9 @@ impl Index {
 
 impl Place {
     pub(super) fn has_children(&self) -> bool {
-        self.links.up().any(|(neighbour, _)| self.config.name.contains(neighbour))
+        self.links
+            .up()
+            .any(|(neighbour, _)| self.config.name.contains(neighbour))
     }
 
     /// The servers of a title nearest to `to` as far as known here, and whether no
@@ -79,9 +84,15 @@ impl Place {
         most: usize,
     ) -> (Vec<KnownServer>, bool) {
         let climb = to.depth() - self.config.name.depth();
-        let entries = self.index.entries.get(title).into_iter().flat_map(BTreeMap::values);
-        let mut near: Vec<_> =
-            entries.filter_map(|e| to.distance(&e.server).map(|d| (d, &e.server, e))).collect();
+        let entries = self
+            .index
+            .entries
+            .get(title)
+            .into_iter()
+            .flat_map(BTreeMap::values);
+        let mut near: Vec<_> = entries
+            .filter_map(|e| to.distance(&e.server).map(|d| (d, &e.server, e)))
+            .collect();
         near.sort_by(|a, b| (a.0, a.1).cmp(&(b.0, b.1)));
         near.truncate(most);
         let enough = self.config.name.parent().is_none()
@@ -98,20 +109,30 @@ impl Place {
         if *place == self.config.name {
             return Some(self.load());
         }
-        self.index.summaries.get(place).map(|(summary, _)| summary.load)
+        self.index
+            .summaries
+            .get(place)
+            .map(|(summary, _)| summary.load)
     }
 
     /// The share in use of the scarcest resource.
     fn load(&self) -> Load {
         let share = |v: crate::ResourceView| {
             let used = u128::from(v.established) + u128::from(v.held);
-            let share = (used * 1000).checked_div(u128::from(v.capacity)).unwrap_or(0);
+            let share = (used * 1000)
+                .checked_div(u128::from(v.capacity))
+                .unwrap_or(0);
             u16::try_from(share.min(1000)).unwrap_or(1000)
         };
         Load(self.ledger.views().map(share).max().unwrap_or(0))
     }
 
-    pub(super) fn publish(&mut self, now: Instant, presentation: Arc<Presentation>, out: &mut Vec<Output>) {
+    pub(super) fn publish(
+        &mut self,
+        now: Instant,
+        presentation: Arc<Presentation>,
+        out: &mut Vec<Output>,
+    ) {
         if self.index.size >= self.config.limits.index {
             self.counters.refused_messages += 1;
             return;
@@ -123,10 +144,19 @@ impl Place {
     }
 
     /// Serves a presentation from now on, and says so.
-    pub(super) fn serve(&mut self, _now: Instant, presentation: Arc<Presentation>, out: &mut Vec<Output>) {
+    pub(super) fn serve(
+        &mut self,
+        _now: Instant,
+        presentation: Arc<Presentation>,
+        out: &mut Vec<Output>,
+    ) {
         self.index.editions += 1;
         let edition = Edition(self.incarnation, self.index.editions);
-        let entry = IndexEntry { server: self.config.name.clone(), edition, presentation };
+        let entry = IndexEntry {
+            server: self.config.name.clone(),
+            edition,
+            presentation,
+        };
         self.index.insert(entry.clone());
         self.tell_parent_of(vec![entry], Vec::new(), out);
     }
@@ -136,7 +166,11 @@ impl Place {
         if let Some(entry) = self.index.remove(title, &here) {
             let key = RecordKey::Presentation(title.to_owned());
             out.push(Output::Store { key, value: None });
-            self.tell_parent_of(Vec::new(), vec![(title.to_owned(), here, entry.edition)], out);
+            self.tell_parent_of(
+                Vec::new(),
+                vec![(title.to_owned(), here, entry.edition)],
+                out,
+            );
         }
     }
 
@@ -149,18 +183,36 @@ impl Place {
         if let Some(parent) = self.config.name.parent()
             && !(entries.is_empty() && withdrawn.is_empty())
         {
-            self.send(&parent, Message::Index { complete: false, entries, withdrawn }, out);
+            self.send(
+                &parent,
+                Message::Index {
+                    complete: false,
+                    entries,
+                    withdrawn,
+                },
+                out,
+            );
         }
     }
 
     /// On a new connection to the parent: all that the locality holds.
     pub(super) fn tell_whole_index(&self, out: &mut Vec<Output>) {
-        let Some(parent) = self.config.name.parent() else { return };
+        let Some(parent) = self.config.name.parent() else {
+            return;
+        };
         let all: Vec<_> = self.index.entries().cloned().collect();
         let parts = all.chunks(INDEX_PART).map(<[IndexEntry]>::to_vec);
-        let first = if all.is_empty() { Some(Vec::new()) } else { None };
+        let first = if all.is_empty() {
+            Some(Vec::new())
+        } else {
+            None
+        };
         for (at, entries) in first.into_iter().chain(parts).enumerate() {
-            let message = Message::Index { complete: at == 0, entries, withdrawn: Vec::new() };
+            let message = Message::Index {
+                complete: at == 0,
+                entries,
+                withdrawn: Vec::new(),
+            };
             self.send(&parent, message, out);
         }
     }
@@ -191,7 +243,9 @@ impl Place {
         }));
         gone.retain(|(title, server, _)| {
             // What is still there need not be withdrawn first.
-            entries.iter().all(|e| e.presentation.title != *title || e.server != *server)
+            entries
+                .iter()
+                .all(|e| e.presentation.title != *title || e.server != *server)
         });
         for (title, server, _) in &gone {
             self.index.remove(title, server);
@@ -210,11 +264,18 @@ impl Place {
 
     fn entries_below(&self, child: &PlaceName) -> Vec<(String, PlaceName, Edition)> {
         let below = self.index.entries().filter(|e| child.contains(&e.server));
-        below.map(|e| (e.presentation.title.clone(), e.server.clone(), e.edition)).collect()
+        below
+            .map(|e| (e.presentation.title.clone(), e.server.clone(), e.edition))
+            .collect()
     }
 
     /// A child has been cut off for too long: its locality is no longer offered.
-    pub(super) fn forget_locality(&mut self, now: Instant, child: &PlaceName, out: &mut Vec<Output>) {
+    pub(super) fn forget_locality(
+        &mut self,
+        now: Instant,
+        child: &PlaceName,
+        out: &mut Vec<Output>,
+    ) {
         let gone = self.entries_below(child);
         for (title, server, _) in &gone {
             self.index.remove(title, server);
@@ -225,7 +286,8 @@ impl Place {
 
     /// This place has changed; the parent is told with the next summary.
     pub(super) fn changed(&mut self, now: Instant) {
-        if self.config.name.parent().is_some() && !std::mem::replace(&mut self.index.own_news, true) {
+        if self.config.name.parent().is_some() && !std::mem::replace(&mut self.index.own_news, true)
+        {
             self.tell_soon(now);
         }
     }
@@ -257,7 +319,9 @@ impl Place {
     }
 
     pub(super) fn tell_summaries(&mut self, now: Instant, out: &mut Vec<Output>) {
-        let Some(parent) = self.config.name.parent() else { return };
+        let Some(parent) = self.config.name.parent() else {
+            return;
+        };
         if !self.links.is_up(&parent) {
             // All of it is told when the connection is back.
             return;
@@ -269,16 +333,33 @@ impl Place {
         for place in std::mem::take(&mut self.index.news) {
             if let Some((summary, at)) = self.index.summaries.get(&place) {
                 let age = summary.age + now.since(*at);
-                places.push(PlaceSummary { age, ..summary.clone() });
+                places.push(PlaceSummary {
+                    age,
+                    ..summary.clone()
+                });
             }
         }
         let mut gone = std::mem::take(&mut self.index.gone);
         for part in places.chunks(SUMMARY_PART) {
             let gone = std::mem::take(&mut gone);
-            self.send(&parent, Message::Summaries { places: part.to_vec(), gone }, out);
+            self.send(
+                &parent,
+                Message::Summaries {
+                    places: part.to_vec(),
+                    gone,
+                },
+                out,
+            );
         }
         if !gone.is_empty() {
-            self.send(&parent, Message::Summaries { places: Vec::new(), gone }, out);
+            self.send(
+                &parent,
+                Message::Summaries {
+                    places: Vec::new(),
+                    gone,
+                },
+                out,
+            );
         }
     }
 
@@ -332,10 +413,15 @@ impl Place {
 
     pub(super) fn summaries_below(&self, now: Instant) -> Vec<PlaceSummary> {
         let mut all = vec![self.own_summary()];
-        all.extend(self.index.summaries.values().map(|(summary, at)| PlaceSummary {
-            age: summary.age + now.since(*at),
-            ..summary.clone()
-        }));
+        all.extend(
+            self.index
+                .summaries
+                .values()
+                .map(|(summary, at)| PlaceSummary {
+                    age: summary.age + now.since(*at),
+                    ..summary.clone()
+                }),
+        );
         all
     }
 }

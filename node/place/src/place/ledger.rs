@@ -20,7 +20,9 @@ struct Gauge {
 
 impl Gauge {
     fn free(&self) -> u64 {
-        self.capacity.saturating_sub(self.established).saturating_sub(self.held)
+        self.capacity
+            .saturating_sub(self.established)
+            .saturating_sub(self.held)
     }
 }
 
@@ -39,8 +41,16 @@ pub(super) struct Ledger {
 
 impl Ledger {
     pub(super) fn new(capacity: &BTreeMap<Resource, u64>) -> Self {
-        let gauge = |capacity: &u64| Gauge { capacity: *capacity, ..Gauge::default() };
-        Self { gauges: capacity.iter().map(|(r, c)| (r.clone(), gauge(c))).collect() }
+        let gauge = |capacity: &u64| Gauge {
+            capacity: *capacity,
+            ..Gauge::default()
+        };
+        Self {
+            gauges: capacity
+                .iter()
+                .map(|(r, c)| (r.clone(), gauge(c)))
+                .collect(),
+        }
     }
 
     /// What would be lacking for that demand, if anything: the first kind by name.
@@ -86,12 +96,17 @@ impl Ledger {
     /// Takes from an account what was put there.
     pub(super) fn take(&mut self, demand: &Demand, account: Account) {
         for (resource, amount) in demand.iter() {
-            let Some(gauge) = self.gauges.get_mut(resource) else { continue };
+            let Some(gauge) = self.gauges.get_mut(resource) else {
+                continue;
+            };
             let sum = match account {
                 Account::Held => &mut gauge.held,
                 Account::Established => &mut gauge.established,
             };
-            debug_assert!(*sum >= amount, "more of {resource} is given back than was booked");
+            debug_assert!(
+                *sum >= amount,
+                "more of {resource} is given back than was booked"
+            );
             *sum = sum.saturating_sub(amount);
         }
     }
@@ -120,15 +135,25 @@ mod tests {
 
     #[test]
     fn all_or_nothing_and_the_reason_adds_up() {
-        let capacity = [("cpu", 1_000), ("memory", 64)].map(|(r, c)| (Resource::new(r).unwrap(), c));
+        let capacity =
+            [("cpu", 1_000), ("memory", 64)].map(|(r, c)| (Resource::new(r).unwrap(), c));
         let mut ledger = Ledger::new(&capacity.into_iter().collect());
         ledger.hold(&demand(&[("cpu", 600)])).unwrap();
         ledger.put(&demand(&[("cpu", 300)]), Account::Established);
-        let lack = ledger.hold(&demand(&[("cpu", 101), ("memory", 1)])).unwrap_err();
+        let lack = ledger
+            .hold(&demand(&[("cpu", 101), ("memory", 1)]))
+            .unwrap_err();
         assert_eq!((lack.free, lack.missing()), (100, 1));
-        assert_eq!(lack.established + lack.held_by_others + lack.free, lack.capacity);
+        assert_eq!(
+            lack.established + lack.held_by_others + lack.free,
+            lack.capacity
+        );
         assert!(lack.holds_stood_in_the_way());
-        assert!(ledger.views().all(|v| v.resource.as_str() != "memory" || v.held == 0));
+        assert!(
+            ledger
+                .views()
+                .all(|v| v.resource.as_str() != "memory" || v.held == 0)
+        );
         // What the place does not have at all is lacking as well.
         assert_eq!(ledger.hold(&demand(&[("gpu", 1)])).unwrap_err().capacity, 0);
     }

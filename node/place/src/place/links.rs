@@ -38,7 +38,10 @@ impl Links {
     }
 
     pub(super) fn up(&self) -> impl Iterator<Item = (&PlaceName, Incarnation)> {
-        self.links.iter().filter(|(_, l)| l.up).map(|(n, l)| (n, l.incarnation))
+        self.links
+            .iter()
+            .filter(|(_, l)| l.up)
+            .map(|(n, l)| (n, l.incarnation))
     }
 
     pub(super) fn is_recovering(&self) -> bool {
@@ -66,9 +69,18 @@ impl Place {
 
     pub(super) fn send(&self, to: &PlaceName, message: Message, out: &mut Vec<Output>) {
         // Nothing waits for a connection here: whatever must arrive is repeated.
-        let Some(link) = self.links.links.get(to).filter(|l| l.up) else { return };
-        let envelope = Envelope { from: self.incarnation, to: link.incarnation, message };
-        out.push(Output::Send { to: to.clone(), envelope });
+        let Some(link) = self.links.links.get(to).filter(|l| l.up) else {
+            return;
+        };
+        let envelope = Envelope {
+            from: self.incarnation,
+            to: link.incarnation,
+            message,
+        };
+        out.push(Output::Send {
+            to: to.clone(),
+            envelope,
+        });
     }
 
     /// Whether a message is from a neighbour's present life and meant for this one.
@@ -108,9 +120,17 @@ impl Place {
                 return;
             }
             let key = RecordKey::Child(neighbour.clone());
-            out.push(Output::Store { key, value: Some(Vec::new()) });
+            out.push(Output::Store {
+                key,
+                value: Some(Vec::new()),
+            });
         }
-        let link = Link { up: true, incarnation, since: now, listed: None };
+        let link = Link {
+            up: true,
+            incarnation,
+            since: now,
+            listed: None,
+        };
         self.links.links.insert(neighbour.clone(), link);
         self.timers.cancel(&Timer::IndexGrace(neighbour.clone()));
         if before.is_some_and(|before| before < incarnation) {
@@ -125,7 +145,9 @@ impl Place {
     }
 
     pub(super) fn link_down(&mut self, now: Instant, neighbour: &PlaceName) {
-        let Some(link) = self.links.links.get_mut(neighbour) else { return };
+        let Some(link) = self.links.links.get_mut(neighbour) else {
+            return;
+        };
         link.up = false;
         link.listed = None;
         if self.config.name.contains(neighbour) {
@@ -137,8 +159,11 @@ impl Place {
     /// A neighbour has begun a new life: its set-ups are gone. What was established it
     /// finds again by itself.
     fn crashed(&mut self, now: Instant, neighbour: &PlaceName, out: &mut Vec<Output>) {
-        let setups: Vec<_> =
-            self.hops.values().filter(|h| h.visitor.state() != State::Established).collect();
+        let setups: Vec<_> = self
+            .hops
+            .values()
+            .filter(|h| h.visitor.state() != State::Established)
+            .collect();
         let mut events = Vec::new();
         for hop in setups {
             let session = hop.visitor.session();
@@ -147,7 +172,9 @@ impl Place {
             } else if let Some((_, number)) =
                 hop.visitor.child().filter(|(place, _)| *place == neighbour)
             {
-                let reason = RefusalReason::Lost { next: neighbour.clone() };
+                let reason = RefusalReason::Lost {
+                    next: neighbour.clone(),
+                };
                 events.push((session, Event::ChildLost { number, reason }));
             }
         }
@@ -164,7 +191,11 @@ impl Place {
             let from = part * RESYNC_PART;
             let to = sessions.len().min(from + RESYNC_PART);
             let (first, last) = (part == 0, part + 1 == parts);
-            let message = Message::Resync { sessions: sessions[from..to].to_vec(), first, last };
+            let message = Message::Resync {
+                sessions: sessions[from..to].to_vec(),
+                first,
+                last,
+            };
             self.send(neighbour, message, out);
         }
     }
@@ -180,11 +211,15 @@ impl Place {
         last: bool,
         out: &mut Vec<Output>,
     ) {
-        let Some(link) = self.links.links.get_mut(from) else { return };
+        let Some(link) = self.links.links.get_mut(from) else {
+            return;
+        };
         if first {
             link.listed = Some(BTreeSet::new());
         }
-        let Some(listed) = link.listed.as_mut() else { return };
+        let Some(listed) = link.listed.as_mut() else {
+            return;
+        };
         if listed.len() + sessions.len() > self.config.limits.sessions {
             // No honest neighbour feeds more than may be here.
             link.listed = None;
@@ -203,8 +238,12 @@ impl Place {
                 && hop.established.is_some_and(|at| at <= since)
                 && !listed.contains(&hop.visitor.session())
         };
-        let over: Vec<_> =
-            self.hops.values().filter(over).map(|h| h.visitor.session()).collect();
+        let over: Vec<_> = self
+            .hops
+            .values()
+            .filter(over)
+            .map(|h| h.visitor.session())
+            .collect();
         for session in over {
             self.drive(now, session, Event::Released, out);
         }

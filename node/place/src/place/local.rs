@@ -57,16 +57,23 @@ impl Local for Desk<'_> {
         self.release();
         if let Some((limit, value)) = self.limit {
             let value = u64::try_from(value).unwrap_or(u64::MAX);
-            return Err(RefusalReason::Limit { limit: limit.to_owned(), value });
+            return Err(RefusalReason::Limit {
+                limit: limit.to_owned(),
+                value,
+            });
         }
         judge(self.config, self.links, &stage.components, next)?;
-        self.ledger.hold(&stage.demand).map_err(RefusalReason::Lacking)?;
+        self.ledger
+            .hold(&stage.demand)
+            .map_err(RefusalReason::Lacking)?;
         *self.booking = Some(stage.demand.clone());
         Ok(())
     }
 
     fn shrink(&mut self, demand: &Demand) {
-        let Some(held) = self.booking.as_mut() else { return };
+        let Some(held) = self.booking.as_mut() else {
+            return;
+        };
         debug_assert!(held.covers(demand), "a booking only ever shrinks");
         self.ledger.take(held, self.account);
         self.ledger.put(demand, self.account);

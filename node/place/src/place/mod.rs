@@ -95,7 +95,15 @@ impl Place {
         now: Instant,
         out: &mut Vec<Output>,
     ) -> Result<Self, String> {
-        Self::with_deciders(config, incarnation, seed, records, builtin_decision_makers(), now, out)
+        Self::with_deciders(
+            config,
+            incarnation,
+            seed,
+            records,
+            builtin_decision_makers(),
+            now,
+            out,
+        )
     }
 
     /// As [`Place::new`], with other Decision Makers to choose from.
@@ -149,7 +157,10 @@ impl Place {
         }
         match input {
             Input::Tick => {}
-            Input::LinkUp { neighbour, incarnation } => {
+            Input::LinkUp {
+                neighbour,
+                incarnation,
+            } => {
                 self.link_up(now, neighbour, incarnation, out);
             }
             Input::LinkDown { neighbour } => self.link_down(now, &neighbour),
@@ -196,7 +207,9 @@ impl Place {
             Timer::Deadline(session) => self.drive(now, session, Event::Deadline, out),
             Timer::Child(session) => self.child_timer(now, session, out),
             Timer::Fence(session) => self.fences.forget(session),
-            Timer::Release(to, session, number) => self.release_timer(now, to, session, number, out),
+            Timer::Release(to, session, number) => {
+                self.release_timer(now, to, session, number, out)
+            }
             Timer::FeedSetups(to) => self.feed_setups(now, to, out),
             Timer::FeedSessions(to) => self.feed_sessions(now, to, out),
             Timer::Claim(session) => {
@@ -214,7 +227,13 @@ impl Place {
         }
     }
 
-    fn received(&mut self, now: Instant, from: &PlaceName, message: Message, out: &mut Vec<Output>) {
+    fn received(
+        &mut self,
+        now: Instant,
+        from: &PlaceName,
+        message: Message,
+        out: &mut Vec<Output>,
+    ) {
         match message {
             Message::Visit(visit) => self.visit(now, from, visit, out),
             Message::VisitAck(feed) => self.visit_acked(now, from, feed),
@@ -224,29 +243,59 @@ impl Place {
             Message::ReleaseAck(feed) => self.release_acked(from, feed),
             Message::Confirm(feed) => self.confirm(now, from, feed, out),
             Message::ConfirmAck(feed) => self.confirm_acked(now, from, feed),
-            Message::Refresh { setups, established } => {
+            Message::Refresh {
+                setups,
+                established,
+            } => {
                 self.refreshed(now, from, &setups, &established, out);
             }
             Message::Working(feeds) => self.child_working(now, from, &feeds),
             Message::Gone(feed) => self.child_gone(now, from, feed, out),
-            Message::Resync { sessions, first, last } => {
+            Message::Resync {
+                sessions,
+                first,
+                last,
+            } => {
                 self.resync(now, from, sessions, first, last, out);
             }
             Message::Progress(progress) => self.child_progress(from, progress, out),
-            Message::Index { complete, entries, withdrawn } => {
+            Message::Index {
+                complete,
+                entries,
+                withdrawn,
+            } => {
                 self.indexed(from, complete, entries, withdrawn, out);
             }
             Message::Summaries { places, gone } => self.summarized(now, from, places, gone),
-            Message::Search { id, origin, title, most } => {
+            Message::Search {
+                id,
+                origin,
+                title,
+                most,
+            } => {
                 self.search(now, from, id, origin, title, most, out);
             }
-            Message::Found { id, origin, servers } => {
+            Message::Found {
+                id,
+                origin,
+                servers,
+            } => {
                 self.found(now, from, id, origin, servers, out);
             }
-            Message::Survey { id, origin, target, stages } => {
+            Message::Survey {
+                id,
+                origin,
+                target,
+                stages,
+            } => {
                 self.survey(from, id, origin, target, stages, out);
             }
-            Message::Surveyed { id, origin, place, answers } => {
+            Message::Surveyed {
+                id,
+                origin,
+                place,
+                answers,
+            } => {
                 self.surveyed(now, from, id, origin, place, answers, out);
             }
         }

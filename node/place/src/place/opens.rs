@@ -117,7 +117,10 @@ impl Place {
     pub(super) fn open(&mut self, now: Instant, request: OpenRequest, out: &mut Vec<Output>) {
         if let Err(why) = self.check_request(&request) {
             let outcome = Outcome::Rejected { why };
-            return out.push(Output::Opened { request: request.request, outcome });
+            return out.push(Output::Opened {
+                request: request.request,
+                outcome,
+            });
         }
         let key = (request.profile.user.clone(), request.key.clone());
         let joining = (request.request, request.watch);
@@ -133,7 +136,10 @@ impl Place {
                     Some(client) => match &client.established {
                         Some(established) => {
                             let outcome = Outcome::Established(Box::new(established.clone()));
-                            out.push(Output::Opened { request: joining.0, outcome });
+                            out.push(Output::Opened {
+                                request: joining.0,
+                                outcome,
+                            });
                         }
                         None => client.waiting.push(joining),
                     },
@@ -145,7 +151,12 @@ impl Place {
                 let id = request.request;
                 self.opens.keys.insert(key, Held::Pending(id));
                 let retries = request.retries.min(MAX_RETRIES);
-                let pending = Pending { request, joined: Vec::new(), since: now, retries };
+                let pending = Pending {
+                    request,
+                    joined: Vec::new(),
+                    since: now,
+                    retries,
+                };
                 self.opens.pending.insert(id, pending);
                 self.look_for_servers(now, id, out);
             }
@@ -160,16 +171,24 @@ impl Place {
             && self.deciders.iter().all(|d| d.name() != name)
         {
             let names: Vec<_> = self.deciders.iter().map(|d| d.name()).collect();
-            return Err(format!("there is no strategy `{name}`; there are {}", names.join(", ")));
+            return Err(format!(
+                "there is no strategy `{name}`; there are {}",
+                names.join(", ")
+            ));
         }
         if self.opens.pending.len() >= self.config.limits.setups {
-            return Err(format!("limit `setups` = {} is reached", self.config.limits.setups));
+            return Err(format!(
+                "limit `setups` = {} is reached",
+                self.config.limits.setups
+            ));
         }
         Ok(())
     }
 
     fn look_for_servers(&mut self, now: Instant, id: RequestId, out: &mut Vec<Output>) {
-        let Some(pending) = self.opens.pending.get(&id) else { return };
+        let Some(pending) = self.opens.pending.get(&id) else {
+            return;
+        };
         let title = pending.request.title.clone();
         self.ask_for_servers(now, &title, Asker::Open(id), out);
     }
@@ -182,17 +201,26 @@ impl Place {
         servers: &[KnownServer],
         out: &mut Vec<Output>,
     ) {
-        let Some(pending) = self.opens.pending.remove(&id) else { return };
+        let Some(pending) = self.opens.pending.remove(&id) else {
+            return;
+        };
         let plan = match self.decide(&pending.request, servers) {
             Ok(plan) => plan,
             Err(no) => return self.answer_pending(pending, &Outcome::NoPlan(no), out),
         };
-        let Pending { request, mut joined, since, retries } = pending;
+        let Pending {
+            request,
+            mut joined,
+            since,
+            retries,
+        } = pending;
         let session = SessionId(self.rng.random());
         joined.insert(0, (request.request, request.watch));
         let watched = joined.iter().any(|(_, watches)| *watches);
         let timing = self.config.timing;
-        let deadline = request.deadline.map_or(timing.setup_deadline, |d| d.min(timing.setup_deadline));
+        let deadline = request
+            .deadline
+            .map_or(timing.setup_deadline, |d| d.min(timing.setup_deadline));
         let key = (request.profile.user.clone(), request.key.clone());
         self.opens.keys.insert(key.clone(), Held::Session(session));
         let visitor = PlanVisitor::new(session, plan.clone(), watched);
@@ -217,7 +245,11 @@ impl Place {
         self.drive(now, session, Event::Arrive, out);
     }
 
-    pub(super) fn decide(&self, request: &OpenRequest, servers: &[KnownServer]) -> Result<Plan, NoPlan> {
+    pub(super) fn decide(
+        &self,
+        request: &OpenRequest,
+        servers: &[KnownServer],
+    ) -> Result<Plan, NoPlan> {
         let strategy = request.strategy.as_deref().unwrap_or(&self.config.strategy);
         let decider = self.deciders.iter().find(|d| d.name() == strategy);
         let Some(decider) = decider else {
@@ -243,16 +275,27 @@ impl Place {
         self.opens.keys.remove(&key);
         let first = (pending.request.request, false);
         for (request, _) in std::iter::once(first).chain(pending.joined) {
-            out.push(Output::Opened { request, outcome: outcome.clone() });
+            out.push(Output::Opened {
+                request,
+                outcome: outcome.clone(),
+            });
         }
     }
 
     /// The path stands: the session is established.
-    pub(super) fn opened(&mut self, now: Instant, hop: &mut Hop, ready: Ready, out: &mut Vec<Output>) {
+    pub(super) fn opened(
+        &mut self,
+        now: Instant,
+        hop: &mut Hop,
+        ready: Ready,
+        out: &mut Vec<Output>,
+    ) {
         let session = hop.visitor.session();
         let solution = hop.visitor.solution().clone();
         let title = hop.visitor.plan().title.clone();
-        let Some(client) = hop.client.as_mut() else { return };
+        let Some(client) = hop.client.as_mut() else {
+            return;
+        };
         self.counters.established += 1;
         let established = Established {
             session,
@@ -271,7 +314,8 @@ impl Place {
         client.request = None;
         client.established = Some(established);
         client.used = now;
-        self.timers.set(Timer::Claim(session), now + self.config.timing.claim);
+        self.timers
+            .set(Timer::Claim(session), now + self.config.timing.claim);
         self.watch_use(now, session, client.idle, client.longest);
     }
 
@@ -297,7 +341,9 @@ impl Place {
         refuse: Option<Refuse>,
         out: &mut Vec<Output>,
     ) {
-        let Some(client) = hop.client.take() else { return };
+        let Some(client) = hop.client.take() else {
+            return;
+        };
         let session = hop.visitor.session();
         let refused = refuse.map(|r| r.refused);
         if client.established.is_some() {
@@ -310,11 +356,21 @@ impl Place {
             return out.push(Output::Ended { session, why });
         }
         self.counters.refused += 1;
-        let Some(request) = client.request else { return };
+        let Some(request) = client.request else {
+            return;
+        };
         let (since, retries) = (client.since, client.retries);
-        let joined: Vec<_> =
-            client.waiting.into_iter().filter(|(id, _)| *id != request.request).collect();
-        let pending = Pending { request, joined, since, retries };
+        let joined: Vec<_> = client
+            .waiting
+            .into_iter()
+            .filter(|(id, _)| *id != request.request)
+            .collect();
+        let pending = Pending {
+            request,
+            joined,
+            since,
+            retries,
+        };
         let Some(refused) = refused else {
             return self.answer_pending(pending, &Outcome::Closed, out);
         };
@@ -332,7 +388,10 @@ impl Place {
     fn try_later(&mut self, now: Instant, mut pending: Pending, _out: &mut Vec<Output>) {
         pending.retries -= 1;
         let id = pending.request.request;
-        let key = (pending.request.profile.user.clone(), pending.request.key.clone());
+        let key = (
+            pending.request.profile.user.clone(),
+            pending.request.key.clone(),
+        );
         self.opens.keys.insert(key, Held::Pending(id));
         self.opens.pending.insert(id, pending);
         let at = self.jittered(now, RETRY_PAUSE);
@@ -357,11 +416,17 @@ impl Place {
             return self.answer_pending(pending, &Outcome::Closed, out);
         }
         let waits = |hop: &&mut Hop| {
-            hop.client.as_ref().is_some_and(|c| c.waiting.iter().any(|(w, _)| *w == id))
+            hop.client
+                .as_ref()
+                .is_some_and(|c| c.waiting.iter().any(|(w, _)| *w == id))
         };
-        let Some(hop) = self.hops.values_mut().find(waits) else { return };
+        let Some(hop) = self.hops.values_mut().find(waits) else {
+            return;
+        };
         let session = hop.visitor.session();
-        let Some(client) = hop.client.as_mut() else { return };
+        let Some(client) = hop.client.as_mut() else {
+            return;
+        };
         if client.waiting.len() == 1 {
             self.drive(now, session, Event::Released, out);
         } else {
@@ -370,8 +435,12 @@ impl Place {
     }
 
     pub(super) fn claim(&mut self, now: Instant, session: SessionId, out: &mut Vec<Output>) {
-        let Some(hop) = self.hops.get_mut(&session) else { return };
-        let Some(client) = hop.client.as_mut() else { return };
+        let Some(hop) = self.hops.get_mut(&session) else {
+            return;
+        };
+        let Some(client) = hop.client.as_mut() else {
+            return;
+        };
         client.used = now;
         if client.established.is_some() && !std::mem::replace(&mut client.claimed, true) {
             self.timers.cancel(&Timer::Claim(session));
@@ -386,7 +455,9 @@ impl Place {
     }
 
     pub(super) fn idle_timer(&mut self, now: Instant, session: SessionId, out: &mut Vec<Output>) {
-        let Some(client) = self.hops.get(&session).and_then(|h| h.client.as_ref()) else { return };
+        let Some(client) = self.hops.get(&session).and_then(|h| h.client.as_ref()) else {
+            return;
+        };
         let end = client.used + client.idle;
         if end > now {
             self.timers.set(Timer::Idle(session), end);
@@ -396,7 +467,13 @@ impl Place {
     }
 
     /// Ends a session in order, from its client's place.
-    pub(super) fn close(&mut self, now: Instant, session: SessionId, why: EndReason, out: &mut Vec<Output>) {
+    pub(super) fn close(
+        &mut self,
+        now: Instant,
+        session: SessionId,
+        why: EndReason,
+        out: &mut Vec<Output>,
+    ) {
         let Some(client) = self.hops.get_mut(&session).and_then(|h| h.client.as_mut()) else {
             return;
         };

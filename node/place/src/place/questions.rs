@@ -24,8 +24,15 @@ pub(super) enum Asker {
 
 #[derive(Debug)]
 enum Question {
-    Servers { title: String, asker: Asker },
-    Survey { request: RequestId, plan: Plan, answers: BTreeMap<PlaceName, Option<Answers>> },
+    Servers {
+        title: String,
+        asker: Asker,
+    },
+    Survey {
+        request: RequestId,
+        plan: Plan,
+        answers: BTreeMap<PlaceName, Option<Answers>>,
+    },
 }
 
 /// The questions that have not been answered yet.
@@ -46,7 +53,13 @@ impl Questions {
 impl Place {
     /// Finds the nearest servers of a title: here, if enough of those known here cannot
     /// be farther than any unknown one, else further up the tree.
-    pub(super) fn ask_for_servers(&mut self, now: Instant, title: &str, asker: Asker, out: &mut Vec<Output>) {
+    pub(super) fn ask_for_servers(
+        &mut self,
+        now: Instant,
+        title: &str,
+        asker: Asker,
+        out: &mut Vec<Output>,
+    ) {
         let most = self.config.servers_per_plan;
         let here = self.config.name.clone();
         let (servers, enough) = self.nearest_servers(&here, title, most);
@@ -55,17 +68,36 @@ impl Place {
         match parent {
             Some(parent) if !enough && !full => {
                 let title = title.to_owned();
-                let id = self.questions.add(Question::Servers { title: title.clone(), asker });
-                self.timers.set(Timer::Question(id), now + self.config.timing.question);
+                let id = self.questions.add(Question::Servers {
+                    title: title.clone(),
+                    asker,
+                });
+                self.timers
+                    .set(Timer::Question(id), now + self.config.timing.question);
                 let most = u16::try_from(most).unwrap_or(u16::MAX);
-                self.send(&parent, Message::Search { id, origin: here, title, most }, out);
+                self.send(
+                    &parent,
+                    Message::Search {
+                        id,
+                        origin: here,
+                        title,
+                        most,
+                    },
+                    out,
+                );
             }
             // Cut off from the rest, a place serves with what it knows.
             _ => self.servers_known(now, asker, &servers, out),
         }
     }
 
-    fn servers_known(&mut self, now: Instant, asker: Asker, servers: &[KnownServer], out: &mut Vec<Output>) {
+    fn servers_known(
+        &mut self,
+        now: Instant,
+        asker: Asker,
+        servers: &[KnownServer],
+        out: &mut Vec<Output>,
+    ) {
         match asker {
             Asker::Open(id) => self.open_with(now, id, servers, out),
             Asker::DryRun(request) => self.dry_run_with(now, &request, servers, out),
@@ -85,16 +117,40 @@ impl Place {
         out: &mut Vec<Output>,
     ) {
         // Searches only climb, so they come from the child that the asker is below.
-        if self.config.name.next_hop(&origin).as_ref() != Some(from) || !self.config.name.contains(from) {
+        if self.config.name.next_hop(&origin).as_ref() != Some(from)
+            || !self.config.name.contains(from)
+        {
             self.counters.refused_messages += 1;
             return;
         }
         let (servers, enough) = self.nearest_servers(&origin, &title, usize::from(most));
-        match self.config.name.parent().filter(|parent| self.links.is_up(parent)) {
+        match self
+            .config
+            .name
+            .parent()
+            .filter(|parent| self.links.is_up(parent))
+        {
             Some(parent) if !enough => {
-                self.send(&parent, Message::Search { id, origin, title, most }, out);
+                self.send(
+                    &parent,
+                    Message::Search {
+                        id,
+                        origin,
+                        title,
+                        most,
+                    },
+                    out,
+                );
             }
-            _ => self.send(from, Message::Found { id, origin, servers }, out),
+            _ => self.send(
+                from,
+                Message::Found {
+                    id,
+                    origin,
+                    servers,
+                },
+                out,
+            ),
         }
     }
 
@@ -113,16 +169,28 @@ impl Place {
             return;
         }
         if let Some(next) = self.config.name.next_hop(&origin) {
-            return self.send(&next, Message::Found { id, origin, servers }, out);
+            return self.send(
+                &next,
+                Message::Found {
+                    id,
+                    origin,
+                    servers,
+                },
+                out,
+            );
         }
         if !matches!(self.questions.open.get(&id), Some(Question::Servers { .. })) {
             self.counters.fenced += 1;
             return;
         }
         self.timers.cancel(&Timer::Question(id));
-        let Some(Question::Servers { asker, .. }) = self.questions.open.remove(&id) else { return };
-        let sound: Vec<_> =
-            servers.into_iter().filter(|s| s.presentation.check().is_ok()).collect();
+        let Some(Question::Servers { asker, .. }) = self.questions.open.remove(&id) else {
+            return;
+        };
+        let sound: Vec<_> = servers
+            .into_iter()
+            .filter(|s| s.presentation.check().is_ok())
+            .collect();
         self.servers_known(now, asker, &sound, out);
     }
 
@@ -135,7 +203,11 @@ impl Place {
                 let (servers, _) = self.nearest_servers(&here, &title, most);
                 self.servers_known(now, asker, &servers, out);
             }
-            Some(Question::Survey { request, plan, answers }) => {
+            Some(Question::Survey {
+                request,
+                plan,
+                answers,
+            }) => {
                 tell_survey(request, plan, answers, out);
             }
             None => {}
@@ -148,7 +220,13 @@ impl Place {
         self.ask_for_servers(now, &title, Asker::DryRun(Box::new(request)), out);
     }
 
-    fn dry_run_with(&mut self, now: Instant, request: &OpenRequest, servers: &[KnownServer], out: &mut Vec<Output>) {
+    fn dry_run_with(
+        &mut self,
+        now: Instant,
+        request: &OpenRequest,
+        servers: &[KnownServer],
+        out: &mut Vec<Output>,
+    ) {
         let plan = match self.decide(request, servers) {
             Ok(plan) => plan,
             Err(no) => {
@@ -159,24 +237,41 @@ impl Place {
         let mut asked: BTreeMap<PlaceName, Vec<SurveyStage>> = BTreeMap::new();
         for solution in &plan.solutions {
             for (hop, stage) in solution.stages.iter().enumerate() {
-                asked.entry(stage.place.clone()).or_default().push(SurveyStage {
-                    solution: solution.number,
-                    demand: stage.demand.clone(),
-                    components: stage.components.clone(),
-                    next: solution.place(hop + 1).cloned(),
-                });
+                asked
+                    .entry(stage.place.clone())
+                    .or_default()
+                    .push(SurveyStage {
+                        solution: solution.number,
+                        demand: stage.demand.clone(),
+                        components: stage.components.clone(),
+                        next: solution.place(hop + 1).cloned(),
+                    });
             }
         }
         let answers = asked.keys().map(|place| (place.clone(), None)).collect();
         let request = request.request;
-        let id = self.questions.add(Question::Survey { request, plan, answers });
-        self.timers.set(Timer::Question(id), now + self.config.timing.question);
+        let id = self.questions.add(Question::Survey {
+            request,
+            plan,
+            answers,
+        });
+        self.timers
+            .set(Timer::Question(id), now + self.config.timing.question);
         let origin = self.config.name.clone();
         for (target, stages) in asked {
             match self.config.name.next_hop(&target) {
                 Some(next) => {
                     let origin = origin.clone();
-                    self.send(&next, Message::Survey { id, origin, target, stages }, out);
+                    self.send(
+                        &next,
+                        Message::Survey {
+                            id,
+                            origin,
+                            target,
+                            stages,
+                        },
+                        out,
+                    );
                 }
                 None => {
                     let answers = self.survey_here(&stages);
@@ -189,11 +284,19 @@ impl Place {
     /// What this place would say to those stages now.
     fn survey_here(&self, stages: &[SurveyStage]) -> Answers {
         let judge = |stage: &SurveyStage| {
-            let judged = judge(&self.config, &self.links, &stage.components, stage.next.as_ref());
+            let judged = judge(
+                &self.config,
+                &self.links,
+                &stage.components,
+                stage.next.as_ref(),
+            );
             let lack = || self.ledger.lack(&stage.demand).map(RefusalReason::Lacking);
             judged.err().or_else(lack)
         };
-        stages.iter().map(|stage| (stage.solution, judge(stage))).collect()
+        stages
+            .iter()
+            .map(|stage| (stage.solution, judge(stage)))
+            .collect()
     }
 
     /// A survey passes, or has arrived.
@@ -207,18 +310,38 @@ impl Place {
         out: &mut Vec<Output>,
     ) {
         let here = self.config.name.clone();
-        if here.next_hop(&origin).as_ref() != Some(from) || stages.len() > self.config.limits.solutions {
+        if here.next_hop(&origin).as_ref() != Some(from)
+            || stages.len() > self.config.limits.solutions
+        {
             self.counters.refused_messages += 1;
             return;
         }
         match here.next_hop(&target) {
             Some(next) if next != *from => {
-                self.send(&next, Message::Survey { id, origin, target, stages }, out);
+                self.send(
+                    &next,
+                    Message::Survey {
+                        id,
+                        origin,
+                        target,
+                        stages,
+                    },
+                    out,
+                );
             }
             Some(_) => self.counters.refused_messages += 1,
             None if target == here => {
                 let answers = self.survey_here(&stages);
-                self.send(from, Message::Surveyed { id, origin, place: here, answers }, out);
+                self.send(
+                    from,
+                    Message::Surveyed {
+                        id,
+                        origin,
+                        place: here,
+                        answers,
+                    },
+                    out,
+                );
             }
             None => self.counters.refused_messages += 1,
         }
@@ -243,14 +366,29 @@ impl Place {
         }
         match here.next_hop(&origin) {
             Some(next) if next != *from => {
-                self.send(&next, Message::Surveyed { id, origin, place, answers }, out);
+                self.send(
+                    &next,
+                    Message::Surveyed {
+                        id,
+                        origin,
+                        place,
+                        answers,
+                    },
+                    out,
+                );
             }
             None if origin == here => self.survey_answered(id, &place, answers, out),
             _ => self.counters.refused_messages += 1,
         }
     }
 
-    fn survey_answered(&mut self, id: u64, place: &PlaceName, said: Answers, out: &mut Vec<Output>) {
+    fn survey_answered(
+        &mut self,
+        id: u64,
+        place: &PlaceName,
+        said: Answers,
+        out: &mut Vec<Output>,
+    ) {
         let Some(Question::Survey { answers, .. }) = self.questions.open.get_mut(&id) else {
             return;
         };
@@ -261,7 +399,12 @@ impl Place {
             return;
         }
         self.timers.cancel(&Timer::Question(id));
-        if let Some(Question::Survey { request, plan, answers }) = self.questions.open.remove(&id) {
+        if let Some(Question::Survey {
+            request,
+            plan,
+            answers,
+        }) = self.questions.open.remove(&id)
+        {
             tell_survey(request, plan, answers, out);
         }
     }
@@ -282,8 +425,16 @@ fn tell_survey(
         .iter()
         .find(|s| s.stages.iter().all(|stage| agrees(&stage.place, s.number)))
         .map(|s| s.number);
-    let places =
-        answers.iter().map(|(place, said)| (place.clone(), said.clone().unwrap_or_default()));
-    let survey = Survey { places: places.collect(), chosen, plan };
-    out.push(Output::Surveyed { request, survey: Ok(survey) });
+    let places = answers
+        .iter()
+        .map(|(place, said)| (place.clone(), said.clone().unwrap_or_default()));
+    let survey = Survey {
+        places: places.collect(),
+        chosen,
+        plan,
+    };
+    out.push(Output::Surveyed {
+        request,
+        survey: Ok(survey),
+    });
 }

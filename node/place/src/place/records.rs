@@ -66,13 +66,23 @@ impl Place {
                 took: e.took,
             })
         });
-        let record = SessionRecord { visitor: hop.visitor.clone(), from: hop.from.clone(), client };
+        let record = SessionRecord {
+            visitor: hop.visitor.clone(),
+            from: hop.from.clone(),
+            client,
+        };
         let key = RecordKey::Session(hop.visitor.session());
-        out.push(Output::Store { key, value: Some(wire::encode_record(&record)) });
+        out.push(Output::Store {
+            key,
+            value: Some(wire::encode_record(&record)),
+        });
     }
 
     pub(super) fn forget(&self, session: SessionId, out: &mut Vec<Output>) {
-        out.push(Output::Store { key: RecordKey::Session(session), value: None });
+        out.push(Output::Store {
+            key: RecordKey::Session(session),
+            value: None,
+        });
     }
 
     /// Takes up what earlier lives have stored.
@@ -102,32 +112,44 @@ impl Place {
             if let Some(parent) = self.config.name.parent() {
                 self.links.await_resync(parent);
             }
-            self.timers.set(Timer::Recovery, now + self.config.timing.session_lease);
+            self.timers
+                .set(Timer::Recovery, now + self.config.timing.session_lease);
         }
         Ok(())
     }
 
     fn restore_session(&mut self, record: SessionRecord, now: Instant, out: &mut Vec<Output>) {
-        let SessionRecord { visitor, from, client } = record;
+        let SessionRecord {
+            visitor,
+            from,
+            client,
+        } = record;
         if visitor.state() != State::Established {
             return;
         }
         let session = visitor.session();
         let stage = visitor.stage().clone();
-        let child = visitor.child().map(|(place, number)| (place.clone(), number));
+        let child = visitor
+            .child()
+            .map(|(place, number)| (place.clone(), number));
         let mut hop = Hop::new(visitor, from, now, now);
         self.ledger.put(&stage.demand, Account::Established);
         hop.booking = Some(stage.demand.clone());
         hop.established = Some(now);
         hop.lease = now + self.config.timing.session_lease;
-        hop.uses =
-            self.components.acquire(session, &stage.components, child.is_some(), now, out);
+        hop.uses = self
+            .components
+            .acquire(session, &stage.components, child.is_some(), now, out);
         if hop.from.is_some() {
             self.timers.set(Timer::Lease(session), hop.lease);
         }
         if let Some((place, _)) = &child {
             // Whether the next hop knows is not known; it is told again.
-            hop.sent = Some(Sent { kept: None, heard: now, confirmed: false });
+            hop.sent = Some(Sent {
+                kept: None,
+                heard: now,
+                confirmed: false,
+            });
             self.feed_setup(now, place, session);
             let at = self.jittered(now, self.config.timing.setup_refresh);
             self.timers.set(Timer::Child(session), at);
@@ -145,7 +167,8 @@ impl Place {
             };
             self.remember_key(record.key.clone(), session);
             if !record.claimed {
-                self.timers.set(Timer::Claim(session), now + self.config.timing.claim);
+                self.timers
+                    .set(Timer::Claim(session), now + self.config.timing.claim);
             }
             self.watch_use(now, session, record.idle, record.longest);
             hop.client = Some(Box::new(Client::restored(

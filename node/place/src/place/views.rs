@@ -1,13 +1,11 @@
 //! What the place shows of itself.
 
-use waybook_agents::{IndexEntry, Incarnation, PlaceSummary, SessionId};
+use waybook_agents::{Incarnation, IndexEntry, PlaceSummary, SessionId};
 use waybook_location_tree::PlaceName;
 
 use super::Place;
 use super::hops::Hop;
-use crate::{
-    BookingView, Config, Counters, HopView, Instant, ResourceView, SessionView,
-};
+use crate::{BookingView, Config, Counters, HopView, Instant, ResourceView, SessionView};
 
 impl Place {
     /// The name.

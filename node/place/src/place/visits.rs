@@ -16,9 +16,18 @@ use crate::io::Output;
 
 impl Place {
     /// A plan visitor has migrated here.
-    pub(super) fn visit(&mut self, now: Instant, from: &PlaceName, visit: Visit, out: &mut Vec<Output>) {
+    pub(super) fn visit(
+        &mut self,
+        now: Instant,
+        from: &PlaceName,
+        visit: Visit,
+        out: &mut Vec<Output>,
+    ) {
         let agent = visit.agent;
-        let feed = Feed { session: agent.session(), number: agent.number() };
+        let feed = Feed {
+            session: agent.session(),
+            number: agent.number(),
+        };
         if !self.may_send(from, &agent) {
             self.counters.refused_messages += 1;
             return;
@@ -41,7 +50,11 @@ impl Place {
                 return;
             }
         }
-        if self.fences.get(feed.session).is_some_and(|f| f.number >= feed.number) {
+        if self
+            .fences
+            .get(feed.session)
+            .is_some_and(|f| f.number >= feed.number)
+        {
             self.counters.fenced += 1;
             self.send(from, Message::VisitAck(feed), out);
             self.answer_gone(from, feed, out);
@@ -95,7 +108,10 @@ impl Place {
 
     /// The same visit once more: the same answer once more.
     fn answer_again(&mut self, from: &PlaceName, feed: Feed, out: &mut Vec<Output>) {
-        let ready = self.hops.get(&feed.session).and_then(|h| h.visitor.answer().cloned());
+        let ready = self
+            .hops
+            .get(&feed.session)
+            .and_then(|h| h.visitor.answer().cloned());
         match ready {
             Some(ready) => self.send(from, Message::Ready(ready), out),
             None => self.send(from, Message::VisitAck(feed), out),
@@ -104,7 +120,10 @@ impl Place {
 
     /// A visit that is over: what it was answered, or that there is nothing.
     pub(super) fn answer_gone(&mut self, from: &PlaceName, feed: Feed, out: &mut Vec<Output>) {
-        let fence = self.fences.get(feed.session).filter(|f| f.number == feed.number);
+        let fence = self
+            .fences
+            .get(feed.session)
+            .filter(|f| f.number == feed.number);
         match fence.and_then(|f| f.answer.clone()) {
             Some(refuse) => self.send(from, Message::Refuse(refuse), out),
             None => self.send(from, Message::Gone(feed), out),
@@ -124,7 +143,9 @@ impl Place {
             self.counters.fenced += 1;
             return false;
         };
-        let Some(sent) = hop.sent.as_mut() else { return false };
+        let Some(sent) = hop.sent.as_mut() else {
+            return false;
+        };
         sent.heard = now;
         if sent.kept.take().is_some() {
             self.feed_setup(now, from, feed.session);
@@ -142,8 +163,17 @@ impl Place {
         }
     }
 
-    pub(super) fn child_ready(&mut self, now: Instant, from: &PlaceName, ready: Ready, out: &mut Vec<Output>) {
-        let feed = Feed { session: ready.session, number: ready.number };
+    pub(super) fn child_ready(
+        &mut self,
+        now: Instant,
+        from: &PlaceName,
+        ready: Ready,
+        out: &mut Vec<Output>,
+    ) {
+        let feed = Feed {
+            session: ready.session,
+            number: ready.number,
+        };
         if self.heard(now, from, feed) {
             self.drive(now, feed.session, Event::ChildReady(ready), out);
         } else {
@@ -159,7 +189,10 @@ impl Place {
         refuse: Refuse,
         out: &mut Vec<Output>,
     ) {
-        let feed = Feed { session: refuse.session, number: refuse.number };
+        let feed = Feed {
+            session: refuse.session,
+            number: refuse.number,
+        };
         if self.awaiting(from, feed).is_none() {
             self.counters.fenced += 1;
             return;
@@ -169,7 +202,10 @@ impl Place {
             self.counters.refused_messages += 1;
             let what = "it gave more reasons than there are solutions".to_owned();
             let reason = RefusalReason::Protocol { what };
-            let event = Event::ChildLost { number: feed.number, reason };
+            let event = Event::ChildLost {
+                number: feed.number,
+                reason,
+            };
             return self.drive(now, feed.session, event, out);
         }
         if refuse.next.is_some() {
@@ -178,7 +214,13 @@ impl Place {
         self.drive(now, feed.session, Event::ChildRefused(refuse), out);
     }
 
-    pub(super) fn child_gone(&mut self, now: Instant, from: &PlaceName, feed: Feed, out: &mut Vec<Output>) {
+    pub(super) fn child_gone(
+        &mut self,
+        now: Instant,
+        from: &PlaceName,
+        feed: Feed,
+        out: &mut Vec<Output>,
+    ) {
         let Some(hop) = self.awaiting(from, feed) else {
             self.counters.fenced += 1;
             return;
@@ -189,12 +231,27 @@ impl Place {
             return;
         }
         let reason = RefusalReason::Lost { next: from.clone() };
-        self.drive(now, feed.session, Event::ChildLost { number: feed.number, reason }, out);
+        self.drive(
+            now,
+            feed.session,
+            Event::ChildLost {
+                number: feed.number,
+                reason,
+            },
+            out,
+        );
     }
 
     /// News on its way to the client.
-    pub(super) fn child_progress(&mut self, from: &PlaceName, progress: Progress, out: &mut Vec<Output>) {
-        let Some(hop) = self.hops.get(&progress.session) else { return };
+    pub(super) fn child_progress(
+        &mut self,
+        from: &PlaceName,
+        progress: Progress,
+        out: &mut Vec<Output>,
+    ) {
+        let Some(hop) = self.hops.get(&progress.session) else {
+            return;
+        };
         let is_child = hop.visitor.child().is_some_and(|(place, _)| place == from);
         if !is_child || !hop.visitor.is_watched() || hop.visitor.state() != State::Waiting {
             return;
@@ -214,7 +271,12 @@ impl Place {
         out: &mut Vec<Output>,
     ) {
         let (session, place) = (hop.visitor.session(), self.config.name.clone());
-        let progress = Progress { session, place, solution, step };
+        let progress = Progress {
+            session,
+            place,
+            solution,
+            step,
+        };
         match (&hop.from, &hop.client) {
             (Some(before), _) => self.send(before, Message::Progress(progress), out),
             (None, Some(client)) => client.progress(&progress, out),
@@ -223,7 +285,13 @@ impl Place {
     }
 
     /// Upstream gives the visit up, and every older one.
-    pub(super) fn release(&mut self, now: Instant, from: &PlaceName, feed: Feed, out: &mut Vec<Output>) {
+    pub(super) fn release(
+        &mut self,
+        now: Instant,
+        from: &PlaceName,
+        feed: Feed,
+        out: &mut Vec<Output>,
+    ) {
         match self.hops.get(&feed.session) {
             Some(hop) if hop.from.as_ref() != Some(from) => {
                 self.counters.refused_messages += 1;
@@ -243,7 +311,9 @@ impl Place {
 
     /// The lease of a hop may have run out.
     pub(super) fn lease_timer(&mut self, now: Instant, session: SessionId, out: &mut Vec<Output>) {
-        let Some(hop) = self.hops.get(&session) else { return };
+        let Some(hop) = self.hops.get(&session) else {
+            return;
+        };
         if hop.lease > now {
             return self.timers.set(Timer::Lease(session), hop.lease);
         }

@@ -1,0 +1,270 @@
+//! The plan visitor's states and transitions as a table, pinned in `transitions.txt`.
+//!
+//! The table is made by putting a visitor into every state and handing it every event.
+//! When a change of the protocol is meant, put what the failing test prints in place of
+//! the file, and read the difference in review.
+
+use std::fmt::Write as _;
+use std::sync::Arc;
+
+use waybook_agents::{
+    Action, Event, HopReport, Local, PlanVisitor, Ready, RefusalReason, Refuse, SessionId, State,
+};
+use waybook_location_tree::PlaceName;
+use waybook_plan::{Component, Demand, Plan, Resource, Runtime, Solution, SolutionNumber, Stage};
+
+/// A place with that much processor time, for one session.
+struct Here {
+    cpu: u64,
+}
+
+impl Local for Here {
+    fn hold(&mut self, stage: &Stage, _: Option<&PlaceName>) -> Result<(), RefusalReason> {
+        if stage.demand.of("cpu") <= self.cpu {
+            Ok(())
+        } else {
+            Err(RefusalReason::Restarting)
+        }
+    }
+    fn shrink(&mut self, _: &Demand) {}
+    fn release(&mut self) {}
+    fn report(&self, stage: &Stage) -> HopReport {
+        HopReport {
+            place: stage.place.clone(),
+            booked: stage.demand.clone(),
+            components: Vec::new(),
+            took: std::time::Duration::ZERO,
+        }
+    }
+}
+
+fn name(text: &str) -> PlaceName {
+    PlaceName::new(text).unwrap()
+}
+
+fn component(name: &str) -> Component {
+    Component {
+        name: name.to_owned(),
+        runtime: Runtime::Builtin,
+        config: [].into(),
+    }
+}
+
+/// One stage for each `place cpu component`.
+fn solution(number: u16, stages: &[(&str, u64, &str)]) -> Arc<Solution> {
+    let stage = |(place, cpu, runs): &(&str, u64, &str)| {
+        let mut demand = Demand::none();
+        demand.add(&Resource::cpu(), *cpu).unwrap();
+        Stage {
+            place: name(place),
+            demand,
+            components: vec![component(runs)],
+        }
+    };
+    let (number, quality) = (SolutionNumber(number), format!("q{number}"));
+    Arc::new(Solution {
+        number,
+        quality,
+        stages: stages.iter().map(stage).collect(),
+    })
+}
+
+/// 1 is the best; 2 is covered wherever 1 is held; 3 needs another component at the
+/// client; 4 leads to another server.
+fn plan() -> Plan {
+    let plan = Plan {
+        title: "film".to_owned(),
+        solutions: vec![
+            solution(1, &[("r/a", 4, "x"), ("r", 4, "x"), ("r/b", 4, "s")]),
+            solution(2, &[("r/a", 2, "x"), ("r", 2, "x"), ("r/b", 2, "s")]),
+            solution(3, &[("r/a", 2, "y"), ("r", 2, "x"), ("r/b", 2, "s")]),
+            solution(4, &[("r/a", 1, "z"), ("r", 1, "z"), ("r/c", 1, "s")]),
+        ],
+    };
+    plan.check().unwrap();
+    plan
+}
+
+fn ready(number: u16, solution: u16) -> Event {
+    Event::ChildReady(Ready {
+        session: SessionId(1),
+        number: SolutionNumber(number),
+        solution: SolutionNumber(solution),
+        journey: Vec::new(),
+        refused: Vec::new(),
+    })
+}
+
+fn refused(number: u16, next: Option<u16>) -> Event {
+    Event::ChildRefused(Refuse {
+        session: SessionId(1),
+        number: SolutionNumber(number),
+        next: next.map(SolutionNumber),
+        refused: Vec::new(),
+    })
+}
+
+fn lost(number: u16) -> Event {
+    Event::ChildLost {
+        number: SolutionNumber(number),
+        reason: RefusalReason::NoAnswer { next: name("r/b") },
+    }
+}
+
+fn failed(what: &str) -> Event {
+    Event::ComponentFailed {
+        component: component(what),
+        why: "it broke".to_owned(),
+    }
+}
+
+fn events() -> Vec<(&'static str, Event)> {
+    vec![
+        ("arrive", Event::Arrive),
+        ("components up", Event::ComponentsUp),
+        ("component x failed", failed("x")),
+        ("child ready, chose 1", ready(1, 1)),
+        ("child ready, chose 2", ready(1, 2)),
+        ("child ready, chose 3 (impossible)", ready(1, 3)),
+        ("other child ready", ready(9, 9)),
+        ("child refused, next 2", refused(1, Some(2))),
+        ("child refused, next 3", refused(1, Some(3))),
+        ("child refused, none left", refused(1, None)),
+        ("other child refused", refused(9, Some(2))),
+        ("child lost", lost(1)),
+        ("other child lost", lost(9)),
+        ("confirmed", Event::Confirmed),
+        ("deadline", Event::Deadline),
+        ("released", Event::Released),
+    ]
+}
+
+/// Visitors at the middle hop, in every state.
+fn states() -> Vec<(&'static str, PlanVisitor, u64)> {
+    let step = |visitor: &PlanVisitor, events: &[Event]| {
+        let mut visitor = visitor.clone();
+        for event in events {
+            visitor.handle(event.clone(), &mut Here { cpu: 4 }, &mut Vec::new());
+        }
+        visitor
+    };
+    let mut actions = Vec::new();
+    PlanVisitor::new(SessionId(1), plan(), false).handle(
+        Event::Arrive,
+        &mut Here { cpu: 4 },
+        &mut actions,
+    );
+    let arrived = actions.into_iter().find_map(|action| match action {
+        Action::Forward { agent, .. } => Some(*agent),
+        _ => None,
+    });
+    let arrived = arrived.unwrap();
+    arrived.check().unwrap();
+    let waiting = step(&arrived, &[Event::Arrive]);
+    let child = step(&waiting, &[ready(1, 1)]);
+    let up = step(&waiting, &[Event::ComponentsUp]);
+    let is_ready = step(&up, &[ready(1, 2)]);
+    let established = step(&is_ready, &[Event::Confirmed]);
+    let ended = step(&waiting, &[Event::Released]);
+    let wanted = [
+        State::Waiting,
+        State::Waiting,
+        State::Ready,
+        State::Established,
+        State::Ended,
+    ];
+    let got = [&child, &up, &is_ready, &established, &ended].map(PlanVisitor::state);
+    assert_eq!(got, wanted);
+    vec![
+        ("Arrived", arrived.clone(), 4),
+        ("Arrived where only 2 fits", arrived.clone(), 2),
+        ("Arrived where nothing covered fits", arrived, 0),
+        ("Waiting for child and components", waiting, 4),
+        ("Waiting for components", child, 4),
+        ("Waiting for child", up, 4),
+        ("Ready with 2", is_ready, 4),
+        ("Established with 2", established, 4),
+        ("Ended", ended, 4),
+    ]
+}
+
+fn show(action: &Action) -> String {
+    match action {
+        Action::Forward { to, agent } => format!("forward {} to {to}", agent.number()),
+        Action::ReleaseChild { to, number } => format!("release {number} at {to}"),
+        Action::Run(components) => {
+            let names: Vec<_> = components.iter().map(|c| c.name.as_str()).collect();
+            format!("run {}", names.join(", "))
+        }
+        Action::Bind { next: Some(next) } => format!("bind to {next}"),
+        Action::Bind { next: None } => "bind to the server here".to_owned(),
+        Action::Ready(ready) => format!("answer {}: ready with {}", ready.number, ready.solution),
+        Action::Refuse(refuse) => {
+            let next = refuse
+                .next
+                .map_or("none left".to_owned(), |n| format!("next {n}"));
+            let reasons: Vec<_> = refuse
+                .refused
+                .iter()
+                .map(|r| r.solution.to_string())
+                .collect();
+            let reasons = if reasons.is_empty() {
+                "-".to_owned()
+            } else {
+                reasons.join(" ")
+            };
+            format!(
+                "answer {}: refused, {next}, reasons for {reasons}",
+                refuse.number
+            )
+        }
+        Action::Confirm { to, number } => format!("confirm {number} to {to}"),
+        Action::End => "end".to_owned(),
+        Action::Progress(..) => "progress".to_owned(),
+    }
+}
+
+fn table() -> String {
+    let mut table = String::new();
+    for (label, visitor, cpu) in states() {
+        writeln!(table, "{label}").unwrap();
+        for (event_label, event) in events() {
+            let mut after = visitor.clone();
+            let mut actions = Vec::new();
+            after.handle(event, &mut Here { cpu }, &mut actions);
+            if after == visitor && actions.is_empty() {
+                continue;
+            }
+            let shown: Vec<_> = actions.iter().map(show).collect();
+            writeln!(
+                table,
+                "  {event_label:<34} -> {:?}: {}",
+                after.state(),
+                shown.join("; ")
+            )
+            .unwrap();
+        }
+    }
+    table
+}
+
+#[test]
+fn the_table_is_as_written() {
+    let table = table();
+    let written = include_str!("transitions.txt");
+    assert!(table == written, "the table is now:\n{table}");
+}
+
+/// Whatever has happened, an ended visitor asks for nothing more, and an agent can be
+/// captured after any event.
+#[test]
+fn every_state_can_be_captured() {
+    for (label, visitor, _) in states() {
+        let bytes = waybook_agents::wire::encode_agent(&visitor);
+        assert_eq!(
+            waybook_agents::wire::decode_agent(&bytes).unwrap(),
+            visitor,
+            "{label}"
+        );
+    }
+}

@@ -1,0 +1,288 @@
+//! A handful of places whose messages a test delivers by hand.
+
+use std::collections::{BTreeMap, VecDeque};
+use std::sync::Arc;
+use std::time::Duration;
+
+use waybook_agents::{Envelope, Incarnation, Message, wire};
+use waybook_location_tree::PlaceName;
+use waybook_place::io::{Input, InstanceId, OpenRequest, Outcome, Output, RecordKey, RequestId};
+use waybook_place::{Config, Instant, Limits, Place, Timing};
+use waybook_plan::{Presentation, Profile, Resource};
+
+/// A message on its way.
+#[derive(Debug, Clone)]
+pub(crate) struct Letter {
+    pub(crate) from: PlaceName,
+    pub(crate) to: PlaceName,
+    pub(crate) envelope: Envelope,
+}
+
+/// Places, and the letters between them.
+pub(crate) struct Neighbours {
+    pub(crate) now: Instant,
+    pub(crate) places: BTreeMap<PlaceName, Place>,
+    pub(crate) letters: VecDeque<Letter>,
+    /// What drivers were told to do, but for sending and starting.
+    pub(crate) done: Vec<(PlaceName, Output)>,
+    pub(crate) records: BTreeMap<PlaceName, BTreeMap<RecordKey, Vec<u8>>>,
+    /// Components that were told to start and have not been answered for.
+    pub(crate) starting: Vec<(PlaceName, InstanceId)>,
+    /// Whether components answer at once.
+    pub(crate) instant_components: bool,
+    requests: u64,
+}
+
+pub(crate) fn name(text: &str) -> PlaceName {
+    PlaceName::new(text).unwrap()
+}
+
+/// A place with that much processor time, and edges that carry 10 Mbit/s.
+pub(crate) fn config(place: &str, cpu: u64) -> Config {
+    let mut capacity = BTreeMap::from([(Resource::cpu(), cpu)]);
+    if name(place).parent().is_some() {
+        capacity.insert(Resource::down(), 10_000_000);
+        capacity.insert(Resource::up(), 10_000_000);
+    }
+    Config {
+        name: name(place),
+        capacity,
+        programs: Vec::new(),
+        limits: Limits::default(),
+        timing: Timing::default(),
+        strategy: "nearest".to_owned(),
+        servers_per_plan: 3,
+    }
+}
+
+/// Two qualities: `high` needs 4 Mbit/s and 400 thousandths of a processor at the
+/// server, `low` a quarter of both.
+pub(crate) const FILM: &str = r#"
+title = "film"
+[[quality]]
+name = "high"
+[quality.demand.edge]
+to-client = "4 Mbit/s"
+to-server = "100 kbit/s"
+[quality.demand.server]
+cpu = "400m"
+[[quality.component]]
+at = "server"
+name = "files"
+runtime = "builtin"
+config = { root = "film" }
+[[quality]]
+name = "low"
+[quality.demand.edge]
+to-client = "1 Mbit/s"
+to-server = "100 kbit/s"
+[quality.demand.server]
+cpu = "100m"
+[[quality.component]]
+at = "server"
+name = "files"
+runtime = "builtin"
+config = { root = "film" }
+"#;
+
+impl Neighbours {
+    /// Joins the places; nothing is left undelivered.
+    pub(crate) fn join(configs: Vec<Config>) -> Self {
+        let mut all = Self {
+            now: Instant(1),
+            places: BTreeMap::new(),
+            letters: VecDeque::new(),
+            done: Vec::new(),
+            records: BTreeMap::new(),
+            starting: Vec::new(),
+            instant_components: true,
+            requests: 0,
+        };
+        let names: Vec<_> = configs.iter().map(|c| c.name.clone()).collect();
+        for config in configs {
+            all.begin(config, Incarnation(1));
+        }
+        for a in &names {
+            for b in names.iter().filter(|b| a.is_neighbour_of(b)) {
+                all.put(
+                    a,
+                    Input::LinkUp {
+                        neighbour: b.clone(),
+                        incarnation: Incarnation(1),
+                    },
+                );
+            }
+        }
+        all.settle();
+        all
+    }
+
+    /// Begins a life with what the earlier ones stored.
+    pub(crate) fn begin(&mut self, config: Config, life: Incarnation) {
+        let place = config.name.clone();
+        let records = self.records.get(&place).cloned().unwrap_or_default();
+        let mut out = Vec::new();
+        let seed = [u8::try_from(place.as_str().len()).unwrap(); 32];
+        let new = Place::new(
+            config,
+            life,
+            seed,
+            records.into_iter().collect(),
+            self.now,
+            &mut out,
+        );
+        self.places.insert(place.clone(), new.unwrap());
+        self.carry_out(&place, out);
+    }
+
+    pub(crate) fn put(&mut self, place: &PlaceName, input: Input) {
+        let mut out = Vec::new();
+        self.places
+            .get_mut(place)
+            .unwrap()
+            .handle(self.now, input, &mut out);
+        self.carry_out(place, out);
+    }
+
+    fn carry_out(&mut self, place: &PlaceName, out: Vec<Output>) {
+        for output in out {
+            match output {
+                Output::Send { to, envelope } => {
+                    let bytes = wire::encode(&envelope);
+                    let envelope = wire::decode(&bytes[wire::PREFIX..]).unwrap();
+                    self.letters.push_back(Letter {
+                        from: place.clone(),
+                        to,
+                        envelope,
+                    });
+                }
+                Output::Start { instance, .. } if self.instant_components => {
+                    let endpoint = "here".to_owned();
+                    self.put(place, Input::ComponentUp { instance, endpoint });
+                }
+                Output::Start { instance, .. } => self.starting.push((place.clone(), instance)),
+                Output::Store { key, value } => {
+                    let records = self.records.entry(place.clone()).or_default();
+                    match value {
+                        Some(value) => records.insert(key, value),
+                        None => records.remove(&key),
+                    };
+                }
+                other => self.done.push((place.clone(), other)),
+            }
+        }
+    }
+
+    /// Delivers the oldest letter, if there is one.
+    pub(crate) fn deliver(&mut self) -> bool {
+        let Some(letter) = self.letters.pop_front() else {
+            return false;
+        };
+        self.give(letter);
+        true
+    }
+
+    pub(crate) fn give(&mut self, letter: Letter) {
+        let Letter { from, to, envelope } = letter;
+        self.put(&to, Input::Received { from, envelope });
+    }
+
+    /// Delivers until no letter is left.
+    pub(crate) fn settle(&mut self) {
+        while self.deliver() {}
+    }
+
+    /// Lets time pass, timer by timer, delivering what is sent.
+    pub(crate) fn pass(&mut self, time: Duration) {
+        let end = self.now + time;
+        loop {
+            let next = self.places.values().filter_map(Place::next_timeout).min();
+            self.now = next.map_or(end, |next| next.max(self.now)).min(end);
+            let places: Vec<_> = self.places.keys().cloned().collect();
+            for place in places {
+                self.put(&place, Input::Tick);
+            }
+            self.settle();
+            if self.now == end {
+                return;
+            }
+        }
+    }
+
+    pub(crate) fn publish(&mut self, place: &str, text: &str) {
+        let presentation = Arc::new(Presentation::from_toml(text).unwrap());
+        self.put(&name(place), Input::Publish { presentation });
+        self.settle();
+    }
+
+    /// Asks for a session; nothing is delivered yet.
+    pub(crate) fn open(&mut self, place: &str, title: &str) -> RequestId {
+        let key = format!("key {}", self.requests + 1);
+        self.open_with_key(place, title, &key)
+    }
+
+    pub(crate) fn open_with_key(&mut self, place: &str, title: &str, key: &str) -> RequestId {
+        self.requests += 1;
+        let request = RequestId(self.requests);
+        let open = OpenRequest {
+            request,
+            key: key.to_owned(),
+            title: title.to_owned(),
+            profile: Profile::default(),
+            strategy: None,
+            deadline: None,
+            retries: 0,
+            idle: None,
+            longest: None,
+            watch: false,
+        };
+        self.put(&name(place), Input::Open(open));
+        request
+    }
+
+    /// The answer to an open, if it has been given.
+    pub(crate) fn outcome(&self, request: RequestId) -> Option<&Outcome> {
+        self.done.iter().find_map(|(_, output)| match output {
+            Output::Opened {
+                request: r,
+                outcome,
+            } if *r == request => Some(outcome),
+            _ => None,
+        })
+    }
+
+    /// Every booking, one line each.
+    pub(crate) fn bookings(&self) -> Vec<String> {
+        let of = |(name, place): (&PlaceName, &Place)| {
+            let name = name.clone();
+            let line =
+                move |b: waybook_place::BookingView| format!("{name} {:?} {}", b.phase, b.demand);
+            place.bookings().map(line).collect::<Vec<_>>()
+        };
+        self.places.iter().flat_map(of).collect()
+    }
+}
+
+pub(crate) fn kind(message: &Message) -> &'static str {
+    match message {
+        Message::Visit(_) => "visit",
+        Message::VisitAck(_) => "visit-ack",
+        Message::Ready(_) => "ready",
+        Message::Refuse(_) => "refuse",
+        Message::Release(_) => "release",
+        Message::ReleaseAck(_) => "release-ack",
+        Message::Confirm(_) => "confirm",
+        Message::ConfirmAck(_) => "confirm-ack",
+        Message::Refresh { .. } => "refresh",
+        Message::Working(_) => "working",
+        Message::Gone(_) => "gone",
+        Message::Resync { .. } => "resync",
+        Message::Progress(_) => "progress",
+        Message::Index { .. } => "index",
+        Message::Summaries { .. } => "summaries",
+        Message::Search { .. } => "search",
+        Message::Found { .. } => "found",
+        Message::Survey { .. } => "survey",
+        Message::Surveyed { .. } => "surveyed",
+    }
+}
