@@ -6,9 +6,13 @@
 
 pub mod api;
 mod body;
+pub mod config;
+mod files;
 mod handle;
 mod peer;
+pub mod store;
 
 pub use body::{Body, BoxError, empty_body, full_body};
+pub use files::{Existing, FileError};
 pub use handle::{Command, OpenEvent, PlaceHandle, Stopping};
 pub use peer::{Io, PeerApi, PeerStreams};

@@ -1,0 +1,345 @@
+//! The place's configuration: one TOML file, overridden by the environment and flags.
+//!
+//! `configs/place.toml` shows every setting with its unit and default. Every error names
+//! file, line and setting, and says what would be right; all that is wrong is reported
+//! at once. Relative paths start at the file's folder.
+
+mod check;
+mod place;
+mod source;
+mod topology;
+
+use std::collections::BTreeMap;
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use waybook_location_tree::PlaceName;
+
+pub use check::{FileKind, check_file, check_text};
+pub use topology::{Deployment, Topology, TopologyPlace};
+
+/// Environment variables that begin like settings but belong to the `waybook` command.
+pub const NOT_SETTINGS: &[&str] = &[
+    "WAYBOOK_API",
+    "WAYBOOK_COLOR",
+    "WAYBOOK_CONFIG",
+    "WAYBOOK_DATA_DIR",
+    "WAYBOOK_DIR",
+    "WAYBOOK_LOG",
+    "WAYBOOK_NAMESPACE",
+    "WAYBOOK_TOKEN",
+    "WAYBOOK_TOKEN_FILE",
+    "WAYBOOK_URL",
+];
+
+/// Everything that a daemon is told.
+#[derive(Debug, Clone, PartialEq)]
+pub struct DaemonConfig {
+    /// What the place itself is told: name, capacity, limits, times.
+    pub place: waybook_place::Config,
+    /// Where everything that outlives the daemon is kept (`data-dir`).
+    pub data_dir: PathBuf,
+    /// Who the place is (`[identity]`).
+    pub identity: IdentityPaths,
+    /// The UDP socket for QUIC (`listen`); port 0 for any free one. Loopback unless set.
+    pub listen: SocketAddr,
+    /// The parent to join (`[parent]`); none for a root, and only for one.
+    pub parent: Option<ParentConfig>,
+    /// Where sessions' URLs lead (`[gateway]`).
+    pub gateway: GatewayConfig,
+    /// The control API (`[api]`).
+    pub api: ApiConfig,
+    /// What `process` components may run here, by name (`[programs.NAME]`).
+    pub programs: BTreeMap<String, ProgramConfig>,
+    /// Folders that builtin `files` may serve (`files.roots`); none by default.
+    pub file_roots: Vec<PathBuf>,
+    /// URL prefixes that builtin `upstream` may send to (`upstream.allow`); none by
+    /// default. Each begins with `http://` and names a whole host.
+    pub upstreams: Vec<String>,
+    /// The connections to neighbours (`[transport]`).
+    pub transport: TransportConfig,
+    /// What is logged (`[log]`).
+    pub log: LogConfig,
+}
+
+/// Where certificate and key lie, in PEM.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct IdentityPaths {
+    /// The place's certificate, followed by the intermediate authorities if there are
+    /// any. Default: `identity/place.crt` in the data folder.
+    pub certificate: PathBuf,
+    /// Its private key. Default: `identity/place.key` in the data folder.
+    pub key: PathBuf,
+    /// The certificates of the authorities that neighbours may be certified by.
+    /// Default: `identity/authority.crt` in the data folder.
+    pub authority: PathBuf,
+}
+
+impl IdentityPaths {
+    /// The three files in one folder, under the names that issuing gives them.
+    #[must_use]
+    pub fn in_folder(folder: &Path) -> Self {
+        Self {
+            certificate: folder.join("place.crt"),
+            key: folder.join("place.key"),
+            authority: folder.join("authority.crt"),
+        }
+    }
+}
+
+/// Where the parent is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ParentConfig {
+    /// `host:port`, resolved anew whenever the parent is dialled.
+    pub address: String,
+}
+
+/// Where sessions' URLs lead.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct GatewayConfig {
+    /// The TCP socket; port 0 for any free one. Loopback unless set.
+    pub listen: SocketAddr,
+    /// What stands before the path in the URLs that clients get, if they do not reach
+    /// the socket itself: the address of a reverse proxy, say.
+    pub public_url: Option<String>,
+    /// The name below which every session has a host of its own. `localhost` and all
+    /// names below it lead to this machine in every browser.
+    pub host_suffix: String,
+}
+
+/// The control API.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ApiConfig {
+    /// The TCP socket; port 0 for any free one. Loopback unless set.
+    pub listen: SocketAddr,
+    /// What requests that come through the tree, from other places, may do here
+    /// (`[api.remote]`).
+    pub remote: RemoteRights,
+}
+
+/// Which other places may do what here. The place itself always may everything.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RemoteRights {
+    /// Who may look.
+    pub read: Who,
+    /// Who may open, claim and close sessions whose client's place this is.
+    pub open: Who,
+    /// Who may publish and withdraw presentations here.
+    pub operate: Who,
+}
+
+impl Default for RemoteRights {
+    fn default() -> Self {
+        Self {
+            read: Who::All,
+            open: Who::Ancestors,
+            operate: Who::Ancestors,
+        }
+    }
+}
+
+/// Some of the other places.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Who {
+    /// Every place of the tree.
+    All,
+    /// The place's ancestors: a locality is administered from above.
+    Ancestors,
+    /// No other place.
+    None,
+    /// The places of these localities.
+    Localities(Vec<PlaceName>),
+}
+
+/// A program that the operator allows.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ProgramConfig {
+    /// The program and its arguments; never a shell. A program with a `/` in it is a
+    /// path, any other is looked up in `PATH`.
+    pub command: Vec<String>,
+    /// How to tell that it answers.
+    pub ready: Ready,
+    /// How long it may take to answer after its start.
+    pub timeout: Duration,
+    /// Variables added to its environment.
+    pub env: BTreeMap<String, String>,
+    /// The folder that it starts in; none for the daemon's.
+    pub working_dir: Option<PathBuf>,
+}
+
+/// How to tell that a program answers.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Ready {
+    /// Its port accepts connections.
+    Tcp,
+    /// `GET` of that path gives a 2xx or 3xx answer.
+    Http(String),
+}
+
+/// The connections to neighbours. Both ends should agree on the times.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct TransportConfig {
+    /// A connection silent for that long is gone. The place's own clockwork counts on
+    /// it as well. At least three times `keep_alive`, so that two losses do not cut it.
+    pub idle_timeout: Duration,
+    /// How often a silent connection is kept alive.
+    pub keep_alive: Duration,
+    /// How many streams a neighbour may have open here at one time; every request of a
+    /// session is one.
+    pub max_streams: u32,
+    /// Whether to hand the kernel several packets at once. Some cards cannot (they
+    /// return input/output errors).
+    pub gso: bool,
+    /// Greatest UDP payload that is sent and accepted, in bytes. Found by probing, up
+    /// to this.
+    pub mtu: u16,
+    /// Bytes that may be under way on one stream; with the round-trip time it bounds
+    /// the rate of one request.
+    pub stream_window: u32,
+    /// Greatest length of a message, in bytes. Longer ones close the connection.
+    pub max_frame: usize,
+    /// Messages that may wait for a slow neighbour. One more closes the connection,
+    /// and the protocol recovers.
+    pub queue: usize,
+    /// The first pause before the parent is dialled again.
+    pub redial_first: Duration,
+    /// The longest pause; each one doubles, and all are jittered.
+    pub redial_longest: Duration,
+    /// How long a new connection may take to greet.
+    pub handshake_timeout: Duration,
+}
+
+impl Default for TransportConfig {
+    fn default() -> Self {
+        Self {
+            idle_timeout: Duration::from_secs(10),
+            keep_alive: Duration::from_secs(2),
+            max_streams: 4096,
+            gso: true,
+            mtu: 1452,
+            stream_window: 4 << 20,
+            max_frame: waybook_agents::wire::MAX_FRAME,
+            queue: 100_000,
+            redial_first: Duration::from_millis(100),
+            redial_longest: Duration::from_secs(10),
+            handshake_timeout: Duration::from_secs(5),
+        }
+    }
+}
+
+/// What is logged.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LogConfig {
+    /// A level (`error`, `warn`, `info`, `debug`, `trace`), or a filter such as
+    /// `info,waybook_daemon=debug`.
+    pub level: String,
+    /// How it looks.
+    pub format: LogFormat,
+}
+
+/// How the log looks.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum LogFormat {
+    /// Lines for people.
+    Text,
+    /// One JSON object a line.
+    Json,
+}
+
+/// All that is wrong with a configuration.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{}", problems.join("\n"))]
+pub struct ConfigError {
+    /// One sentence each, with file, line and setting, in the order of lines.
+    pub problems: Vec<String>,
+}
+
+impl ConfigError {
+    fn one(problem: impl Into<String>) -> Self {
+        Self {
+            problems: vec![problem.into()],
+        }
+    }
+}
+
+/// What is laid over the file: the environment first, then the flags.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Overrides {
+    /// Variables with their values.
+    ///
+    /// `WAYBOOK_` stands before a setting, `__` between a table and its key, `_` for
+    /// `-`, and capitals for small letters: `WAYBOOK_TIMING__SETUP_LEASE=8 s` is
+    /// `timing.setup-lease = "8 s"`. A value that reads as TOML is that value (`true`,
+    /// `64`, `["a", "b"]`); any other is a string. Variables without the prefix and
+    /// [`NOT_SETTINGS`] are skipped; any other variable must be a setting.
+    pub environment: Vec<(String, String)>,
+    /// Like `timing.setup-lease=8 s`, with values as above.
+    pub flags: Vec<String>,
+}
+
+impl Overrides {
+    /// Nothing is overridden.
+    #[must_use]
+    pub fn none() -> Self {
+        Self::default()
+    }
+
+    /// The environment of this process, and these flags.
+    #[must_use]
+    pub fn from_process(flags: Vec<String>) -> Self {
+        // A variable that is not Unicode cannot be a setting.
+        let text = |s: std::ffi::OsString| s.into_string().ok();
+        let environment = std::env::vars_os()
+            .filter_map(|(k, v)| Some((text(k)?, text(v)?)))
+            .filter(|(k, _)| k.starts_with("WAYBOOK_"))
+            .collect();
+        Self { environment, flags }
+    }
+}
+
+impl DaemonConfig {
+    /// Reads a place's configuration file.
+    ///
+    /// # Errors
+    /// [`ConfigError`] with everything that is wrong.
+    pub fn load(path: &Path, overrides: &Overrides) -> Result<Self, ConfigError> {
+        let (text, folder) = read_file(path)?;
+        Self::from_toml(&text, &path.display().to_string(), &folder, overrides)
+    }
+
+    /// Reads a configuration from a text; `name` is what errors call the file, and
+    /// `folder` is where relative paths start.
+    ///
+    /// # Errors
+    /// As [`DaemonConfig::load`].
+    pub fn from_toml(
+        text: &str,
+        name: &str,
+        folder: &Path,
+        overrides: &Overrides,
+    ) -> Result<Self, ConfigError> {
+        let mut value = source::parse(name, text).map_err(ConfigError::one)?;
+        let problems = source::Problems::default();
+        if let source::Kind::Table(table) = &mut value.kind {
+            source::set_from_environment(table, &overrides.environment);
+            source::set_from_flags(table, &overrides.flags, &problems);
+        }
+        let config = place::read(&value, folder, &problems);
+        problems.finish()?;
+        config.ok_or_else(|| ConfigError::one(format!("{name}: not a place's configuration")))
+    }
+}
+
+/// Reads a file, and tells the folder that its relative paths start at.
+fn read_file(path: &Path) -> Result<(String, PathBuf), ConfigError> {
+    let text = std::fs::read_to_string(path)
+        .map_err(|error| ConfigError::one(format!("{}: {error}", path.display())))?;
+    let folder = match path.parent() {
+        Some(folder) if !folder.as_os_str().is_empty() => folder,
+        _ => Path::new("."),
+    };
+    let folder = std::path::absolute(folder)
+        .map_err(|error| ConfigError::one(format!("{}: {error}", path.display())))?;
+    Ok((text, folder))
+}

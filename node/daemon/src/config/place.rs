@@ -1,0 +1,444 @@
+//! Reads the configuration of one place.
+
+use std::collections::BTreeMap;
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use waybook_location_tree::PlaceName;
+use waybook_place::{Config, Limits, Timing};
+use waybook_plan::{Resource, builtin_decision_makers, parse_amount};
+
+use super::source::{Kind, Problems, Section, Value};
+use super::{
+    ApiConfig, DaemonConfig, GatewayConfig, IdentityPaths, LogConfig, LogFormat, ParentConfig,
+    ProgramConfig, Ready, RemoteRights, TransportConfig, Who,
+};
+
+/// Reads a whole configuration; what is wrong is noted. None if something without a
+/// default is missing.
+pub(super) fn read(value: &Value, folder: &Path, problems: &Problems) -> Option<DaemonConfig> {
+    let top = Section::top(value, folder, problems);
+    let name = top.required("name", "core/bologna/media", PlaceName::new);
+    let data_dir = top
+        .required("data-dir", "media-data", non_empty)
+        .map(|text| top.resolve(&text));
+    let listen = socket(&top, "listen", "127.0.0.1:4710");
+    let parent = parent(&top, name.as_ref());
+    let transport = transport(&top.section("transport"));
+    let programs = programs(&top.section("programs"));
+    let place = place(&top, name.as_ref(), &programs, &transport);
+    let gateway = gateway(&top.section("gateway"));
+    let api = api(&top.section("api"));
+    let log = log(&top.section("log"));
+    let file_roots = {
+        let files = top.section("files");
+        let roots = files.texts("roots", "/srv/films");
+        roots.iter().map(|r| files.resolve(r)).collect()
+    };
+    let upstreams = upstreams(&top.section("upstream"));
+    let identity = identity(&top.section("identity"), data_dir.as_deref());
+    Some(DaemonConfig {
+        place: place?,
+        data_dir: data_dir?,
+        identity: identity?,
+        listen,
+        parent,
+        gateway,
+        api,
+        programs,
+        file_roots,
+        upstreams,
+        transport,
+        log,
+    })
+}
+
+fn non_empty(text: &str) -> Result<String, &'static str> {
+    match text.trim() {
+        "" => Err("must not be empty"),
+        _ => Ok(text.to_owned()),
+    }
+}
+
+fn socket(section: &Section<'_>, key: &str, example: &str) -> SocketAddr {
+    let read = |text: &str| {
+        text.parse::<SocketAddr>().map_err(|_| {
+            format!("`{text}` must be an IP address and a port, such as {example:?}; port 0 for any free one")
+        })
+    };
+    section
+        .parsed(key, example, read)
+        .unwrap_or_else(|| SocketAddr::from(([127, 0, 0, 1], 0)))
+}
+
+fn identity(section: &Section<'_>, data_dir: Option<&Path>) -> Option<IdentityPaths> {
+    let path = |key: &str, example: &str| -> Option<PathBuf> {
+        let text = section.parsed(key, example, non_empty)?;
+        Some(section.resolve(&text))
+    };
+    let certificate = path("certificate", "place.crt");
+    let key = path("key", "place.key");
+    let authority = path("authority", "authority.crt");
+    let default = IdentityPaths::in_folder(&data_dir?.join("identity"));
+    Some(IdentityPaths {
+        certificate: certificate.unwrap_or(default.certificate),
+        key: key.unwrap_or(default.key),
+        authority: authority.unwrap_or(default.authority),
+    })
+}
+
+fn parent(top: &Section<'_>, name: Option<&PlaceName>) -> Option<ParentConfig> {
+    let section = top.section("parent");
+    let read = |text: &str| {
+        let port = text.rsplit_once(':').filter(|(host, _)| !host.is_empty());
+        match port.and_then(|(_, port)| port.parse::<u16>().ok()) {
+            Some(1..) => Ok(text.to_owned()),
+            _ => Err(format!(
+                "`{text}` must be a host and a port, such as \"bologna.example:4700\""
+            )),
+        }
+    };
+    let up = name.map(PlaceName::parent);
+    match (up, section.is_present()) {
+        (Some(None), true) => {
+            // Read all the same, so that it is not called unknown as well.
+            section.value("address");
+            let name = name.map_or("", PlaceName::as_str);
+            top.problem(
+                "parent",
+                format!(
+                    "`{name}` is a root, which has no parent: remove `[parent]`, or give the \
+                     place a name such as \"core/{name}\""
+                ),
+            );
+            None
+        }
+        (Some(Some(up)), false) => {
+            top.problem(
+                "parent",
+                format!(
+                    "is missing; `{}` joins `{up}`, so say where that is: `parent.address = \"host:port\"`",
+                    name.map_or("", PlaceName::as_str)
+                ),
+            );
+            None
+        }
+        (_, true) => {
+            let address = section.required("address", "127.0.0.1:4700", read)?;
+            Some(ParentConfig { address })
+        }
+        (_, false) => None,
+    }
+}
+
+fn place(
+    top: &Section<'_>,
+    name: Option<&PlaceName>,
+    programs: &BTreeMap<String, ProgramConfig>,
+    transport: &TransportConfig,
+) -> Option<Config> {
+    let makers = builtin_decision_makers();
+    let known: Vec<_> = makers.iter().map(|m| m.name().to_owned()).collect();
+    let strategy = top.parsed("strategy", &known[0], |text| {
+        let found = known.iter().find(|k| *k == text).cloned();
+        found.ok_or_else(|| {
+            let known: Vec<_> = known.iter().map(|k| format!("`{k}`")).collect();
+            format!("`{text}` must be one of {}", known.join(", "))
+        })
+    });
+    let servers_per_plan = top.number("servers-per-plan", 3_u16, 1, 64);
+    let capacity = capacity(&top.section("capacity"), name);
+    let limits = limits(&top.section("limits"));
+    let timing = timing(top, transport);
+    Some(Config {
+        name: name?.clone(),
+        capacity,
+        programs: programs.keys().cloned().collect(),
+        limits,
+        timing,
+        strategy: strategy.unwrap_or_else(|| known[0].clone()),
+        servers_per_plan: usize::from(servers_per_plan),
+    })
+}
+
+fn capacity(section: &Section<'_>, name: Option<&PlaceName>) -> BTreeMap<Resource, u64> {
+    let mut capacity = BTreeMap::new();
+    for key in section.names() {
+        let resource = match Resource::new(key) {
+            Ok(resource) => resource,
+            Err(error) => {
+                section.value(key);
+                section.problem(key, error);
+                continue;
+            }
+        };
+        let example = match key.as_str() {
+            Resource::CPU => "2",
+            Resource::MEMORY => "1 GiB",
+            Resource::DOWN | Resource::UP => "100 Mbit/s",
+            _ => "10",
+        };
+        let amount = section.amount(key, example, |text| parse_amount(&resource, text));
+        let of_edge = matches!(key.as_str(), Resource::DOWN | Resource::UP);
+        if of_edge && name.is_some_and(|n| n.parent().is_none()) {
+            section.problem(
+                key,
+                "is the bandwidth of the edge to the parent, and a root has no parent; remove it",
+            );
+        }
+        capacity.extend(amount.map(|a| (resource, a)));
+    }
+    capacity
+}
+
+fn limits(section: &Section<'_>) -> Limits {
+    let default = Limits::default();
+    let count = |key: &str, default: usize, most: u32| {
+        let default = u32::try_from(default).unwrap_or(u32::MAX);
+        section.number(key, default, 1, most) as usize
+    };
+    Limits {
+        sessions: count("sessions", default.sessions, 100_000_000),
+        setups: count("setups", default.setups, 100_000_000),
+        children: count("children", default.children, 1_000_000),
+        solutions: count("solutions", default.solutions, 65_535),
+        index: count("index", default.index, 100_000_000),
+        presentations: count("presentations", default.presentations, 100_000_000),
+        questions: count("questions", default.questions, 100_000_000),
+    }
+}
+
+fn timing(top: &Section<'_>, transport: &TransportConfig) -> Timing {
+    let section = top.section("timing");
+    let d = Timing::default();
+    let timing = Timing {
+        setup_deadline: section.duration("setup-deadline", d.setup_deadline),
+        setup_margin: section.duration("setup-margin", d.setup_margin),
+        setup_lease: section.duration("setup-lease", d.setup_lease),
+        setup_refresh: section.duration("setup-refresh", d.setup_refresh),
+        session_lease: section.duration("session-lease", d.session_lease),
+        session_refresh: section.duration("session-refresh", d.session_refresh),
+        claim: section.duration("claim", d.claim),
+        idle: section.duration("idle", d.idle),
+        question: section.duration("question", d.question),
+        // One truth: what the transport keeps to is what the place counts on.
+        transport_idle: transport.idle_timeout,
+        index_grace: section.duration("index-grace", d.index_grace),
+        summary: section.duration("summary", d.summary),
+    };
+    if let Err(problem) = timing.check() {
+        top.problem("timing", problem);
+    }
+    timing
+}
+
+fn transport(section: &Section<'_>) -> TransportConfig {
+    let d = TransportConfig::default();
+    let config = TransportConfig {
+        idle_timeout: section.duration("idle-timeout", d.idle_timeout),
+        keep_alive: section.duration("keep-alive", d.keep_alive),
+        max_streams: section.number("max-streams", d.max_streams, 16, 1_000_000),
+        gso: section.flag("gso", d.gso),
+        mtu: section.number("mtu", d.mtu, 1200, 65_527),
+        stream_window: section.number("stream-window", d.stream_window, 65_536, 1 << 30),
+        max_frame: section.number("max-frame", d.max_frame, 65_536, 64 << 20),
+        queue: section.number("queue", d.queue, 16, 100_000_000),
+        redial_first: section.duration("redial-first", d.redial_first),
+        redial_longest: section.duration("redial-longest", d.redial_longest),
+        handshake_timeout: section.duration("handshake-timeout", d.handshake_timeout),
+    };
+    if config.keep_alive.is_zero() || config.idle_timeout < config.keep_alive * 3 {
+        section.problem(
+            "idle-timeout",
+            format!(
+                "({:?}) must be at least three times `keep-alive` ({:?}), which must not be zero",
+                config.idle_timeout, config.keep_alive
+            ),
+        );
+    }
+    if config.idle_timeout > Duration::from_secs(3600) {
+        section.problem("idle-timeout", "must be an hour at most");
+    }
+    if config.redial_first.is_zero() || config.redial_first > config.redial_longest {
+        section.problem(
+            "redial-first",
+            "must be longer than zero and not longer than `redial-longest`",
+        );
+    }
+    if config.handshake_timeout.is_zero() {
+        section.problem("handshake-timeout", "must be longer than zero");
+    }
+    config
+}
+
+fn gateway(section: &Section<'_>) -> GatewayConfig {
+    let base = |text: &str| {
+        let rest = text
+            .strip_prefix("http://")
+            .or_else(|| text.strip_prefix("https://"));
+        match rest {
+            Some(rest) if !rest.is_empty() && !rest.contains(['?', '#', ' ']) => {
+                Ok(text.trim_end_matches('/').to_owned())
+            }
+            _ => Err(format!(
+                "`{text}` must be an address such as \"https://films.example\""
+            )),
+        }
+    };
+    let suffix = |text: &str| {
+        let label = |l: &str| {
+            !l.is_empty()
+                && l.len() <= 63
+                && l.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-')
+        };
+        match text.len() <= 200 && text.split('.').all(label) {
+            true => Ok(text.to_ascii_lowercase()),
+            false => Err(format!(
+                "`{text}` must be a host name, such as \"localhost\""
+            )),
+        }
+    };
+    GatewayConfig {
+        listen: socket(section, "listen", "127.0.0.1:8080"),
+        public_url: section.parsed("public-url", "https://films.example", base),
+        host_suffix: section
+            .parsed("host-suffix", "localhost", suffix)
+            .unwrap_or_else(|| "localhost".to_owned()),
+    }
+}
+
+fn api(section: &Section<'_>) -> ApiConfig {
+    let listen = socket(section, "listen", "127.0.0.1:4711");
+    let section = section.section("remote");
+    let d = RemoteRights::default();
+    let remote = RemoteRights {
+        read: who(&section, "read", d.read),
+        open: who(&section, "open", d.open),
+        operate: who(&section, "operate", d.operate),
+    };
+    ApiConfig { listen, remote }
+}
+
+fn who(section: &Section<'_>, key: &str, default: Who) -> Who {
+    match section.value(key).map(|v| &v.kind) {
+        None => default,
+        Some(Kind::List(_)) => {
+            let mut localities = Vec::new();
+            for text in section.texts(key, "core/bologna") {
+                match PlaceName::new(&text) {
+                    Ok(name) => localities.push(name),
+                    Err(error) => section.problem(key, error),
+                }
+            }
+            Who::Localities(localities)
+        }
+        Some(Kind::Text(text)) if text == "all" => Who::All,
+        Some(Kind::Text(text)) if text == "ancestors" => Who::Ancestors,
+        Some(Kind::Text(text)) if text == "none" => Who::None,
+        Some(_) => {
+            section.problem(
+                key,
+                "must be \"all\", \"ancestors\", \"none\", or a list of localities such as [\"core/bologna\"]",
+            );
+            default
+        }
+    }
+}
+
+fn log(section: &Section<'_>) -> LogConfig {
+    LogConfig {
+        level: section
+            .parsed("level", "info", non_empty)
+            .unwrap_or_else(|| "info".to_owned()),
+        format: section.choice(
+            "format",
+            LogFormat::Text,
+            &[("text", LogFormat::Text), ("json", LogFormat::Json)],
+        ),
+    }
+}
+
+fn upstreams(section: &Section<'_>) -> Vec<String> {
+    let allow = section.texts("allow", "http://127.0.0.1:9000/");
+    for url in &allow {
+        // A prefix that ends within a host name would allow hosts that begin alike.
+        let host = url.strip_prefix("http://").map(|rest| rest.split_once('/'));
+        if !matches!(host, Some(Some((host, _))) if !host.is_empty() && !host.contains('@')) {
+            section.problem(
+                "allow",
+                format!(
+                    "`{url}` must begin with `http://`, a host and a `/`, such as \"http://127.0.0.1:9000/\""
+                ),
+            );
+        }
+    }
+    allow
+}
+
+fn programs(section: &Section<'_>) -> BTreeMap<String, ProgramConfig> {
+    let mut programs = BTreeMap::new();
+    for name in section.names() {
+        programs.extend(program(&section.section(name)).map(|p| (name.clone(), p)));
+    }
+    programs
+}
+
+fn program(section: &Section<'_>) -> Option<ProgramConfig> {
+    let mut command = section.texts("command", "ffmpeg");
+    let working_dir = section
+        .parsed("working-dir", "/srv", non_empty)
+        .map(|text| section.resolve(&text));
+    let timeout = section.duration("timeout", Duration::from_secs(30));
+    let mut env = BTreeMap::new();
+    let variables = section.section("env");
+    for name in variables.names() {
+        let value = variables.text(name, "value");
+        if name.is_empty() || name.contains(['=', '\0']) {
+            variables.problem(name, "cannot be the name of an environment variable");
+        }
+        env.extend(value.map(|v| (name.clone(), v)));
+    }
+    let ready = match section.value("ready").map(|v| &v.kind) {
+        None => Ready::Tcp,
+        Some(Kind::Text(text)) if text == "tcp" => Ready::Tcp,
+        Some(Kind::Table(_)) => {
+            let ready = section.section("ready");
+            let path = ready.required("http", "/health", |text: &str| {
+                match text.starts_with('/') && !text.contains(char::is_whitespace) {
+                    true => Ok(text.to_owned()),
+                    false => Err(format!("`{text}` must be a path, such as \"/health\"")),
+                }
+            });
+            Ready::Http(path.unwrap_or_else(|| "/".to_owned()))
+        }
+        Some(_) => {
+            section.problem(
+                "ready",
+                "must be \"tcp\" or a table, such as { http = \"/health\" }",
+            );
+            Ready::Tcp
+        }
+    };
+    match command.first_mut() {
+        Some(program) if !program.is_empty() => {
+            if program.contains('/') {
+                *program = section.resolve(program).display().to_string();
+            }
+        }
+        _ => {
+            section.problem(
+                "command",
+                "must be the program and its arguments, such as [\"/usr/bin/nginx\", \"-c\", \"film.conf\"]",
+            );
+            return None;
+        }
+    }
+    Some(ProgramConfig {
+        command,
+        ready,
+        timeout,
+        env,
+        working_dir,
+    })
+}

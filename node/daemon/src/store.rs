@@ -1,0 +1,237 @@
+//! What outlives the daemon: one folder that one daemon at a time works in.
+//!
+//! | file | what |
+//! |---|---|
+//! | `version` | the layout of the folder; a newer one is refused |
+//! | `lock` | held while a daemon runs; names its process |
+//! | `records.redb` | the place's records and its last life |
+//! | `token` | what local clients of the API show |
+//! | `gateway-secret` | what sessions' URLs are derived from |
+//! | `runtime.json` | where the running daemon is reached |
+
+mod writer;
+
+use std::fs::{File, OpenOptions, TryLockError};
+use std::io::{Read, Seek, Write};
+use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
+use std::path::{Path, PathBuf};
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use redb::{Database, ReadableDatabase, ReadableTable, TableDefinition};
+use waybook_agents::{Incarnation, wire};
+use waybook_place::io::RecordKey;
+
+use crate::files::{self, Existing, FileError};
+use writer::Writer;
+
+/// The layout that this build writes and reads.
+const LAYOUT: u32 = 1;
+
+const RECORDS: TableDefinition<'_, &[u8], &[u8]> = TableDefinition::new("records");
+const NUMBERS: TableDefinition<'_, &str, u64> = TableDefinition::new("numbers");
+const INCARNATION: &str = "incarnation";
+
+/// An open data folder.
+#[derive(Debug)]
+pub struct Store {
+    folder: PathBuf,
+    incarnation: Incarnation,
+    records: Vec<(RecordKey, Vec<u8>)>,
+    token: String,
+    gateway_secret: [u8; 32],
+    writer: Writer,
+    // Last, so that the folder is free only when all is written.
+    _lock: File,
+}
+
+impl Store {
+    /// Opens a data folder, making it if there is none, and begins a new life: the
+    /// greater of the last one plus one and `now` in nanoseconds since 1970. When this
+    /// returns, the new life is on disk.
+    ///
+    /// # Errors
+    /// [`FileError`]: the folder is open to others, in use (with the process that uses
+    /// it), of a newer layout, or damaged.
+    pub fn open(folder: &Path, now: SystemTime) -> Result<Self, FileError> {
+        files::private_folder(folder)?;
+        let lock = lock(&folder.join("lock"))?;
+        check_version(&folder.join("version"))?;
+        let path = folder.join("records.redb");
+        let fail = |error: redb::Error| FileError::new(&path, error);
+        let database = Database::create(&path).map_err(|e| fail(e.into()))?;
+        let _ = std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o600));
+        let incarnation = begin_life(&database, now).map_err(fail)?;
+        let records = read_records(&database).map_err(fail)?;
+        let token = secret(&folder.join("token"))?;
+        let gateway_secret = secret(&folder.join("gateway-secret"))?;
+        Ok(Self {
+            folder: folder.to_owned(),
+            incarnation,
+            records,
+            token: files::hex(&token),
+            gateway_secret,
+            writer: Writer::spawn(database),
+            _lock: lock,
+        })
+    }
+
+    /// The folder.
+    #[must_use]
+    pub fn folder(&self) -> &Path {
+        &self.folder
+    }
+
+    /// The life that began when the folder was opened.
+    #[must_use]
+    pub fn incarnation(&self) -> Incarnation {
+        self.incarnation
+    }
+
+    /// The records of earlier lives; once.
+    pub fn take_records(&mut self) -> Vec<(RecordKey, Vec<u8>)> {
+        std::mem::take(&mut self.records)
+    }
+
+    /// What local clients of the API show: 256 random bits in hexadecimal.
+    #[must_use]
+    pub fn token(&self) -> &str {
+        &self.token
+    }
+
+    /// What the data plane derives sessions' URLs from.
+    #[must_use]
+    pub fn gateway_secret(&self) -> [u8; 32] {
+        self.gateway_secret
+    }
+
+    /// Keeps a record, or forgets it where there is no value. Returns at once; a thread
+    /// writes batches behind it.
+    pub fn put(&self, key: RecordKey, value: Option<Vec<u8>>) {
+        self.writer.put(key, value);
+    }
+
+    /// Waits until everything that was put is on disk, or could not be written.
+    ///
+    /// # Errors
+    /// [`FileError`] if something could not be written.
+    pub fn flush(&self) -> Result<(), FileError> {
+        let flushed = self.writer.flush();
+        flushed.map_err(|what| FileError::new(&self.folder.join("records.redb"), what))
+    }
+
+    /// Writes `runtime.json` for the commands that look for the running daemon.
+    ///
+    /// # Errors
+    /// [`FileError`] if it cannot be written.
+    pub fn write_runtime(&self, json: &str) -> Result<(), FileError> {
+        let path = self.folder.join("runtime.json");
+        files::write_file(&path, json.as_bytes(), 0o600, Existing::Replace)
+    }
+
+    /// Removes `runtime.json`; the daemon is no longer reached.
+    pub fn remove_runtime(&self) {
+        let _ = std::fs::remove_file(self.folder.join("runtime.json"));
+    }
+}
+
+fn lock(path: &Path) -> Result<File, FileError> {
+    let fail = |error: std::io::Error| FileError::new(path, error);
+    let mut file = OpenOptions::new()
+        .read(true)
+        .write(true)
+        .create(true)
+        .truncate(false)
+        .mode(0o600)
+        .open(path)
+        .map_err(fail)?;
+    match file.try_lock() {
+        Ok(()) => {}
+        Err(TryLockError::WouldBlock) => {
+            let mut pid = String::new();
+            let _ = file.read_to_string(&mut pid);
+            let folder = path.parent().unwrap_or(path);
+            return Err(FileError::new(
+                folder,
+                format!(
+                    "another daemon (process {}) works in this folder; stop it, or give this one its own `data-dir`",
+                    pid.trim()
+                ),
+            ));
+        }
+        Err(TryLockError::Error(error)) => return Err(fail(error)),
+    }
+    let write = |file: &mut File| -> std::io::Result<()> {
+        file.set_len(0)?;
+        file.rewind()?;
+        writeln!(file, "{}", std::process::id())
+    };
+    write(&mut file).map_err(fail)?;
+    Ok(file)
+}
+
+fn check_version(path: &Path) -> Result<(), FileError> {
+    if !path.exists() {
+        let text = format!("{LAYOUT}\n");
+        return files::write_file(path, text.as_bytes(), 0o600, Existing::Keep);
+    }
+    let text = files::read_text(path)?;
+    match text.trim().parse::<u32>() {
+        Ok(LAYOUT) => Ok(()),
+        Ok(version) => Err(FileError::new(
+            path,
+            format!(
+                "the data folder has layout {version}, and this build reads layout {LAYOUT}; \
+                 use the build that wrote it, or a newer one"
+            ),
+        )),
+        Err(_) => Err(FileError::new(
+            path,
+            format!("must hold the number of the folder's layout, such as {LAYOUT}"),
+        )),
+    }
+}
+
+fn begin_life(database: &Database, now: SystemTime) -> Result<Incarnation, redb::Error> {
+    let clock = now.duration_since(UNIX_EPOCH).unwrap_or_default();
+    let clock = u64::try_from(clock.as_nanos()).unwrap_or(u64::MAX);
+    // A commit is on disk when it returns, unless asked otherwise.
+    let transaction = database.begin_write()?;
+    let life = {
+        transaction.open_table(RECORDS)?;
+        let mut numbers = transaction.open_table(NUMBERS)?;
+        let last = numbers.get(INCARNATION)?.map_or(0, |n| n.value());
+        let life = last.saturating_add(1).max(clock);
+        numbers.insert(INCARNATION, life)?;
+        life
+    };
+    transaction.commit()?;
+    Ok(Incarnation(life))
+}
+
+fn read_records(database: &Database) -> Result<Vec<(RecordKey, Vec<u8>)>, redb::Error> {
+    let transaction = database.begin_read()?;
+    let table = transaction.open_table(RECORDS)?;
+    let mut records = Vec::new();
+    for entry in table.iter()? {
+        let (key, value) = entry?;
+        match wire::decode_record::<RecordKey>(key.value()) {
+            Ok(key) => records.push((key, value.value().to_vec())),
+            Err(error) => tracing::warn!(%error, "a stored record is not readable; left out"),
+        }
+    }
+    Ok(records)
+}
+
+/// Reads a secret of 256 bits, making it on first use.
+fn secret(path: &Path) -> Result<[u8; 32], FileError> {
+    if !path.exists() {
+        let text = format!("{}\n", files::random_hex(32));
+        files::write_file(path, text.as_bytes(), 0o600, Existing::Keep)?;
+    }
+    files::unhex(&files::read_text(path)?).ok_or_else(|| {
+        FileError::new(
+            path,
+            "must hold 64 hexadecimal digits; remove the file to have a new one made",
+        )
+    })
+}

@@ -1,0 +1,121 @@
+//! Writes records behind the place's back, in batches.
+
+use std::collections::BTreeMap;
+use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
+use std::thread::JoinHandle;
+use std::time::Duration;
+
+use redb::Database;
+use waybook_agents::wire;
+use waybook_place::io::RecordKey;
+
+use super::RECORDS;
+
+/// How long to wait after a failed write before the next attempt.
+const RETRY: Duration = Duration::from_secs(1);
+
+enum Order {
+    Put(RecordKey, Option<Vec<u8>>),
+    Flush(Sender<Result<(), String>>),
+}
+
+/// A thread that owns the database.
+#[derive(Debug)]
+pub(super) struct Writer {
+    orders: Option<Sender<Order>>,
+    thread: Option<JoinHandle<()>>,
+}
+
+impl Writer {
+    pub(super) fn spawn(database: Database) -> Self {
+        let (orders, receiver) = channel();
+        let thread = std::thread::Builder::new()
+            .name("records".to_owned())
+            .spawn(move || run(&database, &receiver))
+            .expect("a thread can be started");
+        Self {
+            orders: Some(orders),
+            thread: Some(thread),
+        }
+    }
+
+    pub(super) fn put(&self, key: RecordKey, value: Option<Vec<u8>>) {
+        if let Some(orders) = &self.orders {
+            let _ = orders.send(Order::Put(key, value));
+        }
+    }
+
+    pub(super) fn flush(&self) -> Result<(), String> {
+        let gone = || "the writer has ended".to_owned();
+        let (answer, receiver) = channel();
+        let orders = self.orders.as_ref().ok_or_else(gone)?;
+        orders.send(Order::Flush(answer)).map_err(|_| gone())?;
+        receiver.recv().map_err(|_| gone())?
+    }
+}
+
+impl Drop for Writer {
+    /// Writes what is left.
+    fn drop(&mut self) {
+        self.orders = None;
+        if let Some(thread) = self.thread.take() {
+            let _ = thread.join();
+        }
+    }
+}
+
+/// What waits to be written: for each key only the latest value, so that what waits is
+/// bounded by what is kept, however long the disk fails.
+type Pending = BTreeMap<Vec<u8>, Option<Vec<u8>>>;
+
+fn run(database: &Database, orders: &Receiver<Order>) {
+    let mut pending = Pending::new();
+    loop {
+        let first = match pending.is_empty() {
+            true => orders.recv().map_err(|_| RecvTimeoutError::Disconnected),
+            false => orders.recv_timeout(RETRY),
+        };
+        let mut waiting = Vec::new();
+        let ended = matches!(first, Err(RecvTimeoutError::Disconnected));
+        // What came while the last batch was written makes the next batch.
+        for order in first.into_iter().chain(orders.try_iter()) {
+            match order {
+                Order::Put(key, value) => {
+                    pending.insert(wire::encode_record(&key), value);
+                }
+                Order::Flush(answer) => waiting.push(answer),
+            }
+        }
+        let written = match pending.is_empty() {
+            true => Ok(()),
+            false => write(database, &pending).map_err(|error| error.to_string()),
+        };
+        match &written {
+            Ok(()) => pending.clear(),
+            Err(error) => {
+                tracing::error!(%error, records = pending.len(), "records could not be written");
+            }
+        }
+        for answer in waiting {
+            let _ = answer.send(written.clone());
+        }
+        if ended {
+            return;
+        }
+    }
+}
+
+fn write(database: &Database, pending: &Pending) -> Result<(), redb::Error> {
+    let transaction = database.begin_write()?;
+    {
+        let mut table = transaction.open_table(RECORDS)?;
+        for (key, value) in pending {
+            match value {
+                Some(value) => table.insert(key.as_slice(), value.as_slice())?,
+                None => table.remove(key.as_slice())?,
+            };
+        }
+    }
+    transaction.commit()?;
+    Ok(())
+}
