@@ -45,7 +45,7 @@ pub(super) async fn serve(
         Err(Reason(CloseCode::Silent, what))
     });
     let reason = match greeted {
-        Ok(greeted) => attend(shared, connection, greeted, sink).await,
+        Ok(greeted) => attend(shared, connection, side, greeted, sink).await,
         Err(reason) => {
             // A connection that the other end has closed is not one refused here.
             if connection.close_reason().is_none() {
@@ -167,6 +167,7 @@ async fn greet(shared: &Shared, connection: &Connection, side: Side) -> Result<G
 async fn attend(
     shared: &Arc<Shared>,
     connection: &Connection,
+    side: Side,
     greeted: Greeted,
     sink: &Arc<dyn DataSink>,
 ) -> Option<Reason> {
@@ -182,6 +183,9 @@ async fn attend(
         return Some(Reason(CloseCode::Outdated, what));
     };
     shared.counting.connections.add(1);
+    if side == Side::Child {
+        shared.trouble.send_replace(None);
+    }
     tracing::info!(neighbour = %name, %incarnation, address = %connection.remote_address(), "connected");
     let outbound = std::mem::replace(&mut registration.outbound, mpsc::channel(1).1);
     let reason = tokio::select! {

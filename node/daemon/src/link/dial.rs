@@ -24,6 +24,7 @@ pub(super) async fn keep(shared: Arc<Shared>, parent: ParentConfig, sink: Arc<dy
         if stood {
             said.clear();
         }
+        shared.trouble.send_replace(Some(why.clone()));
         // The same news again and again helps nobody.
         if why == said {
             tracing::debug!(parent = parent.address, why, "no connection to the parent");
