@@ -186,9 +186,9 @@ async fn a_child_hears_why_it_is_refused_and_trusts_only_its_parent() {
     // A refusal comes with the parent's reason: two children are enough here.
     for child in ["core/a/x", "core/a/y"] {
         let connection = world.dial(child, &a, "core/a").await;
-        greet(&connection, child, 1).await;
+        let streams = greet(&connection, child, 1).await;
         // Connections end with their last handle, and these are to stay.
-        std::mem::forget(connection);
+        std::mem::forget((connection, streams));
     }
     let third = world.post("core/a/z", Some(&a), quick);
     let mut trouble = third.links.trouble();
@@ -278,7 +278,8 @@ async fn a_newer_connection_replaces_the_older_in_order() {
     assert_eq!(post.event().await, "up core/x 6");
     // An older life cannot push the newer one out.
     let third = world.dial("core/x", &post, "core").await;
-    greet(&third, "core/x", 5).await;
+    let (mut control, _receive) = third.open_bi().await.unwrap();
+    control.write_all(&hello("core/x", 5)).await.unwrap();
     assert_eq!(closed(&third).await.0, CloseCode::Outdated.into());
     // The end of the first connection has said nothing more.
     send.write_all(&wire::encode(&message())).await.unwrap();
