@@ -735,7 +735,9 @@ impl Visitor for Walk<'_> {
                 self.found = Found::TraceBack(solution.number);
                 return ControlFlow::Break(());
             }
-            None => self.local.hold(&solution.stages[hop], solution.place(hop + 1)),
+            None => self
+                .local
+                .hold(&solution.stages[hop], solution.place(hop + 1)),
         };
         match held {
             Ok(()) => {

@@ -114,9 +114,9 @@ pub enum WireError {
     /// The body does not decode.
     #[error("the body does not decode: {0}")]
     Body(String),
-    /// The plan inside a visit breaks what every plan promises.
-    #[error("the agent's plan is not acceptable: {0}")]
-    Plan(#[from] waybook_plan::PlanError),
+    /// The agent could not have been sent, or its plan breaks what every plan promises.
+    #[error("the agent is not acceptable: {0}")]
+    Agent(String),
 }
 
 /// Encodes a message as one frame, prefix included. Whether it is longer than the
@@ -126,14 +126,14 @@ pub fn encode(envelope: &Envelope) -> Vec<u8> {
     prefixed(Kind::Envelope, VERSION, envelope)
 }
 
-/// Decodes a frame without its prefix. The plan of a visiting agent has been checked.
+/// Decodes a frame without its prefix. A visiting agent has been checked, plan included.
 ///
 /// # Errors
 /// [`WireError`]; nothing that arrives is trusted.
 pub fn decode(frame: &[u8]) -> Result<Envelope, WireError> {
     let envelope: Envelope = read_body(body(frame, Kind::Envelope)?)?;
     if let Message::Visit(visit) = &envelope.message {
-        check_agent(&visit.agent)?;
+        visit.agent.check().map_err(WireError::Agent)?;
     }
     Ok(envelope)
 }
@@ -185,8 +185,10 @@ pub fn encode_agent(agent: &PlanVisitor) -> Vec<u8> {
 /// # Errors
 /// As [`decode`].
 pub fn decode_agent(bytes: &[u8]) -> Result<PlanVisitor, WireError> {
-    let agent = read_body(body(bytes, Kind::Agent)?)?;
-    check_agent(&agent)?;
+    let agent: PlanVisitor = read_body(body(bytes, Kind::Agent)?)?;
+    // Agents are captured in any state, not only in that in which they are sent.
+    let sound = agent.plan().check();
+    sound.map_err(|e| WireError::Agent(e.to_string()))?;
     Ok(agent)
 }
 
@@ -208,15 +210,6 @@ pub fn encode_record<T: Serialize>(record: &T) -> Vec<u8> {
 /// As [`decode`].
 pub fn decode_record<T: serde::de::DeserializeOwned>(bytes: &[u8]) -> Result<T, WireError> {
     read_body(body(bytes, Kind::Record)?)
-}
-
-#[allow(
-    clippy::unnecessary_wraps,
-    clippy::missing_const_for_fn,
-    reason = "until an agent can be asked"
-)]
-fn check_agent(_agent: &PlanVisitor) -> Result<(), WireError> {
-    Ok(())
 }
 
 fn prefixed<T: Serialize>(kind: Kind, version: u8, value: &T) -> Vec<u8> {

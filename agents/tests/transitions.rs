@@ -20,7 +20,11 @@ struct Here {
 
 impl Local for Here {
     fn hold(&mut self, stage: &Stage, _: Option<&PlaceName>) -> Result<(), RefusalReason> {
-        if stage.demand.of("cpu") <= self.cpu { Ok(()) } else { Err(RefusalReason::Restarting) }
+        if stage.demand.of("cpu") <= self.cpu {
+            Ok(())
+        } else {
+            Err(RefusalReason::Restarting)
+        }
     }
     fn shrink(&mut self, _: &Demand) {}
     fn release(&mut self) {}
@@ -39,7 +43,11 @@ fn name(text: &str) -> PlaceName {
 }
 
 fn component(name: &str) -> Component {
-    Component { name: name.to_owned(), runtime: Runtime::Builtin, config: [].into() }
+    Component {
+        name: name.to_owned(),
+        runtime: Runtime::Builtin,
+        config: [].into(),
+    }
 }
 
 /// One stage for each `place cpu component`.
@@ -47,10 +55,18 @@ fn solution(number: u16, stages: &[(&str, u64, &str)]) -> Arc<Solution> {
     let stage = |(place, cpu, runs): &(&str, u64, &str)| {
         let mut demand = Demand::none();
         demand.add(&Resource::cpu(), *cpu).unwrap();
-        Stage { place: name(place), demand, components: vec![component(runs)] }
+        Stage {
+            place: name(place),
+            demand,
+            components: vec![component(runs)],
+        }
     };
     let (number, quality) = (SolutionNumber(number), format!("q{number}"));
-    Arc::new(Solution { number, quality, stages: stages.iter().map(stage).collect() })
+    Arc::new(Solution {
+        number,
+        quality,
+        stages: stages.iter().map(stage).collect(),
+    })
 }
 
 /// 1 is the best; 2 is covered wherever 1 is held; 3 needs another component at the
@@ -96,7 +112,10 @@ fn lost(number: u16) -> Event {
 }
 
 fn failed(what: &str) -> Event {
-    Event::ComponentFailed { component: component(what), why: "it broke".to_owned() }
+    Event::ComponentFailed {
+        component: component(what),
+        why: "it broke".to_owned(),
+    }
 }
 
 fn events() -> Vec<(&'static str, Event)> {
@@ -147,7 +166,13 @@ fn states() -> Vec<(&'static str, PlanVisitor, u64)> {
     let is_ready = step(&up, &[ready(1, 2)]);
     let established = step(&is_ready, &[Event::Confirmed]);
     let ended = step(&waiting, &[Event::Released]);
-    let wanted = [State::Waiting, State::Waiting, State::Ready, State::Established, State::Ended];
+    let wanted = [
+        State::Waiting,
+        State::Waiting,
+        State::Ready,
+        State::Established,
+        State::Ended,
+    ];
     let got = [&child, &up, &is_ready, &established, &ended].map(PlanVisitor::state);
     assert_eq!(got, wanted);
     vec![
@@ -175,10 +200,23 @@ fn show(action: &Action) -> String {
         Action::Bind { next: None } => "bind to the server here".to_owned(),
         Action::Ready(ready) => format!("answer {}: ready with {}", ready.number, ready.solution),
         Action::Refuse(refuse) => {
-            let next = refuse.next.map_or("none left".to_owned(), |n| format!("next {n}"));
-            let reasons: Vec<_> = refuse.refused.iter().map(|r| r.solution.to_string()).collect();
-            let reasons = if reasons.is_empty() { "-".to_owned() } else { reasons.join(" ") };
-            format!("answer {}: refused, {next}, reasons for {reasons}", refuse.number)
+            let next = refuse
+                .next
+                .map_or("none left".to_owned(), |n| format!("next {n}"));
+            let reasons: Vec<_> = refuse
+                .refused
+                .iter()
+                .map(|r| r.solution.to_string())
+                .collect();
+            let reasons = if reasons.is_empty() {
+                "-".to_owned()
+            } else {
+                reasons.join(" ")
+            };
+            format!(
+                "answer {}: refused, {next}, reasons for {reasons}",
+                refuse.number
+            )
         }
         Action::Confirm { to, number } => format!("confirm {number} to {to}"),
         Action::End => "end".to_owned(),
@@ -198,8 +236,13 @@ fn table() -> String {
                 continue;
             }
             let shown: Vec<_> = actions.iter().map(show).collect();
-            writeln!(table, "  {event_label:<34} -> {:?}: {}", after.state(), shown.join("; "))
-                .unwrap();
+            writeln!(
+                table,
+                "  {event_label:<34} -> {:?}: {}",
+                after.state(),
+                shown.join("; ")
+            )
+            .unwrap();
         }
     }
     table
@@ -218,6 +261,10 @@ fn the_table_is_as_written() {
 fn every_state_can_be_captured() {
     for (label, visitor, _) in states() {
         let bytes = waybook_agents::wire::encode_agent(&visitor);
-        assert_eq!(waybook_agents::wire::decode_agent(&bytes).unwrap(), visitor, "{label}");
+        assert_eq!(
+            waybook_agents::wire::decode_agent(&bytes).unwrap(),
+            visitor,
+            "{label}"
+        );
     }
 }

@@ -1,1 +1,26 @@
 //! The deterministic simulator: places over a modelled network in virtual time.
+//!
+//! A [`World`] runs the very [`Place`](waybook_place::Place)s that a daemon runs. It
+//! hands them virtual time, carries their messages, encoded, over a modelled
+//! [`network`], keeps their records as a disk would, and starts the components that they
+//! ask for. Everything that is drawn comes from one seed: the same setting, seed and
+//! calls give the same [`transcript`], line by line.
+//!
+//! Checkers ([`check`]) look at every step, and an [`oracle`] says by brute force what
+//! should have come out. An [`arm::Arm`] tells scenarios to the simulator as to real daemons.
+
+#![forbid(unsafe_code)]
+
+pub mod arm;
+pub mod check;
+pub mod client;
+pub mod network;
+pub mod oracle;
+pub mod random;
+pub mod setting;
+pub mod transcript;
+pub mod world;
+
+pub use check::Violation;
+pub use setting::Setting;
+pub use world::World;

@@ -92,6 +92,33 @@ fn the_newest_common_version_is_spoken() {
     assert_eq!(wire::negotiate(&theirs(9, 1)), None);
 }
 
+#[test]
+fn a_visit_with_a_plan_that_is_none_is_refused() {
+    let refused = |change: fn(&mut waybook_plan::Plan)| {
+        let mut plan = messages::plan();
+        change(&mut plan);
+        let agent = PlanVisitor::new(messages::feed().session, plan, false);
+        let kept = wire::decode_agent(&wire::encode_agent(&agent));
+        let visit = Message::Visit(waybook_agents::Visit {
+            agent,
+            remaining: std::time::Duration::from_secs(1),
+        });
+        for result in [reread(&envelope(visit)).err(), kept.err()] {
+            assert!(matches!(result, Some(WireError::Agent(_))), "{result:?}");
+        }
+    };
+    refused(|plan| plan.solutions.clear());
+    refused(|plan| plan.solutions.push(plan.solutions[0].clone()));
+    refused(|plan| {
+        std::sync::Arc::make_mut(&mut plan.solutions[0])
+            .stages
+            .clear();
+    });
+    refused(|plan| {
+        std::sync::Arc::make_mut(&mut plan.solutions[0]).stages[1].place = messages::place("s");
+    });
+}
+
 proptest! {
     #[test]
     fn any_message_reads_back(envelope in any_envelope()) {

@@ -205,10 +205,7 @@ pub(crate) fn one_of_each() -> Vec<Message> {
 }
 
 pub(crate) fn visitor() -> PlanVisitor {
-    /// What a visitor looks like on the wire, until one can be made.
-    #[derive(serde::Serialize)]
-    struct Raw(SessionId, Plan, u16);
-    wire::decode_record(&wire::encode_record(&Raw(feed().session, plan(), 0))).unwrap()
+    PlanVisitor::new(feed().session, plan(), false)
 }
 
 fn visit() -> Message {

@@ -4,10 +4,12 @@
 //! out what it asks for, `link` keeps the QUIC connections to parent and children,
 //! `data` lets the sessions' HTTP through, `api` is the control API.
 
+pub mod api;
 mod body;
 pub mod config;
 mod daemon;
 mod files;
+pub mod data;
 mod handle;
 pub mod identity;
 pub mod link;

@@ -239,7 +239,7 @@ async fn read(shared: &Shared, registration: &Registration, mut frames: Frames) 
                     Ok(envelope) => batch.push(envelope),
                     // The neighbour may only pass on what another place has made, and
                     // its other sessions should not suffer for it.
-                    Err(WireError::Plan(error)) => {
+                    Err(WireError::Agent(error)) => {
                         shared.counting.garbage.add(1);
                         tracing::warn!(neighbour = %registration.name, %error, "a visit was refused");
                     }

@@ -217,11 +217,16 @@ impl Neighbours {
 
     /// Asks for a session; nothing is delivered yet.
     pub(crate) fn open(&mut self, place: &str, title: &str) -> RequestId {
+        let key = format!("key {}", self.requests + 1);
+        self.open_with_key(place, title, &key)
+    }
+
+    pub(crate) fn open_with_key(&mut self, place: &str, title: &str, key: &str) -> RequestId {
         self.requests += 1;
         let request = RequestId(self.requests);
         let open = OpenRequest {
             request,
-            key: format!("key {}", self.requests),
+            key: key.to_owned(),
             title: title.to_owned(),
             profile: Profile::default(),
             strategy: None,
@@ -255,14 +260,6 @@ impl Neighbours {
             place.bookings().map(line).collect::<Vec<_>>()
         };
         self.places.iter().flat_map(of).collect()
-    }
-
-    /// What kinds of message are under way.
-    pub(crate) fn kinds(&self) -> Vec<&'static str> {
-        self.letters
-            .iter()
-            .map(|l| kind(&l.envelope.message))
-            .collect()
     }
 }
 

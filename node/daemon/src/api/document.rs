@@ -1,0 +1,71 @@
+//! The description of the API, made from the handlers and the forms themselves.
+
+use utoipa::openapi::security::{Http, HttpAuthScheme, SecurityScheme};
+use utoipa::{Modify, OpenApi};
+
+use super::{handlers, presentations, sessions};
+
+#[derive(OpenApi)]
+#[openapi(
+    info(
+        title = "Waybook control API",
+        description = "What operators and clients ask of a place. Every request may carry \
+            `?at=PLACE`: it is then passed on through the tree, and that place answers if the \
+            place that it was asked at has the right to. Errors are problem details (RFC 9457)."
+    ),
+    paths(
+        handlers::place,
+        handlers::tree,
+        handlers::bookings,
+        handlers::hop,
+        presentations::list,
+        presentations::publish,
+        presentations::withdraw,
+        sessions::list,
+        sessions::open,
+        sessions::show,
+        sessions::close,
+        sessions::claim,
+        sessions::end,
+        sessions::dry_run,
+        description,
+    ),
+    security(("token" = [])),
+    modifiers(&Token)
+)]
+struct Description;
+
+/// This description. It needs no token.
+#[utoipa::path(
+    get,
+    path = "/api/v1/openapi.json",
+    tag = "description",
+    responses((status = 200, description = "OpenAPI 3.1"))
+)]
+#[expect(dead_code, reason = "only its description is used")]
+fn description() {}
+
+struct Token;
+
+impl Modify for Token {
+    fn modify(&self, openapi: &mut utoipa::openapi::OpenApi) {
+        let scheme = SecurityScheme::Http(
+            Http::builder()
+                .scheme(HttpAuthScheme::Bearer)
+                .description(Some(
+                    "The text of the file `token` in the place's data folder",
+                ))
+                .build(),
+        );
+        openapi
+            .components
+            .get_or_insert_default()
+            .add_security_scheme("token", scheme);
+    }
+}
+
+/// The description of the API (OpenAPI 3.1).
+#[must_use]
+pub fn document() -> utoipa::openapi::OpenApi {
+    Description::openapi()
+}

@@ -1,0 +1,145 @@
+//! The control API: HTTP and JSON on loopback, and through the tree.
+//!
+//! A client of this place speaks to it under `/api/v1/` with the token of the data
+//! folder. With `?at=PLACE` the request is for another place: it travels hop by hop over
+//! the standing connections (`forward`), and the place that it is for decides whether the
+//! place that it comes from may ask that (`rights`). The forms that go in and out are in
+//! [`model`]; the types of the core stay free of them.
+
+mod auth;
+mod document;
+mod ends;
+mod forward;
+mod handlers;
+pub mod model;
+mod presentations;
+mod problem;
+mod profiles;
+mod rights;
+mod routes;
+mod sessions;
+mod stream;
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use axum::Router;
+use tokio::net::TcpListener;
+use waybook_agents::SessionId;
+use waybook_location_tree::PlaceName;
+
+use crate::{PeerStreams, PlaceHandle};
+
+pub use document::document;
+pub use ends::Ends;
+pub use problem::{Kind, Problem};
+pub use rights::{Remote, Rights, Who};
+
+/// Where everything of the API hangs: `/api/v1`.
+pub const PREFIX: &str = "/api/v1";
+
+/// The two forms of a session's URL.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Urls {
+    /// A path of the gateway's own address.
+    pub path: String,
+    /// A host name of its own, for players that use absolute paths.
+    pub host: String,
+}
+
+/// Knows where sessions answer. The data plane implements it.
+pub trait SessionUrls: Send + Sync {
+    /// The URLs of a session whose client's place this is; none if it has no gateway.
+    fn urls(&self, session: SessionId) -> Option<Urls>;
+}
+
+/// Where the daemon can be reached, for people to see.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Addresses {
+    /// The control API.
+    pub api: Option<SocketAddr>,
+    /// The gateway, where sessions' URLs lead.
+    pub gateway: Option<SocketAddr>,
+    /// Where children connect.
+    pub listen: Option<SocketAddr>,
+    /// The parent's.
+    pub parent: Option<SocketAddr>,
+}
+
+/// What the API is made of.
+pub struct Parts {
+    /// The place.
+    pub place: PlaceHandle,
+    /// Its name.
+    pub name: PlaceName,
+    /// Opens streams to the neighbours.
+    pub peers: Arc<dyn PeerStreams>,
+    /// What a local client shows.
+    pub token: String,
+    /// Where sessions answer.
+    pub urls: Arc<dyn SessionUrls>,
+    /// Where the daemon is reached.
+    pub addresses: Addresses,
+    /// What other places may ask.
+    pub rights: Rights,
+    /// Where profiles are, one file `USER.toml` each.
+    pub profiles: PathBuf,
+    /// Which sessions have ended, and why.
+    pub ends: Ends,
+}
+
+/// The control API of one place. Cheap to clone.
+#[derive(Clone)]
+pub struct ControlApi {
+    shared: Arc<Shared>,
+    local: Router,
+    guarded: Router,
+}
+
+/// What every handler can reach.
+pub(crate) struct Shared {
+    parts: Parts,
+    token: blake3::Hash,
+}
+
+impl ControlApi {
+    /// The API of a place.
+    #[must_use]
+    pub fn new(parts: Parts) -> Self {
+        let shared = Arc::new(Shared {
+            token: blake3::hash(parts.token.as_bytes()),
+            parts,
+        });
+        let local = routes::router(&shared);
+        let guarded = auth::guard(&shared, forward::dispatch(&shared, local.clone()));
+        Self {
+            shared,
+            local,
+            guarded,
+        }
+    }
+
+    /// What a local client is served: every request must show the token.
+    #[must_use]
+    pub fn router(&self) -> Router {
+        self.guarded.clone()
+    }
+
+    /// Serves local clients until `stop` resolves, and lets their requests end.
+    ///
+    /// # Errors
+    /// What the listener reports.
+    pub async fn serve(
+        &self,
+        listener: TcpListener,
+        stop: impl Future<Output = ()> + Send + 'static,
+    ) -> std::io::Result<()> {
+        axum::serve(listener, self.router())
+            .with_graceful_shutdown(stop)
+            .await
+    }
+}
+
+#[cfg(test)]
+mod tests;

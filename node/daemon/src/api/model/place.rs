@@ -1,0 +1,265 @@
+//! What a place shows of itself and of its locality.
+
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+use waybook_agents::{IndexEntry, PlaceSummary};
+use waybook_place::{BookingView, Counters, ResourceView};
+use waybook_plan::{Position, Quality, Runtime};
+
+use super::{Amount, Phase, Quantity, Span, amounts};
+
+/// A place.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct PlaceInfo {
+    /// Its name, which is its address in the tree.
+    #[schema(example = "core/bologna/lab")]
+    pub name: String,
+    /// Its life, from start to stop; later lives have greater numbers.
+    pub incarnation: u64,
+    /// The version of its software.
+    pub version: String,
+    /// The Decision Maker of requests that name none.
+    pub strategy: String,
+    /// Its neighbours with a connection.
+    pub links: Vec<LinkInfo>,
+    /// Where it is reached.
+    pub addresses: AddressesInfo,
+    /// Its resources.
+    pub resources: Vec<ResourceInfo>,
+    /// What it has counted in this life.
+    pub counters: CountersInfo,
+}
+
+/// A standing connection to a neighbour.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct LinkInfo {
+    /// The neighbour.
+    pub place: String,
+    /// The neighbour's life.
+    pub incarnation: u64,
+    /// What the neighbour is to this place.
+    pub role: Role,
+}
+
+/// What a neighbour is to a place.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum Role {
+    /// One hop nearer the root.
+    Parent,
+    /// One hop further down.
+    Child,
+}
+
+/// Where a place is reached.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct AddressesInfo {
+    /// This API.
+    pub api: Option<String>,
+    /// Where sessions' URLs lead.
+    pub gateway: Option<String>,
+    /// Where children connect.
+    pub listen: Option<String>,
+    /// The parent's.
+    pub parent: Option<String>,
+}
+
+/// A resource of a place.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct ResourceInfo {
+    /// The kind.
+    #[schema(example = "cpu")]
+    pub resource: String,
+    /// What the place has.
+    pub capacity: Quantity,
+    /// Booked by established sessions.
+    pub established: Quantity,
+    /// Held by set-ups under way.
+    pub held: Quantity,
+    /// What is left.
+    pub free: Quantity,
+}
+
+impl From<&ResourceView> for ResourceInfo {
+    fn from(view: &ResourceView) -> Self {
+        let of = |amount| Quantity::of(&view.resource, amount);
+        let taken = view.established.saturating_add(view.held);
+        Self {
+            resource: view.resource.to_string(),
+            capacity: of(view.capacity),
+            established: of(view.established),
+            held: of(view.held),
+            free: of(view.capacity.saturating_sub(taken)),
+        }
+    }
+}
+
+/// What a place has counted since it started.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct CountersInfo {
+    /// Set-ups that clients asked for here.
+    pub opens: u64,
+    /// Those that were established.
+    pub established: u64,
+    /// Those that were refused.
+    pub refused: u64,
+    /// Agents that arrived and were let in.
+    pub visits: u64,
+    /// Messages without effect, because a newer one had been seen.
+    pub fenced: u64,
+    /// Messages for or from an older life.
+    pub outdated: u64,
+    /// Messages whose sender may not send them.
+    pub refused_messages: u64,
+    /// Bookings that ended because nobody refreshed them.
+    pub lapsed: u64,
+    /// Tracings back that started here.
+    pub traced_back: u64,
+    /// Fallbacks that went on from here.
+    pub fell_back: u64,
+}
+
+impl From<Counters> for CountersInfo {
+    fn from(counters: Counters) -> Self {
+        Self {
+            opens: counters.opens,
+            established: counters.established,
+            refused: counters.refused,
+            visits: counters.visits,
+            fenced: counters.fenced,
+            outdated: counters.outdated,
+            refused_messages: counters.refused_messages,
+            lapsed: counters.lapsed,
+            traced_back: counters.traced_back,
+            fell_back: counters.fell_back,
+        }
+    }
+}
+
+/// How a place of the locality does, as far as it has said so.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct TreePlaceInfo {
+    /// The place.
+    pub place: String,
+    /// How long ago it said so.
+    pub age: Span,
+    /// The share of its scarcest resource that is booked, in thousandths.
+    pub load: u16,
+    /// Sessions with a booking there.
+    pub sessions: u32,
+    /// What it has of each resource.
+    pub capacity: Vec<Amount>,
+    /// What is booked of each resource.
+    pub booked: Vec<Amount>,
+}
+
+impl From<&PlaceSummary> for TreePlaceInfo {
+    fn from(summary: &PlaceSummary) -> Self {
+        let amount = |resource: &waybook_plan::Resource, amount| Amount {
+            resource: resource.to_string(),
+            amount,
+            text: waybook_plan::format_amount(resource, amount),
+        };
+        let resources = summary.resources.iter();
+        Self {
+            place: summary.place.to_string(),
+            age: summary.age.into(),
+            load: summary.load.0,
+            sessions: summary.sessions,
+            capacity: resources.clone().map(|(r, c, _)| amount(r, *c)).collect(),
+            booked: resources.map(|(r, _, b)| amount(r, *b)).collect(),
+        }
+    }
+}
+
+/// A booking at a place.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct BookingInfo {
+    /// Whose.
+    pub session: String,
+    /// How firm.
+    pub phase: Phase,
+    /// How much.
+    pub booked: Vec<Amount>,
+}
+
+impl From<&BookingView> for BookingInfo {
+    fn from(view: &BookingView) -> Self {
+        Self {
+            session: view.session.to_string(),
+            phase: view.phase.into(),
+            booked: amounts(&view.demand),
+        }
+    }
+}
+
+/// A presentation that a place of the locality serves.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct PresentationInfo {
+    /// What clients ask for it by.
+    pub title: String,
+    /// For people.
+    pub description: String,
+    /// The place that serves it.
+    pub server: String,
+    /// Grows with every new edition: the server's life, then its count.
+    #[schema(example = "1700000000.3")]
+    pub edition: String,
+    /// The quality levels, best first.
+    pub qualities: Vec<QualityInfo>,
+}
+
+impl From<&IndexEntry> for PresentationInfo {
+    fn from(entry: &IndexEntry) -> Self {
+        Self {
+            title: entry.presentation.title.clone(),
+            description: entry.presentation.description.clone(),
+            server: entry.server.to_string(),
+            edition: format!("{}.{}", entry.edition.0, entry.edition.1),
+            qualities: entry
+                .presentation
+                .qualities
+                .iter()
+                .map(Into::into)
+                .collect(),
+        }
+    }
+}
+
+/// A quality level of a presentation.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct QualityInfo {
+    /// Its name.
+    pub name: String,
+    /// Bandwidth towards the client, on every edge.
+    pub to_client: Quantity,
+    /// Bandwidth towards the server, on every edge.
+    pub to_server: Quantity,
+    /// The components from the client's side to the server's, with what runs them and
+    /// where they stand: `files (builtin) at server`.
+    pub components: Vec<String>,
+}
+
+impl From<&Quality> for QualityInfo {
+    fn from(quality: &Quality) -> Self {
+        let component = |(position, component): &(Position, waybook_plan::Component)| {
+            let runtime = match component.runtime {
+                Runtime::Builtin => "builtin",
+                Runtime::Process => "process",
+            };
+            let at = match position {
+                Position::Server => "server",
+                Position::Client => "client",
+                Position::DefaultPlace => "default-place",
+                Position::EveryHop => "every-hop",
+            };
+            format!("{} ({runtime}) at {at}", component.name)
+        };
+        Self {
+            name: quality.name.clone(),
+            to_client: Quantity::bandwidth(quality.demand.edge.to_client),
+            to_server: Quantity::bandwidth(quality.demand.edge.to_server),
+            components: quality.components.iter().map(component).collect(),
+        }
+    }
+}

@@ -1,0 +1,118 @@
+//! Which handler answers what, and which right it takes.
+
+use std::sync::Arc;
+
+use axum::Router;
+use axum::extract::DefaultBodyLimit;
+use axum::middleware::from_fn_with_state;
+use axum::routing::{MethodRouter, delete, get, post, put};
+
+use super::rights::{Right, check};
+use super::{Kind, PREFIX, Problem, Shared, handlers, presentations, sessions};
+
+/// Greatest request that is read.
+const MOST_BODY: usize = 1 << 20;
+
+type Route = (&'static str, Right, MethodRouter<Arc<Shared>>);
+
+/// Every route below [`PREFIX`], with the right that it takes.
+fn routes() -> Vec<Route> {
+    use Right::{Open, Operate, Read};
+    vec![
+        ("/place", Read, get(handlers::place)),
+        ("/tree", Read, get(handlers::tree)),
+        ("/bookings", Read, get(handlers::bookings)),
+        ("/presentations", Read, get(presentations::list)),
+        ("/presentations", Operate, put(presentations::publish)),
+        (
+            "/presentations/{title}",
+            Operate,
+            delete(presentations::withdraw),
+        ),
+        ("/sessions", Read, get(sessions::list)),
+        ("/sessions", Open, post(sessions::open)),
+        ("/sessions/{id}", Read, get(sessions::show)),
+        ("/sessions/{id}", Open, delete(sessions::close)),
+        ("/sessions/{id}/claim", Open, post(sessions::claim)),
+        ("/sessions/{id}/end", Read, get(sessions::end)),
+        ("/hops/{id}", Read, get(handlers::hop)),
+        ("/dry-run", Open, post(sessions::dry_run)),
+    ]
+}
+
+/// The handlers. Requests must have passed [`forward`](super::forward), which says where
+/// they come from.
+pub(super) fn router(shared: &Arc<Shared>) -> Router {
+    let mut router = Router::new();
+    for (path, right, handler) in routes() {
+        let guard = from_fn_with_state((shared.clone(), right), check);
+        router = router.route(&format!("{PREFIX}{path}"), handler.route_layer(guard));
+    }
+    router
+        .fallback(no_such_path)
+        .method_not_allowed_fallback(no_such_method)
+        .layer(DefaultBodyLimit::max(MOST_BODY))
+        .with_state(shared.clone())
+}
+
+async fn no_such_path(uri: http::Uri) -> Problem {
+    Kind::NoSuchPath.because(format!(
+        "`{}` is not part of the API; see {PREFIX}/openapi.json",
+        uri.path()
+    ))
+}
+
+async fn no_such_method(method: http::Method, uri: http::Uri) -> Problem {
+    Kind::NoSuchMethod.because(format!(
+        "`{}` takes no {method}; see {PREFIX}/openapi.json",
+        uri.path()
+    ))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use super::*;
+
+    /// The methods of a route, which axum shows only when it refuses another one.
+    async fn methods(path: &str, handler: MethodRouter) -> Vec<String> {
+        use tower::ServiceExt;
+        let request = http::Request::builder()
+            .method("TRACE")
+            .uri("/")
+            .body(axum::body::Body::empty())
+            .unwrap();
+        let answer = handler.oneshot(request).await.unwrap();
+        let allow = answer.headers()[http::header::ALLOW].to_str().unwrap();
+        allow
+            .split(',')
+            .filter(|method| *method != "HEAD")
+            .map(|method| format!("{method} {PREFIX}{path}"))
+            .collect()
+    }
+
+    #[tokio::test]
+    async fn the_description_tells_of_every_route_and_of_no_other() {
+        let shared = crate::api::tests::shared("core");
+        let mut routed = BTreeSet::new();
+        for (path, _, handler) in routes() {
+            routed.extend(methods(path, handler.with_state(shared.clone())).await);
+        }
+        routed.insert(format!("GET {PREFIX}/openapi.json"));
+
+        let document = serde_json::to_value(super::super::document()).unwrap();
+        let described: BTreeSet<String> = document["paths"]
+            .as_object()
+            .unwrap()
+            .iter()
+            .flat_map(|(path, operations)| {
+                let operations = operations.as_object().unwrap();
+                operations
+                    .keys()
+                    .map(move |method| format!("{} {path}", method.to_uppercase()))
+            })
+            .collect();
+        assert_eq!(routed, described);
+    }
+}

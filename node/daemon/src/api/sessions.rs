@@ -1,0 +1,321 @@
+//! Opening, showing and closing sessions.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::{Duration, SystemTime};
+
+use axum::Json;
+use axum::extract::{FromRequest, Path, Request, State};
+use axum::response::{IntoResponse, Response};
+use futures_util::future::join_all;
+use http::{HeaderMap, StatusCode, header};
+use serde::de::DeserializeOwned;
+use waybook_agents::SessionId;
+use waybook_location_tree::PlaceName;
+use waybook_place::SessionView;
+use waybook_place::io::{Input, OpenRequest, RequestId};
+
+use super::handlers::{hop_of, session_id};
+use super::model::{
+    EndInfo, EstablishedInfo, OpenForm, SessionDetail, SessionHop, SessionInfo, SpanForm,
+    SurveyInfo,
+};
+use super::{Kind, PREFIX, Problem, Shared, forward, profiles, stream};
+
+/// A JSON body whose errors are problem details.
+pub(super) struct Form<T>(T);
+
+impl<T: DeserializeOwned, S: Send + Sync> FromRequest<S> for Form<T> {
+    type Rejection = Problem;
+
+    async fn from_request(request: Request, state: &S) -> Result<Self, Problem> {
+        match Json::<T>::from_request(request, state).await {
+            Ok(Json(form)) => Ok(Self(form)),
+            Err(rejection) => {
+                let kind = if rejection.status() == StatusCode::UNPROCESSABLE_ENTITY {
+                    Kind::Invalid
+                } else {
+                    Kind::Malformed
+                };
+                Err(kind.because(rejection.body_text()))
+            }
+        }
+    }
+}
+
+/// The sessions whose client's place this is.
+#[utoipa::path(
+    get,
+    path = "/api/v1/sessions",
+    tag = "sessions",
+    params(("at" = Option<String>, Query, description = "The client's place")),
+    responses((status = 200, body = [SessionInfo]), (status = "default", body = Problem))
+)]
+pub(super) async fn list(
+    State(shared): State<Arc<Shared>>,
+) -> Result<Json<Vec<SessionInfo>>, Problem> {
+    let views = shared
+        .parts
+        .place
+        .query(|place, now| place.sessions(now))
+        .await?;
+    Ok(Json(views.iter().map(|v| info(&shared, v)).collect()))
+}
+
+fn info(shared: &Shared, view: &SessionView) -> SessionInfo {
+    SessionInfo::new(view, shared.parts.urls.urls(view.hop.session))
+}
+
+/// Opens a session at this place.
+///
+/// With `Accept: text/event-stream` the answer is a stream of events: `progress` while the
+/// agent travels, then one `established` or one `refused`, whose data is a problem.
+/// Otherwise the answer comes at the end. A session must be claimed soon.
+#[utoipa::path(
+    post,
+    path = "/api/v1/sessions",
+    tag = "sessions",
+    params(("at" = Option<String>, Query, description = "The client's place")),
+    request_body = OpenForm,
+    responses(
+        (status = 201, description = "Established", content(
+            (EstablishedInfo = "application/json"),
+            (super::model::ProgressInfo = "text/event-stream"),
+        )),
+        (status = 409, description = "Refused", body = Problem, content_type = "application/problem+json"),
+        (status = "default", body = Problem, content_type = "application/problem+json"),
+    )
+)]
+pub(super) async fn open(
+    State(shared): State<Arc<Shared>>,
+    headers: HeaderMap,
+    Form(form): Form<OpenForm>,
+) -> Result<Response, Problem> {
+    let watch = headers.get_all(header::ACCEPT).iter().any(|kinds| {
+        kinds
+            .to_str()
+            .is_ok_and(|k| k.contains("text/event-stream"))
+    });
+    let request = request(&shared, &form, watch)?;
+    let key = request.key.clone();
+    let events = shared.parts.place.open(request);
+    if watch {
+        return Ok(stream::watched(shared, events, key).into_response());
+    }
+    let established = stream::last(&shared, events, &key).await?;
+    let location = format!("{PREFIX}/sessions/{}", established.session);
+    Ok((
+        StatusCode::CREATED,
+        [(header::LOCATION, location)],
+        Json(established),
+    )
+        .into_response())
+}
+
+/// What an open would do, booking nothing.
+#[utoipa::path(
+    post,
+    path = "/api/v1/dry-run",
+    tag = "sessions",
+    params(("at" = Option<String>, Query, description = "The client's place")),
+    request_body = OpenForm,
+    responses((status = 200, body = SurveyInfo), (status = "default", body = Problem))
+)]
+pub(super) async fn dry_run(
+    State(shared): State<Arc<Shared>>,
+    Form(form): Form<OpenForm>,
+) -> Result<Json<SurveyInfo>, Problem> {
+    let request = request(&shared, &form, false)?;
+    match shared.parts.place.dry_run(request).await? {
+        Ok(survey) => Ok(Json((&survey).into())),
+        Err(no_plan) => Err(stream::no_plan(&no_plan).at(&shared.parts.name)),
+    }
+}
+
+/// Turns what a client sent into what the place takes.
+fn request(shared: &Shared, form: &OpenForm, watch: bool) -> Result<OpenRequest, Problem> {
+    let at = |problem: Problem| problem.at(&shared.parts.name);
+    let span = |field: &str, form: &Option<SpanForm>| -> Result<Option<Duration>, Problem> {
+        let span = form.as_ref().map(SpanForm::read).transpose();
+        let wrong = |what| at(Kind::Invalid.because(format!("`{field}`: {what}")));
+        let span = span.map_err(wrong)?;
+        if span.is_some_and(|span| span.is_zero()) {
+            return Err(wrong("must be longer than nothing".to_owned()));
+        }
+        Ok(span)
+    };
+    if form.title.is_empty() {
+        return Err(at(Kind::Invalid.because("`title` is empty")));
+    }
+    let key = form.key.clone().unwrap_or_else(new_key);
+    if key.is_empty() || key.len() > 200 {
+        return Err(at(Kind::Invalid.because("`key` must be 1 to 200 bytes")));
+    }
+    Ok(OpenRequest {
+        request: RequestId(0),
+        key,
+        title: form.title.clone(),
+        profile: profiles::profile(&shared.parts.profiles, form).map_err(at)?,
+        strategy: form.strategy.clone(),
+        deadline: span("deadline", &form.deadline)?,
+        retries: form.retries,
+        idle: span("idle", &form.idle)?,
+        longest: span("longest", &form.longest)?,
+        watch,
+    })
+}
+
+/// A key that no other open has. It is no secret.
+fn new_key() -> String {
+    static COUNT: AtomicU64 = AtomicU64::new(0);
+    let now = SystemTime::UNIX_EPOCH.elapsed().unwrap_or_default();
+    let count = COUNT.fetch_add(1, Ordering::Relaxed);
+    format!("{:x}-{count:x}", now.as_nanos())
+}
+
+/// A session with every hop, as each of them answers now.
+#[utoipa::path(
+    get,
+    path = "/api/v1/sessions/{id}",
+    tag = "sessions",
+    params(
+        ("id" = String, Path, description = "The session"),
+        ("at" = Option<String>, Query, description = "The client's place"),
+    ),
+    responses((status = 200, body = SessionDetail), (status = "default", body = Problem))
+)]
+pub(super) async fn show(
+    State(shared): State<Arc<Shared>>,
+    Path(id): Path<String>,
+) -> Result<Json<SessionDetail>, Problem> {
+    let view = session(&shared, session_id(&id)?).await?;
+    let hops = view
+        .hop
+        .path
+        .iter()
+        .map(|place| ask_hop(&shared, place, view.hop.session));
+    Ok(Json(SessionDetail {
+        hops: join_all(hops).await,
+        session: info(&shared, &view),
+        journey: view.journey.iter().map(Into::into).collect(),
+    }))
+}
+
+/// What a place of the path says of a session.
+async fn ask_hop(shared: &Shared, place: &PlaceName, session: SessionId) -> SessionHop {
+    let answer = if *place == shared.parts.name {
+        hop_of(shared, session).await
+    } else {
+        forward::ask(shared, place, &format!("{PREFIX}/hops/{session}"))
+            .await
+            .map(Some)
+    };
+    let (hop, problem) = match answer {
+        Ok(hop) => (hop, None),
+        Err(problem) => (None, Some(problem.detail)),
+    };
+    SessionHop {
+        place: place.to_string(),
+        hop,
+        problem,
+    }
+}
+
+/// The client has the session and means to use it.
+#[utoipa::path(
+    post,
+    path = "/api/v1/sessions/{id}/claim",
+    tag = "sessions",
+    params(
+        ("id" = String, Path, description = "The session"),
+        ("at" = Option<String>, Query, description = "The client's place"),
+    ),
+    responses((status = 204, description = "Claimed"), (status = "default", body = Problem))
+)]
+pub(super) async fn claim(
+    State(shared): State<Arc<Shared>>,
+    Path(id): Path<String>,
+) -> Result<StatusCode, Problem> {
+    let session = session(&shared, session_id(&id)?).await?.hop.session;
+    shared.parts.place.input(Input::Claim { session });
+    Ok(StatusCode::NO_CONTENT)
+}
+
+/// Ends a session, or its set-up.
+#[utoipa::path(
+    delete,
+    path = "/api/v1/sessions/{id}",
+    tag = "sessions",
+    params(
+        ("id" = String, Path, description = "The session"),
+        ("at" = Option<String>, Query, description = "The client's place"),
+    ),
+    responses((status = 204, description = "Closed"), (status = "default", body = Problem))
+)]
+pub(super) async fn close(
+    State(shared): State<Arc<Shared>>,
+    Path(id): Path<String>,
+) -> Result<StatusCode, Problem> {
+    let session = session(&shared, session_id(&id)?).await?.hop.session;
+    shared.parts.place.input(Input::Close { session });
+    Ok(StatusCode::NO_CONTENT)
+}
+
+/// Waits until a session is over, and says why.
+#[utoipa::path(
+    get,
+    path = "/api/v1/sessions/{id}/end",
+    tag = "sessions",
+    params(
+        ("id" = String, Path, description = "The session"),
+        ("at" = Option<String>, Query, description = "The client's place"),
+    ),
+    responses((status = 200, body = EndInfo), (status = "default", body = Problem))
+)]
+pub(super) async fn end(
+    State(shared): State<Arc<Shared>>,
+    Path(id): Path<String>,
+) -> Result<Json<EndInfo>, Problem> {
+    let id = session_id(&id)?;
+    let mut news = shared.parts.ends.watch();
+    loop {
+        if let Some(end) = shared.parts.ends.of(id) {
+            return Ok(Json(end));
+        }
+        // Looked at once more with every report: it may have ended unreported, as a
+        // session that is closed before it is established does.
+        session(&shared, id).await?;
+        if news.changed().await.is_err() {
+            return Err(Kind::Stopping.because("the daemon is stopping"));
+        }
+    }
+}
+
+/// A session whose client's place this is.
+async fn session(shared: &Shared, id: SessionId) -> Result<SessionView, Problem> {
+    let name = &shared.parts.name;
+    let (session, hop) = shared
+        .parts
+        .place
+        .query(move |place, now| {
+            let session = place
+                .sessions(now)
+                .into_iter()
+                .find(|v| v.hop.session == id);
+            (session, place.hop(id, now))
+        })
+        .await?;
+    if let Some(session) = session {
+        return Ok(session);
+    }
+    if let Some(end) = shared.parts.ends.of(id) {
+        let mut problem = Kind::Ended.because(format!("session {id} is over: {}", end.text));
+        problem.end = Some(end);
+        return Err(problem.at(name));
+    }
+    let detail = match hop.as_ref().and_then(|hop| hop.path.first()) {
+        Some(client) => format!("the client's place of session {id} is {client}: ask there"),
+        None => format!("there is no session {id} at {name}"),
+    };
+    Err(Kind::NotFound.because(detail).at(name))
+}

@@ -1,0 +1,106 @@
+//! What a client hears of its open.
+
+use std::convert::Infallible;
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::response::sse::{Event, KeepAlive, Sse};
+use futures_util::{Stream, stream};
+use serde::Serialize;
+use tokio::sync::mpsc::UnboundedReceiver;
+use waybook_place::io::Outcome;
+use waybook_plan::NoPlan;
+
+use super::model::{EstablishedInfo, ProgressInfo, RefusalInfo};
+use super::{Kind, Problem, Shared, model};
+use crate::OpenEvent;
+
+/// A line now and then shows both ends that the other one is still there.
+const KEEP_ALIVE: Duration = Duration::from_secs(15);
+
+/// The events of an open as they come.
+pub(super) fn watched(
+    shared: Arc<Shared>,
+    events: UnboundedReceiver<OpenEvent>,
+    key: String,
+) -> Sse<impl Stream<Item = Result<Event, Infallible>>> {
+    let events = stream::unfold(Some((shared, events, key)), async |state| {
+        let (shared, mut events, key) = state?;
+        match events.recv().await {
+            Some(OpenEvent::Progress(progress)) => {
+                let event = event("progress", &ProgressInfo::from(&progress));
+                Some((Ok(event), Some((shared, events, key))))
+            }
+            Some(OpenEvent::Done(outcome)) => Some((Ok(last_event(&shared, &outcome, &key)), None)),
+            None => Some((Ok(event("refused", &stopping(&shared))), None)),
+        }
+    });
+    Sse::new(events).keep_alive(KeepAlive::new().interval(KEEP_ALIVE))
+}
+
+fn last_event(shared: &Shared, outcome: &Outcome, key: &str) -> Event {
+    match judge(shared, outcome, key) {
+        Ok(established) => event("established", &established),
+        Err(problem) => event("refused", &problem),
+    }
+}
+
+fn event(name: &str, data: &impl Serialize) -> Event {
+    // What is sent is texts, numbers and lists of these, which always serialize.
+    let data = serde_json::to_string(data).unwrap_or_default();
+    Event::default().event(name).data(data)
+}
+
+/// The outcome of an open that nobody watches.
+pub(super) async fn last(
+    shared: &Shared,
+    mut events: UnboundedReceiver<OpenEvent>,
+    key: &str,
+) -> Result<EstablishedInfo, Problem> {
+    while let Some(event) = events.recv().await {
+        if let OpenEvent::Done(outcome) = event {
+            return judge(shared, &outcome, key);
+        }
+    }
+    Err(stopping(shared))
+}
+
+fn stopping(shared: &Shared) -> Problem {
+    Problem::from(crate::Stopping).at(&shared.parts.name)
+}
+
+/// What became of an open: a session or a problem.
+fn judge(shared: &Shared, outcome: &Outcome, key: &str) -> Result<EstablishedInfo, Problem> {
+    let problem = match outcome {
+        Outcome::Established(established) => {
+            let urls = shared.parts.urls.urls(established.session);
+            return Ok(EstablishedInfo::new(established, key, urls));
+        }
+        Outcome::Refused { refused, plan } => {
+            let mut problem = Kind::Refused.because(format!(
+                "none of the {} solutions for `{}` could be booked",
+                plan.solutions.len(),
+                plan.title
+            ));
+            problem.refused = refused
+                .iter()
+                .map(|refusal| RefusalInfo::new(refusal, Some(plan)))
+                .collect();
+            problem.solutions = model::solutions(plan);
+            problem
+        }
+        Outcome::NoPlan(why) => no_plan(why),
+        Outcome::Rejected { why } => Kind::Rejected.because(why.clone()),
+        Outcome::Closed => Kind::Closed.because("the session was closed before it was established"),
+    };
+    Err(problem.at(&shared.parts.name))
+}
+
+/// Why there is nothing to try.
+pub(super) fn no_plan(why: &NoPlan) -> Problem {
+    let kind = match why {
+        NoPlan::NotAllowed { .. } => Kind::NotAllowed,
+        NoPlan::NoServer { .. } | NoPlan::NothingSuits { .. } => Kind::NoPlan,
+    };
+    kind.because(why.to_string())
+}

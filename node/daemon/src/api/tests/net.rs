@@ -1,0 +1,354 @@
+//! Places in one process: their messages are handed over as they are, their streams are
+//! pipes.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::future::Future;
+use std::io;
+use std::pin::Pin;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use http_body_util::BodyExt;
+use hyper::service::service_fn;
+use hyper_util::rt::TokioIo;
+use tokio::sync::{mpsc, oneshot, watch};
+use waybook_agents::{Incarnation, SessionId};
+use waybook_location_tree::PlaceName;
+use waybook_place::io::{Input, Output, RequestId, Survey};
+use waybook_place::{Config, Instant, Limits, Place, Timing};
+use waybook_plan::{NoPlan, Resource};
+
+use crate::api::{Addresses, ControlApi, Ends, Parts, Remote, Rights, SessionUrls, Shared, Urls};
+use crate::{Command, Io, OpenEvent, PeerApi, PeerStreams, PlaceHandle};
+
+pub(crate) const TOKEN: &str = "a token";
+
+pub(crate) fn name(text: &str) -> PlaceName {
+    PlaceName::new(text).unwrap()
+}
+
+struct NamedByNumber;
+
+impl SessionUrls for NamedByNumber {
+    fn urls(&self, session: SessionId) -> Option<Urls> {
+        Some(Urls {
+            path: format!("http://gateway/{session}"),
+            host: format!("http://{session}.gateway"),
+        })
+    }
+}
+
+/// Which neighbours are connected, and who answers there.
+#[derive(Default)]
+struct Wiring {
+    apis: BTreeMap<PlaceName, ControlApi>,
+    cut: BTreeSet<(PlaceName, PlaceName)>,
+}
+
+/// The streams of one place.
+struct Pipes {
+    name: PlaceName,
+    wiring: Arc<Mutex<Wiring>>,
+}
+
+impl PeerStreams for Pipes {
+    fn open<'a>(
+        &'a self,
+        to: &'a PlaceName,
+    ) -> Pin<Box<dyn Future<Output = io::Result<Box<dyn Io>>> + Send + 'a>> {
+        let wiring = self.wiring.lock().unwrap_or_else(PoisonError::into_inner);
+        let cut = wiring.cut.contains(&(self.name.clone(), to.clone()));
+        let api = wiring.apis.get(to).filter(|_| !cut).cloned();
+        let from = self.name.clone();
+        Box::pin(async move {
+            let api = api.ok_or(io::ErrorKind::NotConnected)?;
+            let (near, far) = tokio::io::duplex(4096);
+            let service = service_fn(move |request: http::Request<hyper::body::Incoming>| {
+                let (api, from) = (api.clone(), from.clone());
+                async move {
+                    let request = request.map(|body| body.map_err(Into::into).boxed_unsync());
+                    Ok::<_, std::convert::Infallible>(api.call(from, request).await)
+                }
+            });
+            let server = hyper::server::conn::http1::Builder::new();
+            tokio::spawn(server.serve_connection(TokioIo::new(far), service));
+            Ok(Box::new(near) as Box<dyn Io>)
+        })
+    }
+}
+
+fn parts(name: &PlaceName, place: PlaceHandle, wiring: &Arc<Mutex<Wiring>>, ends: Ends) -> Parts {
+    Parts {
+        place,
+        name: name.clone(),
+        peers: Arc::new(Pipes {
+            name: name.clone(),
+            wiring: wiring.clone(),
+        }),
+        token: TOKEN.to_owned(),
+        urls: Arc::new(NamedByNumber),
+        addresses: Addresses::default(),
+        rights: Rights::new(name.clone(), Remote::default()),
+        profiles: "no/such/folder".into(),
+        ends,
+    }
+}
+
+/// What handlers share, with nothing behind it.
+pub(in crate::api) fn shared(of: &str) -> Arc<Shared> {
+    let parts = parts(
+        &name(of),
+        PlaceHandle::new().0,
+        &Arc::default(),
+        Ends::default(),
+    );
+    ControlApi::new(parts).shared
+}
+
+/// Places with their APIs.
+pub(crate) struct Net {
+    wiring: Arc<Mutex<Wiring>>,
+    handles: BTreeMap<PlaceName, PlaceHandle>,
+    abandoned: watch::Receiver<usize>,
+    hold: watch::Sender<bool>,
+}
+
+impl Net {
+    /// Starts these places, parents first, all connected.
+    pub(crate) fn start(names: &[&str]) -> Self {
+        let wiring = Arc::<Mutex<Wiring>>::default();
+        let mut handles = BTreeMap::new();
+        let mut endings = BTreeMap::new();
+        let (commands, inbox) = mpsc::unbounded_channel();
+        for text in names {
+            let name = name(text);
+            let (handle, mut receiver) = PlaceHandle::new();
+            let ends = Ends::default();
+            let api = ControlApi::new(parts(&name, handle.clone(), &wiring, ends.clone()));
+            wiring.lock().unwrap().apis.insert(name.clone(), api);
+            handles.insert(name.clone(), handle);
+            endings.insert(name.clone(), ends);
+            let commands = commands.clone();
+            tokio::spawn(async move {
+                while let Some(command) = receiver.recv().await {
+                    let _ = commands.send((name.clone(), command));
+                }
+            });
+        }
+        let (left, abandoned) = watch::channel(0);
+        let (hold, held) = watch::channel(false);
+        let driver = Driver::new(handles.keys(), endings, left, held);
+        tokio::spawn(driver.run(inbox));
+        Self {
+            wiring,
+            handles,
+            abandoned,
+            hold,
+        }
+    }
+
+    pub(crate) fn api(&self, at: &str) -> ControlApi {
+        self.wiring.lock().unwrap().apis[&name(at)].clone()
+    }
+
+    /// No stream leads from one place to the other any more.
+    pub(crate) fn cut(&self, from: &str, to: &str) {
+        let edge = (name(from), name(to));
+        self.wiring.lock().unwrap().cut.insert(edge);
+    }
+
+    /// No component starts any more.
+    pub(crate) fn hold_components(&self) {
+        self.hold.send_replace(true);
+    }
+
+    /// Waits until a client has gone away from its open.
+    pub(crate) async fn abandoned(&self) {
+        let mut abandoned = self.abandoned.clone();
+        abandoned.wait_for(|count| *count > 0).await.unwrap();
+    }
+
+    /// Waits until a place has no booking left.
+    pub(crate) async fn quiet(&self, at: &str) {
+        let handle = &self.handles[&name(at)];
+        for _ in 0..500 {
+            if handle.query(|p, _| p.bookings().count()).await == Ok(0) {
+                return;
+            }
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+        panic!("{at} has bookings left");
+    }
+}
+
+/// Owns all places.
+struct Driver {
+    began: tokio::time::Instant,
+    places: BTreeMap<PlaceName, Place>,
+    ends: BTreeMap<PlaceName, Ends>,
+    opens: BTreeMap<(PlaceName, RequestId), mpsc::UnboundedSender<OpenEvent>>,
+    dry_runs: BTreeMap<(PlaceName, RequestId), oneshot::Sender<Result<Survey, NoPlan>>>,
+    requests: u64,
+    left: watch::Sender<usize>,
+    held: watch::Receiver<bool>,
+}
+
+impl Driver {
+    fn new<'a>(
+        names: impl Iterator<Item = &'a PlaceName> + Clone,
+        ends: BTreeMap<PlaceName, Ends>,
+        left: watch::Sender<usize>,
+        held: watch::Receiver<bool>,
+    ) -> Self {
+        let mut driver = Self {
+            began: tokio::time::Instant::now(),
+            places: BTreeMap::new(),
+            ends,
+            opens: BTreeMap::new(),
+            dry_runs: BTreeMap::new(),
+            requests: 0,
+            left,
+            held,
+        };
+        for name in names.clone() {
+            let mut capacity = BTreeMap::from([(Resource::cpu(), 4_000)]);
+            if name.parent().is_some() {
+                capacity.insert(Resource::down(), 10_000_000);
+                capacity.insert(Resource::up(), 10_000_000);
+            }
+            let config = Config {
+                name: name.clone(),
+                capacity,
+                programs: Vec::new(),
+                limits: Limits::default(),
+                timing: Timing::default(),
+                strategy: "nearest".to_owned(),
+                servers_per_plan: 3,
+            };
+            let (life, now) = (Incarnation(1), driver.now());
+            let place = Place::new(config, life, [0; 32], Vec::new(), now, &mut Vec::new());
+            driver.places.insert(name.clone(), place.unwrap());
+        }
+        for child in names {
+            if let Some(parent) = child.parent() {
+                for (at, neighbour) in [(&parent, child), (child, &parent)] {
+                    let link = Input::LinkUp {
+                        neighbour: neighbour.clone(),
+                        incarnation: Incarnation(1),
+                    };
+                    driver.handle(at, link);
+                }
+            }
+        }
+        driver
+    }
+
+    fn now(&self) -> Instant {
+        Instant(u64::try_from(self.began.elapsed().as_nanos()).unwrap())
+    }
+
+    async fn run(mut self, mut inbox: mpsc::UnboundedReceiver<(PlaceName, Command)>) {
+        loop {
+            tokio::select! {
+                command = inbox.recv() => match command {
+                    Some((at, command)) => self.command(&at, command),
+                    None => return,
+                },
+                () = tokio::time::sleep(Duration::from_millis(5)) => {}
+            }
+            self.notice_who_left();
+            let now = self.now();
+            let due = |(name, place): (&PlaceName, &Place)| {
+                place
+                    .next_timeout()
+                    .is_some_and(|t| t <= now)
+                    .then(|| name.clone())
+            };
+            let due: Vec<_> = self.places.iter().filter_map(due).collect();
+            for name in due {
+                self.handle(&name, Input::Tick);
+            }
+        }
+    }
+
+    fn notice_who_left(&mut self) {
+        let gone: Vec<_> = self
+            .opens
+            .extract_if(.., |_, events| events.is_closed())
+            .map(|(key, _)| key)
+            .collect();
+        for (at, request) in gone {
+            self.left.send_modify(|count| *count += 1);
+            self.handle(&at, Input::Cancel { request });
+        }
+    }
+
+    fn command(&mut self, at: &PlaceName, command: Command) {
+        self.requests += 1;
+        let request = RequestId(self.requests);
+        match command {
+            Command::Input(input) => self.handle(at, input),
+            Command::Open(mut open, events) => {
+                open.request = request;
+                self.opens.insert((at.clone(), request), events);
+                self.handle(at, Input::Open(open));
+            }
+            Command::DryRun(mut open, answer) => {
+                open.request = request;
+                self.dry_runs.insert((at.clone(), request), answer);
+                self.handle(at, Input::DryRun(open));
+            }
+            Command::Query(look) => look(&self.places[at], self.now()),
+        }
+    }
+
+    fn handle(&mut self, at: &PlaceName, input: Input) {
+        let mut inputs = vec![(at.clone(), input)];
+        while let Some((at, input)) = inputs.pop() {
+            let now = self.now();
+            let mut out = Vec::new();
+            self.places
+                .get_mut(&at)
+                .unwrap()
+                .handle(now, input, &mut out);
+            let mut new = Vec::new();
+            for output in out {
+                match output {
+                    Output::Send { to, envelope } => {
+                        let from = at.clone();
+                        new.push((to, Input::Received { from, envelope }));
+                    }
+                    Output::Start { instance, .. } if !*self.held.borrow() => {
+                        let endpoint = "here".to_owned();
+                        new.push((at.clone(), Input::ComponentUp { instance, endpoint }));
+                    }
+                    other => self.answer(&at, other),
+                }
+            }
+            // In order: the first is handled next.
+            inputs.extend(new.into_iter().rev());
+        }
+    }
+
+    fn answer(&mut self, at: &PlaceName, output: Output) {
+        match output {
+            Output::Opened { request, outcome } => {
+                if let Some(events) = self.opens.remove(&(at.clone(), request)) {
+                    let _ = events.send(OpenEvent::Done(outcome));
+                }
+            }
+            Output::Progress { request, progress } => {
+                if let Some(events) = self.opens.get(&(at.clone(), request)) {
+                    let _ = events.send(OpenEvent::Progress(progress));
+                }
+            }
+            Output::Surveyed { request, survey } => {
+                if let Some(answer) = self.dry_runs.remove(&(at.clone(), request)) {
+                    let _ = answer.send(survey);
+                }
+            }
+            Output::Ended { session, why } => self.ends[at].report(session, &why),
+            _ => {}
+        }
+    }
+}

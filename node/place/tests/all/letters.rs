@@ -1,0 +1,279 @@
+//! Single letters late, twice, lost, or from somebody who may not send them.
+
+use std::time::Duration;
+
+use waybook_agents::{Incarnation, Message};
+use waybook_place::io::{Input, Outcome};
+
+use crate::neighbours::{FILM, Letter, Neighbours, config, kind, name};
+
+fn three() -> Neighbours {
+    let mut all = Neighbours::join(vec![
+        config("r/a", 1000),
+        config("r", 1000),
+        config("r/m", 1000),
+    ]);
+    all.publish("r/m", FILM);
+    all
+}
+
+/// Delivers until a letter of that kind to that place is next, and takes it out.
+pub(crate) fn intercept(all: &mut Neighbours, to: &str, what: &str) -> Letter {
+    loop {
+        let letter = all
+            .letters
+            .pop_front()
+            .unwrap_or_else(|| panic!("no {what} to {to}"));
+        if letter.to == name(to) && kind(&letter.envelope.message) == what {
+            return letter;
+        }
+        all.give(letter);
+    }
+}
+
+#[test]
+fn a_visit_twice_books_once() {
+    let mut all = three();
+    all.open("r/a", "film");
+    let visit = intercept(&mut all, "r/m", "visit");
+    all.give(visit.clone());
+    let once = all.bookings();
+    all.give(visit.clone());
+    assert_eq!(all.bookings(), once);
+    all.settle();
+    let established = all.bookings();
+    all.give(visit);
+    all.settle();
+    assert_eq!(all.bookings(), established);
+    assert_eq!(all.places[&name("r/m")].counters().fenced, 2);
+}
+
+#[test]
+fn a_visit_after_its_release_is_barred() {
+    let mut all = three();
+    let request = all.open("r/a", "film");
+    let visit = intercept(&mut all, "r/m", "visit");
+    all.put(&name("r/a"), Input::Cancel { request });
+    all.settle();
+    assert_eq!(all.outcome(request), Some(&Outcome::Closed));
+    all.give(visit);
+    all.settle();
+    assert_eq!(all.bookings(), [""; 0]);
+    assert_eq!(all.places[&name("r/m")].counters().fenced, 1);
+}
+
+#[test]
+fn ready_that_nobody_awaits_is_answered_with_a_release() {
+    let mut all = three();
+    let request = all.open("r/a", "film");
+    let ready = intercept(&mut all, "r", "ready");
+    // The client goes; its release to the media place is lost, again and again.
+    all.put(&name("r/a"), Input::Cancel { request });
+    while let Some(letter) = all.letters.pop_front() {
+        if letter.to != name("r/m") {
+            all.give(letter);
+        }
+    }
+    assert_eq!(all.bookings().len(), 1, "{:?}", all.bookings());
+    all.give(ready);
+    all.settle();
+    assert_eq!(all.bookings(), [""; 0]);
+}
+
+#[test]
+fn what_an_older_life_sent_has_no_effect() {
+    let mut all = three();
+    all.open("r/a", "film");
+    let visit = intercept(&mut all, "r", "visit");
+    // The client's place begins a new life before its agent arrives.
+    all.begin(config("r/a", 1000), Incarnation(2));
+    all.put(
+        &name("r"),
+        Input::LinkDown {
+            neighbour: name("r/a"),
+        },
+    );
+    all.put(
+        &name("r"),
+        Input::LinkUp {
+            neighbour: name("r/a"),
+            incarnation: Incarnation(2),
+        },
+    );
+    let before = all.places[&name("r")].counters().outdated;
+    all.give(visit);
+    assert_eq!(all.places[&name("r")].counters().outdated, before + 1);
+    assert_eq!(all.bookings(), [""; 0]);
+}
+
+#[test]
+fn strangers_and_places_out_of_line_are_not_neighbours() {
+    let mut all = three();
+    for stranger in ["r/a/x/y", "x", "r/b/c", "r/m", "r/a"] {
+        let neighbour = name(stranger);
+        all.put(
+            &name("r/a"),
+            Input::LinkUp {
+                neighbour,
+                incarnation: Incarnation(9),
+            },
+        );
+    }
+    let links: Vec<_> = all.places[&name("r/a")]
+        .links()
+        .map(|(n, _)| n.to_string())
+        .collect();
+    assert_eq!(links, ["r"]);
+    assert_eq!(all.places[&name("r/a")].counters().refused_messages, 5);
+}
+
+#[test]
+fn an_agent_is_let_in_only_over_the_edge_that_its_path_says() {
+    let mut all = Neighbours::join(vec![
+        config("r/a", 1000),
+        config("r", 1000),
+        config("r/m", 1000),
+        config("r/m/x", 1000),
+    ]);
+    all.publish("r/m", FILM);
+    all.open("r/a", "film");
+    let visit = intercept(&mut all, "r/m", "visit");
+    // The same agent from a child, which is not on its path.
+    let mut forged = visit.clone();
+    forged.from = name("r/m/x");
+    all.give(forged);
+    assert_eq!(all.places[&name("r/m")].counters().refused_messages, 1);
+    all.give(visit);
+    all.settle();
+    // Once established, its child cannot release it either.
+    let Some(session) = all.places[&name("r/m")].bookings().next() else {
+        panic!()
+    };
+    let feed = waybook_agents::Feed {
+        session: session.session,
+        number: waybook_plan::SolutionNumber(9),
+    };
+    let before = all.bookings();
+    let envelope = waybook_agents::Envelope {
+        from: Incarnation(1),
+        to: Incarnation(1),
+        message: Message::Release(feed),
+    };
+    all.give(Letter {
+        from: name("r/m/x"),
+        to: name("r/m"),
+        envelope,
+    });
+    assert_eq!(all.bookings(), before);
+}
+
+#[test]
+fn a_child_can_only_publish_for_its_own_locality() {
+    let mut all = three();
+    let film = waybook_plan::Presentation::from_toml(FILM).unwrap();
+    let entry = waybook_agents::IndexEntry {
+        server: name("r/m"),
+        edition: waybook_agents::Edition(Incarnation(99), 1),
+        presentation: std::sync::Arc::new(film),
+    };
+    let message = Message::Index {
+        complete: true,
+        entries: vec![entry],
+        withdrawn: Vec::new(),
+    };
+    let envelope = waybook_agents::Envelope {
+        from: Incarnation(1),
+        to: Incarnation(1),
+        message,
+    };
+    all.give(Letter {
+        from: name("r/a"),
+        to: name("r"),
+        envelope,
+    });
+    let editions: Vec<_> = all.places[&name("r")]
+        .presentations()
+        .map(|e| e.edition.0.0)
+        .collect();
+    assert_eq!(editions, [1]);
+}
+
+#[test]
+fn withdrawn_and_dead_servers_are_no_longer_found() {
+    let mut all = three();
+    all.put(
+        &name("r/m"),
+        Input::Withdraw {
+            title: "film".to_owned(),
+        },
+    );
+    all.settle();
+    let request = all.open("r/a", "film");
+    all.settle();
+    assert!(matches!(all.outcome(request), Some(Outcome::NoPlan(_))));
+
+    all.publish("r/m", FILM);
+    all.put(
+        &name("r"),
+        Input::LinkDown {
+            neighbour: name("r/m"),
+        },
+    );
+    all.pass(Duration::from_secs(11));
+    let request = all.open("r/a", "film");
+    all.settle();
+    assert!(matches!(all.outcome(request), Some(Outcome::NoPlan(_))));
+
+    let incarnation = Incarnation(1);
+    all.put(
+        &name("r"),
+        Input::LinkUp {
+            neighbour: name("r/m"),
+            incarnation,
+        },
+    );
+    all.put(
+        &name("r/m"),
+        Input::LinkUp {
+            neighbour: name("r"),
+            incarnation,
+        },
+    );
+    all.settle();
+    let request = all.open("r/a", "film");
+    all.settle();
+    assert!(matches!(
+        all.outcome(request),
+        Some(Outcome::Established(_))
+    ));
+}
+
+#[test]
+fn the_same_key_gives_the_same_session_while_it_lives() {
+    let mut all = three();
+    let first = all.open("r/a", "film");
+    let Some(Outcome::Established(one)) = ({
+        all.settle();
+        all.outcome(first).cloned()
+    }) else {
+        panic!()
+    };
+    let again = all.open_with_key("r/a", "film", "key 1");
+    let Some(Outcome::Established(two)) = all.outcome(again).cloned() else {
+        panic!()
+    };
+    assert_eq!(one, two);
+    all.put(
+        &name("r/a"),
+        Input::Close {
+            session: one.session,
+        },
+    );
+    all.settle();
+    let third = all.open_with_key("r/a", "film", "key 1");
+    all.settle();
+    let Some(Outcome::Established(three)) = all.outcome(third).cloned() else {
+        panic!()
+    };
+    assert_ne!(one.session, three.session);
+}

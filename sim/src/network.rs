@@ -1,0 +1,283 @@
+//! The modelled network: when, how often and whether at all a message arrives.
+//!
+//! It decides and keeps no message; the [`World`](crate::World) carries them. An edge of
+//! the tree has one connection at a time. What is under way when it breaks is lost.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use rand::RngExt;
+use rand::rngs::StdRng;
+use waybook_location_tree::PlaceName;
+use waybook_place::Instant;
+
+use crate::random;
+
+/// How the edges behave.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct LinkModel {
+    /// How long a message takes at least.
+    pub latency: Duration,
+    /// What is added, evenly drawn between nothing and this.
+    pub jitter: Duration,
+    /// The probability that a message is lost.
+    pub loss: f64,
+    /// The probability that a message arrives twice.
+    pub duplicate: f64,
+    /// The probability that a message is overtaken by later ones.
+    pub reorder: f64,
+    /// By how much at most a message is late that is overtaken or arrives again.
+    pub late: Duration,
+    /// Nothing arrives later than this after it was sent: the transport would have given
+    /// up the connection.
+    pub idle: Duration,
+}
+
+impl Default for LinkModel {
+    /// A quiet network: 5 ms, in order, nothing lost.
+    fn default() -> Self {
+        Self {
+            latency: Duration::from_millis(5),
+            jitter: Duration::ZERO,
+            loss: 0.0,
+            duplicate: 0.0,
+            reorder: 0.0,
+            late: Duration::from_secs(1),
+            idle: Duration::from_secs(6),
+        }
+    }
+}
+
+/// What one fault does to one message.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Act {
+    /// It never arrives.
+    Drop,
+    /// It arrives twice, the second time that much later.
+    Duplicate(Duration),
+    /// It and all after it in its direction of its edge are held up that long, as on a
+    /// stream.
+    Stall(Duration),
+    /// It alone arrives that much later, overtaken by those after it.
+    Postpone(Duration),
+}
+
+/// A fault at one message of the run.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Fault {
+    /// Which message, counted from 0 after the fault was armed.
+    pub nth: u64,
+    /// Count only messages of that [kind](crate::transcript::kind).
+    pub kind: Option<&'static str>,
+    /// What happens to it.
+    pub act: Act,
+}
+
+/// What becomes of a message.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Passage {
+    /// When it arrives; never, once, or twice.
+    pub arrivals: Vec<Instant>,
+    /// The connection that carries it; see [`Network::carries`].
+    pub connection: u64,
+}
+
+#[derive(Debug, Default)]
+struct Direction {
+    /// When the last message arrives: nothing sent later arrives earlier.
+    last: Instant,
+    mute: bool,
+}
+
+#[derive(Debug, Default)]
+struct Edge {
+    connection: u64,
+    standing: bool,
+    up: Direction,
+    down: Direction,
+}
+
+/// The state of all edges.
+#[derive(Debug)]
+pub struct Network {
+    /// How every edge behaves.
+    pub model: LinkModel,
+    /// By the place at the lower end.
+    edges: BTreeMap<PlaceName, Edge>,
+    armed: Vec<Fault>,
+    sent: u64,
+    rng: StdRng,
+}
+
+/// The lower end of an edge, and whether `from` is it.
+fn lower<'a>(from: &'a PlaceName, to: &'a PlaceName) -> (&'a PlaceName, bool) {
+    if from.depth() > to.depth() {
+        (from, true)
+    } else {
+        (to, false)
+    }
+}
+
+impl Network {
+    /// A network without connections.
+    #[must_use]
+    pub fn new(model: LinkModel, seed: u64) -> Self {
+        Self {
+            model,
+            edges: BTreeMap::new(),
+            armed: Vec::new(),
+            sent: 0,
+            rng: random::stream(seed, "network", 0),
+        }
+    }
+
+    /// Arms a fault; it strikes once.
+    pub fn arm(&mut self, fault: Fault) {
+        self.armed.push(fault);
+    }
+
+    /// Whether a fault is armed that has not struck.
+    #[must_use]
+    pub fn is_armed(&self) -> bool {
+        !self.armed.is_empty()
+    }
+
+    /// How many messages have been sent so far.
+    #[must_use]
+    pub fn sent(&self) -> u64 {
+        self.sent
+    }
+
+    /// Makes a new connection between neighbours. What was under way on an older one
+    /// is lost.
+    pub fn connect(&mut self, a: &PlaceName, b: &PlaceName) -> u64 {
+        let edge = self.edges.entry(lower(a, b).0.clone()).or_default();
+        edge.connection += 1;
+        edge.standing = true;
+        edge.up.last = Instant::default();
+        edge.down.last = Instant::default();
+        edge.connection
+    }
+
+    /// Breaks the connection between neighbours. What is under way is lost.
+    pub fn disconnect(&mut self, a: &PlaceName, b: &PlaceName) {
+        let edge = self.edges.entry(lower(a, b).0.clone()).or_default();
+        edge.connection += 1;
+        edge.standing = false;
+    }
+
+    /// Lets nothing more, or everything again, through from one place to a neighbour,
+    /// without any end being told.
+    pub fn mute(&mut self, from: &PlaceName, to: &PlaceName, mute: bool) {
+        let (child, upward) = lower(from, to);
+        let edge = self.edges.entry(child.clone()).or_default();
+        if upward {
+            edge.up.mute = mute;
+        } else {
+            edge.down.mute = mute;
+        }
+    }
+
+    /// Whether that connection of the edge still stands.
+    #[must_use]
+    pub fn carries(&self, a: &PlaceName, b: &PlaceName, connection: u64) -> bool {
+        self.edges
+            .get(lower(a, b).0)
+            .is_some_and(|e| e.standing && e.connection == connection)
+    }
+
+    /// Whether the edge has a connection.
+    #[must_use]
+    pub fn stands(&self, a: &PlaceName, b: &PlaceName) -> bool {
+        self.edges.get(lower(a, b).0).is_some_and(|e| e.standing)
+    }
+
+    /// Decides what becomes of a message that is sent now.
+    pub fn send(
+        &mut self,
+        now: Instant,
+        from: &PlaceName,
+        to: &PlaceName,
+        kind: &'static str,
+    ) -> Passage {
+        self.sent += 1;
+        let acts = self.strike(kind);
+        let model = self.model;
+        let (child, upward) = lower(from, to);
+        let Some(edge) = self.edges.get_mut(child) else {
+            return Passage {
+                arrivals: Vec::new(),
+                connection: 0,
+            };
+        };
+        let connection = edge.connection;
+        let standing = edge.standing;
+        let direction = if upward { &mut edge.up } else { &mut edge.down };
+        let mut delay = model.latency + draw(&mut self.rng, model.jitter);
+        let mut lost = !standing || direction.mute || chance(&mut self.rng, model.loss);
+        let mut again =
+            chance(&mut self.rng, model.duplicate).then(|| delay + draw(&mut self.rng, model.late));
+        let mut overtaken = chance(&mut self.rng, model.reorder);
+        if overtaken {
+            delay += draw(&mut self.rng, model.late);
+        }
+        for act in acts {
+            match act {
+                Act::Drop => lost = true,
+                Act::Duplicate(later) => again = Some(delay + later),
+                Act::Stall(by) => delay += by,
+                Act::Postpone(by) => {
+                    delay += by;
+                    overtaken = true;
+                }
+            }
+        }
+        let mut at = now + delay;
+        if !overtaken {
+            at = at.max(direction.last);
+        }
+        lost |= at.since(now) > model.idle;
+        let mut arrivals = Vec::new();
+        if !lost {
+            if !overtaken {
+                direction.last = at;
+            }
+            arrivals.push(at);
+            let again = again.filter(|delay| *delay <= model.idle);
+            arrivals.extend(again.map(|delay| now + delay));
+        }
+        Passage {
+            arrivals,
+            connection,
+        }
+    }
+
+    /// What the armed faults do to a message that is sent now.
+    fn strike(&mut self, kind: &'static str) -> Vec<Act> {
+        let mut acts = Vec::new();
+        self.armed.retain_mut(|fault| {
+            if fault.kind.is_some_and(|k| k != kind) {
+                return true;
+            }
+            if fault.nth == 0 {
+                acts.push(fault.act);
+                return false;
+            }
+            fault.nth -= 1;
+            true
+        });
+        acts
+    }
+}
+
+fn chance(rng: &mut StdRng, probability: f64) -> bool {
+    probability > 0.0 && rng.random_bool(probability.min(1.0))
+}
+
+fn draw(rng: &mut StdRng, most: Duration) -> Duration {
+    if most.is_zero() {
+        return Duration::ZERO;
+    }
+    let most = u64::try_from(most.as_nanos()).unwrap_or(u64::MAX);
+    Duration::from_nanos(rng.random_range(0..=most))
+}

@@ -1,0 +1,105 @@
+//! What should come out, by brute force: the plan from all that is published, and the
+//! first solution that fits what is free, tried one after the other.
+
+use std::collections::BTreeMap;
+
+use waybook_location_tree::PlaceName;
+use waybook_place::Place;
+use waybook_place::io::OpenRequest;
+use waybook_plan::{
+    KnownServer, NoPlan, Plan, Question, Resource, Solution, SolutionNumber,
+    builtin_decision_makers,
+};
+
+use crate::{Setting, World};
+
+/// What is free at each place that runs, of each resource that it has.
+pub type Free = BTreeMap<PlaceName, BTreeMap<Resource, u64>>;
+
+/// The plan that a request must be given once the index is complete. Strategies that look
+/// at loads are not foretold: none is known here.
+///
+/// # Errors
+/// [`NoPlan`] as the place must say it.
+///
+/// # Panics
+/// If the strategy does not exist.
+pub fn plan(setting: &Setting, client: &PlaceName, request: &OpenRequest) -> Result<Plan, NoPlan> {
+    let mut servers = Vec::new();
+    for (place, settings) in &setting.places {
+        for presentation in &settings.presentations {
+            if presentation.title == request.title {
+                servers.push(KnownServer {
+                    place: place.clone(),
+                    presentation: presentation.clone(),
+                    load: None,
+                });
+            }
+        }
+    }
+    let strategy = request.strategy.as_ref().unwrap_or(&setting.strategy);
+    let question = Question {
+        title: &request.title,
+        client,
+        client_is_default_place: setting.tree().is_default_place(client),
+        profile: &request.profile,
+        servers: &servers,
+        most_servers: setting.servers_per_plan,
+        most_solutions: setting.limits.solutions,
+    };
+    let makers = builtin_decision_makers();
+    let maker = makers.iter().find(|maker| maker.name() == strategy);
+    maker.expect("a strategy that exists").decide(&question)
+}
+
+/// What is free everywhere at this moment, from what is booked.
+#[must_use]
+pub fn free(world: &World) -> Free {
+    let places = world.slots().filter_map(|(_, slot)| slot.place());
+    places
+        .map(|place| (place.name().clone(), free_at(place)))
+        .collect()
+}
+
+fn free_at(place: &Place) -> BTreeMap<Resource, u64> {
+    let mut free = place.config().capacity.clone();
+    for booking in place.bookings() {
+        for (resource, amount) in booking.demand.iter() {
+            if let Some(left) = free.get_mut(resource) {
+                *left = left.saturating_sub(amount);
+            }
+        }
+    }
+    free
+}
+
+/// The first solution whose every stage fits, if nothing else happens meanwhile.
+#[must_use]
+pub fn first_feasible(plan: &Plan, free: &Free) -> Option<SolutionNumber> {
+    let mut solutions = plan.solutions.iter();
+    let fitting = solutions.find(|solution| first_lack(solution, free).is_none());
+    fitting.map(|solution| solution.number)
+}
+
+/// Where on the way from the client a solution does not fit, and all that lacks there, with
+/// what is wanted and what is free.
+#[must_use]
+pub fn first_lack(
+    solution: &Solution,
+    free: &Free,
+) -> Option<(PlaceName, BTreeMap<Resource, (u64, u64)>)> {
+    let nothing = BTreeMap::new();
+    solution.stages.iter().find_map(|stage| {
+        let free = free.get(&stage.place).unwrap_or(&nothing);
+        let lacks: BTreeMap<_, _> = stage
+            .demand
+            .iter()
+            .map(|(resource, wanted)| {
+                let free = free.get(resource).copied().unwrap_or(0);
+                (resource.clone(), (wanted, free))
+            })
+            .filter(|(_, (wanted, free))| wanted > free)
+            .collect();
+        (!lacks.is_empty()).then(|| (stage.place.clone(), lacks))
+    })
+}

@@ -1,0 +1,144 @@
+//! What a run starts from: a tree of places, what they have and what they serve.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use waybook_location_tree::{LocationTree, PlaceName};
+use waybook_place::{Config, Limits, Timing};
+use waybook_plan::{Presentation, Resource};
+
+/// A tree of places with capacities and presentations, told alike to every arm.
+#[derive(Debug, Clone)]
+pub struct Setting {
+    /// The places, by name. They must form a tree.
+    pub places: BTreeMap<PlaceName, PlaceSetting>,
+    /// The times that every place goes by.
+    pub timing: Timing,
+    /// The limits of every place.
+    pub limits: Limits,
+    /// The Decision Maker of requests that name none.
+    pub strategy: String,
+    /// A plan considers at most that many servers.
+    pub servers_per_plan: usize,
+}
+
+/// One place of a [`Setting`].
+#[derive(Debug, Clone, Default)]
+pub struct PlaceSetting {
+    /// How much of each resource it has, in the resource's own unit.
+    pub capacity: BTreeMap<Resource, u64>,
+    /// The programs that it may run.
+    pub programs: Vec<String>,
+    /// What it serves from the start.
+    pub presentations: Vec<Arc<Presentation>>,
+}
+
+impl Default for Setting {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl Setting {
+    /// No place yet; times short enough that a run over all faults stays affordable, in the
+    /// proportions of the defaults.
+    #[must_use]
+    pub fn new() -> Self {
+        Self {
+            places: BTreeMap::new(),
+            timing: brisk(),
+            limits: Limits::default(),
+            strategy: "nearest".to_owned(),
+            servers_per_plan: 3,
+        }
+    }
+
+    /// Adds a place, or changes the capacity of one that is there.
+    ///
+    /// # Panics
+    /// If a name is bad: settings are written by hand.
+    #[must_use]
+    pub fn place(mut self, name: &str, capacity: &[(&str, u64)]) -> Self {
+        let place = self.places.entry(parse(name)).or_default();
+        place.capacity = capacity
+            .iter()
+            .map(|(r, amount)| {
+                let resource = Resource::new(r).unwrap_or_else(|e| panic!("{e}"));
+                (resource, *amount)
+            })
+            .collect();
+        self
+    }
+
+    /// Lets a place serve a presentation from the start.
+    ///
+    /// # Panics
+    /// If the name is bad.
+    #[must_use]
+    pub fn publish(mut self, at: &str, presentation: Presentation) -> Self {
+        let place = self.places.entry(parse(at)).or_default();
+        place.presentations.push(Arc::new(presentation));
+        self
+    }
+
+    /// Lets a place run a program.
+    ///
+    /// # Panics
+    /// If the name is bad.
+    #[must_use]
+    pub fn program(mut self, at: &str, program: &str) -> Self {
+        let place = self.places.entry(parse(at)).or_default();
+        place.programs.push(program.to_owned());
+        self
+    }
+
+    /// The places as a tree.
+    ///
+    /// # Panics
+    /// If they are none.
+    #[must_use]
+    pub fn tree(&self) -> LocationTree {
+        LocationTree::new(self.places.keys().cloned()).unwrap_or_else(|e| panic!("{e}"))
+    }
+
+    /// The configuration of one place.
+    ///
+    /// # Panics
+    /// If there is no such place.
+    #[must_use]
+    pub fn config(&self, name: &PlaceName) -> Config {
+        let place = &self.places[name];
+        Config {
+            name: name.clone(),
+            capacity: place.capacity.clone(),
+            programs: place.programs.clone(),
+            limits: self.limits,
+            timing: self.timing,
+            strategy: self.strategy.clone(),
+            servers_per_plan: self.servers_per_plan,
+        }
+    }
+}
+
+fn parse(name: &str) -> PlaceName {
+    PlaceName::new(name).unwrap_or_else(|e| panic!("{e}"))
+}
+
+/// Times for tests: a run settles within a virtual minute.
+fn brisk() -> Timing {
+    Timing {
+        setup_deadline: Duration::from_secs(12),
+        setup_margin: Duration::from_millis(200),
+        setup_lease: Duration::from_secs(4),
+        setup_refresh: Duration::from_millis(500),
+        session_lease: Duration::from_secs(20),
+        session_refresh: Duration::from_secs(3),
+        claim: Duration::from_secs(10),
+        idle: Duration::from_secs(1_000_000),
+        question: Duration::from_secs(3),
+        transport_idle: Duration::from_secs(6),
+        index_grace: Duration::from_secs(10),
+        summary: Duration::from_secs(60),
+    }
+}

@@ -1,0 +1,255 @@
+//! The log of a run: what every place was told and what it did, one line each.
+
+use std::collections::VecDeque;
+use std::fmt::{self, Write};
+
+use waybook_agents::{Envelope, Feed, Message, Refusal, SessionId};
+use waybook_location_tree::PlaceName;
+use waybook_place::Instant;
+use waybook_place::io::{Input, Outcome, Output};
+
+/// FNV-1a over 64 bits: tells runs apart, and proves nothing against a forger.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Digest(u64);
+
+impl Default for Digest {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl Digest {
+    /// The digest of nothing.
+    #[must_use]
+    pub fn new() -> Self {
+        Self(0xcbf2_9ce4_8422_2325)
+    }
+
+    /// Adds bytes to what is digested.
+    pub fn add(&mut self, bytes: &[u8]) {
+        for byte in bytes {
+            self.0 = (self.0 ^ u64::from(*byte)).wrapping_mul(0x0000_0100_0000_01b3);
+        }
+    }
+
+    /// The digest of all that was added.
+    #[must_use]
+    pub fn value(self) -> u64 {
+        self.0
+    }
+}
+
+/// The log. It digests every line, and keeps the last ones for whoever has to find out
+/// what went wrong.
+#[derive(Debug)]
+pub struct Transcript {
+    keep: usize,
+    lines: VecDeque<String>,
+    digest: Digest,
+    count: u64,
+}
+
+impl Transcript {
+    /// A log that keeps the last `keep` lines.
+    #[must_use]
+    pub fn new(keep: usize) -> Self {
+        Self {
+            keep,
+            lines: VecDeque::new(),
+            digest: Digest::new(),
+            count: 0,
+        }
+    }
+
+    /// Writes a line about a place.
+    pub fn write(&mut self, now: Instant, place: &PlaceName, what: fmt::Arguments<'_>) {
+        let mut line = String::new();
+        let ms = now.0 / 1_000_000;
+        let us = now.0 / 1000 % 1000;
+        let _ = write!(line, "{:6}.{us:03}ms {place:<10} {what}", ms);
+        self.digest.add(line.as_bytes());
+        self.count += 1;
+        if self.lines.len() == self.keep {
+            self.lines.pop_front();
+        }
+        if self.keep > 0 {
+            self.lines.push_back(line);
+        }
+    }
+
+    /// Digests bytes that no line shows in full, such as those of a message.
+    pub fn add(&mut self, bytes: &[u8]) {
+        self.digest.add(bytes);
+    }
+
+    /// Equal for equal runs; different, but for bad luck, for different ones.
+    #[must_use]
+    pub fn digest(&self) -> u64 {
+        self.digest.value()
+    }
+
+    /// How many lines have been written.
+    #[must_use]
+    pub fn count(&self) -> u64 {
+        self.count
+    }
+
+    /// The last lines, at most `n` and at most as many as are kept.
+    #[must_use]
+    pub fn tail(&self, n: usize) -> String {
+        let skip = self.lines.len().saturating_sub(n);
+        let mut text = String::new();
+        for line in self.lines.iter().skip(skip) {
+            text.push_str(line);
+            text.push('\n');
+        }
+        text
+    }
+}
+
+/// What a message is called, in the transcript and where a fault picks it.
+#[must_use]
+pub fn kind(message: &Message) -> &'static str {
+    match message {
+        Message::Visit(_) => "visit",
+        Message::VisitAck(_) => "visit-ack",
+        Message::Ready(_) => "ready",
+        Message::Refuse(_) => "refuse",
+        Message::Release(_) => "release",
+        Message::ReleaseAck(_) => "release-ack",
+        Message::Confirm(_) => "confirm",
+        Message::ConfirmAck(_) => "confirm-ack",
+        Message::Refresh { .. } => "refresh",
+        Message::Working(_) => "working",
+        Message::Gone(_) => "gone",
+        Message::Resync { .. } => "resync",
+        Message::Progress(_) => "progress",
+        Message::Index { .. } => "index",
+        Message::Summaries { .. } => "summaries",
+        Message::Search { .. } => "search",
+        Message::Found { .. } => "found",
+        Message::Survey { .. } => "survey",
+        Message::Surveyed { .. } => "surveyed",
+    }
+}
+
+/// A session in few letters.
+#[must_use]
+pub fn short(session: SessionId) -> String {
+    format!("{:06x}", session.0 >> 104)
+}
+
+fn feeds(feeds: &[Feed]) -> String {
+    let mut text = String::new();
+    for feed in feeds {
+        let _ = write!(text, " {}#{}", short(feed.session), feed.number);
+    }
+    text
+}
+
+fn refusals(refused: &[Refusal]) -> String {
+    let texts: Vec<_> = refused.iter().map(ToString::to_string).collect();
+    texts.join("; ")
+}
+
+/// A message in one line.
+#[must_use]
+pub fn describe_message(envelope: &Envelope) -> String {
+    let kind = kind(&envelope.message);
+    match &envelope.message {
+        Message::VisitAck(f)
+        | Message::Release(f)
+        | Message::ReleaseAck(f)
+        | Message::Confirm(f)
+        | Message::ConfirmAck(f)
+        | Message::Gone(f) => format!("{kind}{}", feeds(&[*f])),
+        Message::Visit(visit) => format!("{kind}, {:?} left", visit.remaining),
+        Message::Ready(m) => format!(
+            "{kind} {}#{} with solution {}",
+            short(m.session),
+            m.number,
+            m.solution
+        ),
+        Message::Refuse(m) => format!(
+            "{kind} {}#{}, next {:?}: {}",
+            short(m.session),
+            m.number,
+            m.next.map(|n| n.0),
+            refusals(&m.refused)
+        ),
+        Message::Refresh {
+            setups,
+            established,
+        } => format!(
+            "{kind} setups{} established{}",
+            feeds(setups),
+            feeds(established)
+        ),
+        Message::Working(f) => format!("{kind}{}", feeds(f)),
+        Message::Resync { sessions, .. } => format!("{kind}{}", feeds(sessions)),
+        Message::Progress(p) => {
+            format!("{kind} {}: {} {:?}", short(p.session), p.place, p.step)
+        }
+        _ => kind.to_owned(),
+    }
+}
+
+/// An input in one line.
+#[must_use]
+pub fn describe_input(input: &Input) -> String {
+    match input {
+        Input::Tick => "tick".to_owned(),
+        Input::Received { from, envelope } => {
+            format!("from {from}: {}", describe_message(envelope))
+        }
+        Input::Open(open) => format!("open `{}` with key {}", open.title, open.key),
+        Input::DryRun(open) => format!("dry run `{}`", open.title),
+        Input::Claim { session } => format!("claim {}", short(*session)),
+        Input::Active { session } => format!("active {}", short(*session)),
+        Input::Close { session } => format!("close {}", short(*session)),
+        Input::Publish { presentation } => format!("publish `{}`", presentation.title),
+        other => format!("{other:?}"),
+    }
+}
+
+/// An output in one line.
+#[must_use]
+pub fn describe_output(output: &Output) -> String {
+    match output {
+        Output::Send { to, envelope } => format!("to {to}: {}", describe_message(envelope)),
+        Output::Start {
+            instance,
+            component,
+        } => format!("start {component} as {}", instance.0),
+        Output::Stop { instance } => format!("stop {}", instance.0),
+        Output::Route(route) => format!(
+            "route {} from {:?} through {:?} to {:?}",
+            short(route.session),
+            route.previous,
+            route.chain.iter().map(|i| i.0).collect::<Vec<_>>(),
+            route.next
+        ),
+        Output::Unroute { session } => format!("unroute {}", short(*session)),
+        Output::Store { key, value } => {
+            let length = value.as_ref().map_or(0, Vec::len);
+            format!("store {key:?}, {length} bytes")
+        }
+        Output::Opened { request, outcome } => match outcome {
+            Outcome::Established(e) => format!(
+                "opened {}: {} with solution {}",
+                request.0,
+                short(e.session),
+                e.solution
+            ),
+            Outcome::Refused { refused, .. } => {
+                format!("opened {}: refused, {}", request.0, refusals(refused))
+            }
+            other => format!("opened {}: {other:?}", request.0),
+        },
+        Output::Progress { request, progress } => {
+            format!("progress {}: {:?}", request.0, progress.step)
+        }
+        Output::Surveyed { request, .. } => format!("surveyed {}", request.0),
+        Output::Ended { session, why } => format!("ended {}: {why:?}", short(*session)),
+    }
+}

@@ -1,0 +1,15 @@
+//! The simulator's own tests, and the protocol's, over it.
+
+#[path = "../../../tests/scenarios/mod.rs"]
+mod scenarios;
+
+mod brute_force;
+mod clients;
+mod crashes;
+mod determinism;
+mod messages;
+mod network;
+mod soak;
+mod stories;
+mod strangers;
+mod support;
