@@ -2,6 +2,7 @@
 
 use std::pin::Pin;
 
+use futures_util::StreamExt;
 use http::{HeaderMap, HeaderValue, Request, Version};
 use http_body::Frame;
 use http_body_util::{BodyExt, StreamBody};
@@ -119,6 +120,7 @@ async fn aborts_reach_the_origin() {
     tokio::io::AsyncWriteExt::write_all(&mut stream, text.as_bytes())
         .await
         .unwrap();
+    assert_eq!(soon("the request", aborts.recv()).await, Some("waiting"));
     drop(stream);
     assert_eq!(
         soon("the abort of a wait", aborts.recv()).await,
@@ -130,14 +132,21 @@ async fn aborts_reach_the_origin() {
 async fn an_aborted_upload_is_no_complete_one() {
     let (origin, mut aborts) = Origin::listen().await;
     let path = Path::to(origin).await;
-    let part = Frame::data("part".into());
-    let broken = futures_util::stream::iter([Ok(part), Err(BoxError::from("broken"))]);
+    let part = futures_util::stream::iter([Ok(Frame::data("part".into()))]);
+    let (cut, is_cut) = tokio::sync::oneshot::channel::<()>();
+    let broken = futures_util::stream::once(async move {
+        let _ = is_cut.await;
+        Err(BoxError::from("broken"))
+    });
+    let broken = StreamExt::chain(part, broken);
     let request = Request::post(format!("{}hash", path.url));
     let request = request
         .body(StreamBody::new(broken).boxed_unsync())
         .unwrap();
-    let sent = crate::world::client().request(request);
-    assert!(soon("the failure", sent).await.is_err());
+    let sent = tokio::spawn(crate::world::client().request(request));
+    assert_eq!(soon("the part", aborts.recv()).await, Some("taking"));
+    cut.send(()).unwrap();
+    assert!(soon("the failure", sent).await.unwrap().is_err());
     assert_eq!(soon("the abort", aborts.recv()).await, Some("upload"));
 }
 
@@ -201,6 +210,7 @@ async fn a_client_may_speak_http_2() {
     );
 
     let request = Request::get(format!("{}silent", path.url)).body(empty_body());
+    assert_eq!(aborts.recv().await, Some("taking"));
     let silent = soon("a response", client.request(request.unwrap()))
         .await
         .unwrap();

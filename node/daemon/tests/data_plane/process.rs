@@ -216,12 +216,11 @@ async fn a_program_that_ends_too_often_has_failed() {
 async fn a_crash_within_a_response_is_no_complete_response() {
     let mut place = place(program("serve"));
     let (_, url) = serving(&mut place).await;
-    let response = get(&format!("{url}crash-in-body")).await;
-    assert!(
-        soon("the cut", response.into_body().collect())
-            .await
-            .is_err()
-    );
+    let server = pid(&ask(&url, "pid").await);
+    let mut body = get(&format!("{url}unfinished")).await.into_body();
+    assert!(soon("the first bytes", body.frame()).await.unwrap().is_ok());
+    kill_process(server, Signal::KILL).unwrap();
+    assert!(soon("the cut", body.frame()).await.unwrap().is_err());
     place.plane.stop_all().await;
 }
 

@@ -127,6 +127,7 @@ async fn a_server_that_is_gone_or_silent_is_told_of() {
     let response = get(&format!("{}never", path.url)).await;
     let status = StatusCode::GATEWAY_TIMEOUT;
     assert_problem(response, status, "component-timeout", PLACES[4]).await;
+    assert_eq!(soon("the request", aborts.recv()).await, Some("waiting"));
     assert_eq!(soon("the abort", aborts.recv()).await, Some("request"));
 }
 
