@@ -81,7 +81,7 @@ async fn a_program_gets_its_settings_and_nothing_of_the_daemon() {
 
 #[tokio::test]
 async fn a_program_in_the_middle_of_the_path_reaches_what_comes_next() {
-    let (origin, _) = Origin::listen().await;
+    let (origin, mut aborts) = Origin::listen().await;
     let mut path = Path::to(origin).await;
     let mut config = DataConfig::new(name(PLACES[2]), [7; 32]);
     config
@@ -103,6 +103,12 @@ async fn a_program_in_the_middle_of_the_path_reaches_what_comes_next() {
     let seen = ask(&path.url, "x?y").await;
     assert!(seen.starts_with("GET /x?y\n"), "{seen}");
     assert!(seen.contains("x-passed: by the program\n"), "{seen}");
+    let mut silent = get(&format!("{}silent", path.url)).await.into_body();
+    let first = soon("the first bytes", silent.frame()).await.unwrap();
+    assert_eq!(first.unwrap().into_data().unwrap(), "first");
+    drop(silent);
+    assert_eq!(soon("the abort", aborts.recv()).await, Some("body"));
+
     let length = 4 << 20;
     let response = get(&format!("{}pattern?{length}", path.url)).await;
     let got = crate::origin::digest(response.into_body());
