@@ -25,3 +25,4 @@ pub use files::{Existing, FileError};
 pub use handle::{Command, OpenEvent, PlaceHandle, SessionEvent, Stopping};
 pub use machinery::Machinery;
 pub use peer::{Io, Opening, PeerApi, PeerStreams};
+pub use run::{run, start};
