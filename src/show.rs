@@ -40,7 +40,9 @@ pub(crate) fn table(headings: &[&str], rows: &[Vec<String>], nothing: &str) -> D
     let widths: Vec<_> = (0..headings.len()).map(width).collect();
     let print = |cells: &[String]| {
         let padded = cells.iter().zip(&widths);
-        let text: Vec<_> = padded.map(|(cell, width)| format!("{cell:width$}")).collect();
+        let text: Vec<_> = padded
+            .map(|(cell, width)| format!("{cell:width$}"))
+            .collect();
         text.join("  ").trim_end().to_owned()
     };
     let headings: Vec<_> = headings.iter().map(|h| (*h).to_owned()).collect();

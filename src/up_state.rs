@@ -45,7 +45,8 @@ impl UpState {
     /// What is up in a folder.
     pub(crate) fn load(dir: &Path) -> Done<Option<Self>> {
         let path = Self::path(dir);
-        let fail = |error: &dyn std::fmt::Display| Fail::failed(format!("{}: {error}", path.display()));
+        let fail =
+            |error: &dyn std::fmt::Display| Fail::failed(format!("{}: {error}", path.display()));
         match fs::read_to_string(&path) {
             Ok(text) => serde_json::from_str(&text).map(Some).map_err(|e| fail(&e)),
             Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
@@ -73,7 +74,8 @@ impl UpState {
     /// Keeps other commands from changing what is up, as long as the file is held.
     pub(crate) fn lock(dir: &Path) -> Done<File> {
         let path = dir.join("up.lock");
-        let fail = |error: &dyn std::fmt::Display| Fail::failed(format!("{}: {error}", path.display()));
+        let fail =
+            |error: &dyn std::fmt::Display| Fail::failed(format!("{}: {error}", path.display()));
         let file = File::create(&path).map_err(|error| fail(&error))?;
         file.try_lock()
             .map_err(|_| fail(&"another `waybook up` or `down` is at work there"))?;
@@ -85,9 +87,7 @@ impl UpPlace {
     /// Whether its process still runs.
     pub(crate) fn is_alive(&self) -> bool {
         match stat(self.pid) {
-            Some((state, began)) => {
-                state != "Z" && self.began.is_none_or(|noted| noted == began)
-            }
+            Some((state, began)) => state != "Z" && self.began.is_none_or(|noted| noted == began),
             // Without the kernel's file system: whether there is a process of that number.
             None => {
                 !Path::new("/proc/self/stat").exists()

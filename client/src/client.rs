@@ -37,8 +37,11 @@ impl Client {
     pub fn from_folder(folder: &Path) -> Result<Self, Error> {
         let runtime = Runtime::read(folder)?;
         let token = connect::token(folder)?;
+        let api = runtime.api.ok_or_else(|| Error::NotRunning {
+            folder: folder.to_owned(),
+        })?;
         Ok(Self {
-            address: runtime.api.to_string(),
+            address: api.to_string(),
             token,
             at: None,
         })

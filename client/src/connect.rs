@@ -16,11 +16,13 @@ pub struct Runtime {
     /// The daemon's process.
     pub pid: u32,
     /// Where the control API answers.
-    pub api: SocketAddr,
+    pub api: Option<SocketAddr>,
+    /// The life of the place.
+    pub incarnation: u64,
+    /// Where children connect.
+    pub quic: SocketAddr,
     /// Where sessions' URLs lead.
     pub gateway: Option<SocketAddr>,
-    /// Where children connect.
-    pub listen: Option<SocketAddr>,
 }
 
 impl Runtime {

@@ -39,7 +39,9 @@ impl Check {
                 let good = paint(Color::Green, "good");
                 show::line(&format!("{}: {good} ({kind})", file.display()))?;
             } else {
-                problems.iter().try_for_each(|problem| show::line(problem))?;
+                problems
+                    .iter()
+                    .try_for_each(|problem| show::line(problem))?;
             }
         }
         if global.json {
@@ -47,7 +49,10 @@ impl Check {
         }
         if wrong > 0 {
             let of = self.files.len();
-            return Err(Fail::new(Exit::Usage, format!("{wrong} of {of} files are wrong")));
+            return Err(Fail::new(
+                Exit::Usage,
+                format!("{wrong} of {of} files are wrong"),
+            ));
         }
         Ok(())
     }

@@ -58,7 +58,9 @@ impl Place {
                     _ = interrupt.recv() => {}
                 }
             };
-            waybook_daemon::run(config, stop).await.map_err(Fail::failed)
+            waybook_daemon::run(config, stop)
+                .await
+                .map_err(Fail::failed)
         })
     }
 }

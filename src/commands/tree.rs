@@ -47,13 +47,22 @@ impl Tree {
                     format!("{indent}{label}"),
                     format!("{}.{} %", place.load / 10, place.load % 10),
                     place.sessions.to_string(),
-                    show::amounts(&place.booked.iter().filter(|a| a.amount > 0).cloned().collect::<Vec<_>>()),
+                    show::amounts(
+                        &place
+                            .booked
+                            .iter()
+                            .filter(|a| a.amount > 0)
+                            .cloned()
+                            .collect::<Vec<_>>(),
+                    ),
                     show::amounts(&place.capacity),
                     place.age.text.clone(),
                 ]
             })
             .collect();
-        let headings = ["PLACE", "LOAD", "SESSIONS", "BOOKED", "CAPACITY", "HEARD OF"];
+        let headings = [
+            "PLACE", "LOAD", "SESSIONS", "BOOKED", "CAPACITY", "HEARD OF",
+        ];
         show::table(&headings, &rows, "no places")
     }
 

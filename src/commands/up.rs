@@ -158,9 +158,11 @@ fn launch(
     private_folder(&places)?;
     let data = places.join(&file);
     let parent = name.parent();
-    let parent = started.iter().find(|s| Some(&s.place.name) == parent.as_ref());
+    let parent = started
+        .iter()
+        .find(|s| Some(&s.place.name) == parent.as_ref());
     let parent = match parent {
-        Some(parent) => Runtime::read(&parent.place.data)?.listen,
+        Some(parent) => Some(Runtime::read(&parent.place.data)?.quic),
         None => None,
     };
     let deployment = Deployment {
@@ -174,7 +176,12 @@ fn launch(
     std::fs::write(&config, text).map_err(|error| fail(&error))?;
     private_folder(&data)?;
     authority
-        .issue(name, &data.join("identity"), DEFAULT_VALIDITY, Existing::Replace)
+        .issue(
+            name,
+            &data.join("identity"),
+            DEFAULT_VALIDITY,
+            Existing::Replace,
+        )
         .map_err(|error| fail(&error))?;
     // What an earlier process left there would be taken for this one's.
     match std::fs::remove_file(data.join("runtime.json")) {
@@ -289,7 +296,10 @@ fn report(places: &[PlaceInfo], started: &[Started], json: bool) -> Done {
         .collect();
     let headings = ["PLACE", "PROCESS", "LISTENS", "GATEWAY", "CONTROL"];
     show::table(&headings, &rows, "no places")?;
-    show::line(&format!("{} places are up; stop them with `waybook down`", rows.len()))
+    show::line(&format!(
+        "{} places are up; stop them with `waybook down`",
+        rows.len()
+    ))
 }
 
 /// Makes a folder that only its owner may look into.

@@ -16,6 +16,7 @@ pub mod link;
 mod machinery;
 mod peer;
 mod pump;
+mod run;
 pub mod store;
 
 pub use body::{Body, BoxError, empty_body, full_body};
@@ -24,3 +25,4 @@ pub use files::{Existing, FileError};
 pub use handle::{Command, OpenEvent, PlaceHandle, SessionEvent, Stopping};
 pub use machinery::Machinery;
 pub use peer::{Io, Opening, PeerApi, PeerStreams};
+pub use run::{run, start};
