@@ -6,9 +6,11 @@ use std::time::{Duration, SystemTime};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use waybook_daemon::PeerStreams;
 use waybook_daemon::identity::{Authority, DEFAULT_VALIDITY};
-use waybook_daemon::{Existing, RunningDaemon};
+use waybook_daemon::{Core, Daemon, Existing, RunningDaemon, Stopping};
 
-use crate::tree::{Forest, PATIENCE, eventually, joined, name, start, start_at, until};
+use crate::tree::{
+    Forest, PATIENCE, eventually, joined, name, quiet_rooms, start, start_at, until,
+};
 
 /// The lives that a place itself knows its neighbours by.
 async fn links_of(daemon: &RunningDaemon) -> Vec<String> {
@@ -182,4 +184,28 @@ async fn commands_find_a_running_daemon_and_no_stopped_one() {
     assert_ne!(found.quic.port(), 0);
     daemon.stop().await.unwrap();
     assert!(!path.exists());
+}
+
+#[tokio::test]
+async fn rooms_stop_after_the_place_and_before_the_connections() {
+    let forest = Forest::new();
+    let root = forest.start("core", None).await;
+    forest.plant("core/a");
+    let parent = root.addresses().quic.to_string();
+    let (told, hears) = tokio::sync::oneshot::channel();
+    let child = Daemon::start(forest.config("core/a", Some(parent)), async |core: Core| {
+        let mut rooms = quiet_rooms();
+        rooms.stop.push(Box::new(move || {
+            Box::pin(async move {
+                let place = core.place.query(|_, _| ()).await;
+                let links = core.links.connected().borrow().len();
+                let _ = told.send((place, links));
+            })
+        }));
+        Ok(rooms)
+    });
+    let child = child.await.unwrap();
+    joined(&root, &child).await;
+    child.stop().await.unwrap();
+    assert_eq!(hears.await.unwrap(), (Err(Stopping), 1));
 }
