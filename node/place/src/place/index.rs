@@ -19,8 +19,12 @@ use crate::io::{Output, RecordKey};
 
 /// Entries per message; a presentation has at most some tens of kilobytes, most have one.
 const INDEX_PART: usize = 16;
+/// Withdrawn titles, each with its server, per message.
+const WITHDRAWN_PART: usize = 1_000;
 /// Summaries per message.
 const SUMMARY_PART: usize = 500;
+/// Names of places that are gone, per message.
+const GONE_PART: usize = 2_000;
 
 /// What is known of the locality.
 #[derive(Debug, Default)]
@@ -158,7 +162,7 @@ impl Place {
             presentation,
         };
         self.index.insert(entry.clone());
-        self.tell_parent_of(vec![entry], Vec::new(), out);
+        self.tell_parent_of(&[entry], &[], out);
     }
 
     pub(super) fn withdraw(&mut self, _now: Instant, title: &str, out: &mut Vec<Output>) {
@@ -166,32 +170,32 @@ impl Place {
         if let Some(entry) = self.index.remove(title, &here) {
             let key = RecordKey::Presentation(title.to_owned());
             out.push(Output::Store { key, value: None });
-            self.tell_parent_of(
-                Vec::new(),
-                vec![(title.to_owned(), here, entry.edition)],
-                out,
-            );
+            self.tell_parent_of(&[], &[(title.to_owned(), here, entry.edition)], out);
         }
     }
 
     fn tell_parent_of(
         &self,
-        entries: Vec<IndexEntry>,
-        withdrawn: Vec<(String, PlaceName, Edition)>,
+        entries: &[IndexEntry],
+        withdrawn: &[(String, PlaceName, Edition)],
         out: &mut Vec<Output>,
     ) {
-        if let Some(parent) = self.config.name.parent()
-            && !(entries.is_empty() && withdrawn.is_empty())
-        {
-            self.send(
-                &parent,
-                Message::Index {
-                    complete: false,
-                    entries,
-                    withdrawn,
-                },
-                out,
-            );
+        let Some(parent) = self.config.name.parent() else {
+            return;
+        };
+        let tell = |entries: &[IndexEntry], withdrawn: &[_], out: &mut Vec<Output>| {
+            let message = Message::Index {
+                complete: false,
+                entries: entries.to_vec(),
+                withdrawn: withdrawn.to_vec(),
+            };
+            self.send(&parent, message, out);
+        };
+        for part in withdrawn.chunks(WITHDRAWN_PART) {
+            tell(&[], part, out);
+        }
+        for part in entries.chunks(INDEX_PART) {
+            tell(part, &[], out);
         }
     }
 
@@ -259,7 +263,7 @@ impl Place {
                 news.push(entry);
             }
         }
-        self.tell_parent_of(news, gone, out);
+        self.tell_parent_of(&news, &gone, out);
     }
 
     fn entries_below(&self, child: &PlaceName) -> Vec<(String, PlaceName, Edition)> {
@@ -280,7 +284,7 @@ impl Place {
         for (title, server, _) in &gone {
             self.index.remove(title, server);
         }
-        self.tell_parent_of(Vec::new(), gone, out);
+        self.tell_parent_of(&[], &gone, out);
         self.forget_summaries(now, child);
     }
 
@@ -340,27 +344,20 @@ impl Place {
                 });
             }
         }
-        let mut gone = std::mem::take(&mut self.index.gone);
-        for part in places.chunks(SUMMARY_PART) {
-            let gone = std::mem::take(&mut gone);
-            self.send(
-                &parent,
-                Message::Summaries {
-                    places: part.to_vec(),
-                    gone,
-                },
-                out,
-            );
+        let gone = std::mem::take(&mut self.index.gone);
+        let tell = |places: &[PlaceSummary], gone: &[PlaceName], out: &mut Vec<Output>| {
+            let message = Message::Summaries {
+                places: places.to_vec(),
+                gone: gone.to_vec(),
+            };
+            self.send(&parent, message, out);
+        };
+        // What is gone comes first: some of it may be back.
+        for part in gone.chunks(GONE_PART) {
+            tell(&[], part, out);
         }
-        if !gone.is_empty() {
-            self.send(
-                &parent,
-                Message::Summaries {
-                    places: Vec::new(),
-                    gone,
-                },
-                out,
-            );
+        for part in places.chunks(SUMMARY_PART) {
+            tell(part, &[], out);
         }
     }
 

@@ -1,13 +1,14 @@
 //! What a neighbour that lies, or a client that changes its mind, must not cause.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use waybook_agents::{
-    Edition, Envelope, Feed, Incarnation, Message, PlaceSummary, Ready, Refusal, RefusalReason,
-    SessionId,
+    Edition, Envelope, Feed, Incarnation, IndexEntry, Message, PlaceSummary, Ready, Refusal,
+    RefusalReason, SessionId, wire,
 };
 use waybook_place::io::{Input, OpenRequest, Outcome, RequestId};
-use waybook_plan::{Load, Profile, Resource, SolutionNumber};
+use waybook_plan::{Load, Presentation, Profile, Resource, SolutionNumber};
 
 use crate::letters::intercept;
 use crate::neighbours::{FILM, Letter, Neighbours, config, kind, name};
@@ -191,4 +192,60 @@ fn a_set_up_that_is_refreshed_many_times_in_one_letter_answers_once() {
     };
     all.give(letter("r", "r/m", refresh));
     assert_eq!(waiting(&all, "r", "ready"), 1);
+}
+
+/// The film under many titles, each as long as a title may be.
+fn films(server: &str, count: usize) -> Vec<IndexEntry> {
+    let film = Presentation::from_toml(FILM).unwrap();
+    let entry = |at| IndexEntry {
+        server: name(server),
+        edition: Edition(Incarnation(1), 1),
+        presentation: Arc::new(Presentation {
+            title: format!("{at:0>200}"),
+            ..film.clone()
+        }),
+    };
+    (0..count).map(entry).collect()
+}
+
+fn index(complete: bool, entries: &[IndexEntry]) -> Message {
+    Message::Index {
+        complete,
+        entries: entries.to_vec(),
+        withdrawn: Vec::new(),
+    }
+}
+
+#[test]
+fn what_goes_with_a_cut_off_locality_is_told_in_letters_that_fit() {
+    let mut all = Neighbours::join(vec![
+        config("r", 1000),
+        config("r/b", 1000),
+        config("r/b/c", 1000),
+    ]);
+    for part in films("r/b/c", 6000).chunks(16) {
+        all.give(letter("r/b/c", "r/b", index(false, part)));
+    }
+    let places = (0..6000).map(|at| {
+        let long = format!("r/b/c/{at:0>60}/{at:0>60}/{at:0>60}/{at:0>60}");
+        summary(&long, Duration::ZERO)
+    });
+    let places = places.collect();
+    let gone = Vec::new();
+    all.give(letter("r/b/c", "r/b", Message::Summaries { places, gone }));
+    all.pass(Duration::from_secs(5));
+    assert_eq!(all.places[&name("r")].presentations().count(), 6000);
+    let neighbour = name("r/b/c");
+    all.put(&name("r/b"), Input::LinkDown { neighbour });
+    all.now = all.now + Duration::from_secs(20);
+    all.put(&name("r/b"), Input::Tick);
+    all.now = all.now + Duration::from_secs(20);
+    all.put(&name("r/b"), Input::Tick);
+    for letter in &all.letters {
+        let frame = wire::encode(&letter.envelope).len() - wire::PREFIX;
+        assert!(frame <= wire::MAX_FRAME, "{frame} bytes");
+    }
+    all.settle();
+    assert_eq!(all.places[&name("r")].presentations().count(), 0);
+    assert_eq!(all.places[&name("r")].summaries(all.now).len(), 2);
 }
