@@ -31,6 +31,9 @@ const GONE_PART: usize = 2_000;
 pub(super) struct Index {
     entries: BTreeMap<String, BTreeMap<PlaceName, IndexEntry>>,
     size: usize,
+    /// By child, what it has not listed again since it began to list all anew. Offered
+    /// for the grace time, because a list comes in parts.
+    stale: BTreeMap<PlaceName, BTreeSet<(String, PlaceName)>>,
     /// Editions of this place's own presentations, counted within its life.
     editions: u64,
     summaries: BTreeMap<PlaceName, (PlaceSummary, Instant)>,
@@ -224,6 +227,7 @@ impl Place {
     /// A child tells what its locality holds.
     pub(super) fn indexed(
         &mut self,
+        now: Instant,
         from: &PlaceName,
         complete: bool,
         entries: Vec<IndexEntry>,
@@ -234,23 +238,28 @@ impl Place {
             self.counters.refused_messages += 1;
             return;
         }
-        let mut gone = Vec::new();
         if complete {
-            gone = self.entries_below(from);
+            let below = self.entries_below(from).into_iter();
+            let stale = below.map(|(title, server, _)| (title, server));
+            self.index.stale.insert(from.clone(), stale.collect());
+            let at = now + self.config.timing.index_grace;
+            self.timers.set(Timer::IndexGrace(from.clone()), at);
+        }
+        if let Some(stale) = self.index.stale.get_mut(from) {
+            for entry in &entries {
+                stale.remove(&(entry.presentation.title.clone(), entry.server.clone()));
+            }
         }
         let known = |title: &str, server: &PlaceName, edition: Edition| {
             let entry = self.index.entries.get(title).and_then(|s| s.get(server));
             entry.is_some_and(|e| e.edition <= edition)
         };
-        gone.extend(withdrawn.into_iter().filter(|(title, server, edition)| {
-            from.contains(server) && known(title, server, *edition)
-        }));
-        gone.retain(|(title, server, _)| {
-            // What is still there need not be withdrawn first.
-            entries
-                .iter()
-                .all(|e| e.presentation.title != *title || e.server != *server)
-        });
+        let gone: Vec<_> = withdrawn
+            .into_iter()
+            .filter(|(title, server, edition)| {
+                from.contains(server) && known(title, server, *edition)
+            })
+            .collect();
         for (title, server, _) in &gone {
             self.index.remove(title, server);
         }
@@ -273,19 +282,32 @@ impl Place {
             .collect()
     }
 
-    /// A child has been cut off for too long: its locality is no longer offered.
+    /// A child has been cut off for too long: its locality is no longer offered. Or it is
+    /// back, and has not listed some of it again.
     pub(super) fn forget_locality(
         &mut self,
         now: Instant,
         child: &PlaceName,
         out: &mut Vec<Output>,
     ) {
-        let gone = self.entries_below(child);
+        let stale = self.index.stale.remove(child).unwrap_or_default();
+        let is_back = self.links.is_up(child);
+        let gone: Vec<_> = if is_back {
+            let stale = stale.into_iter().filter_map(|(title, server)| {
+                let edition = self.index.entries.get(&title)?.get(&server)?.edition;
+                Some((title, server, edition))
+            });
+            stale.collect()
+        } else {
+            self.entries_below(child)
+        };
         for (title, server, _) in &gone {
             self.index.remove(title, server);
         }
         self.tell_parent_of(&[], &gone, out);
-        self.forget_summaries(now, child);
+        if !is_back {
+            self.forget_summaries(now, child);
+        }
     }
 
     /// This place has changed; the parent is told with the next summary.

@@ -264,7 +264,7 @@ impl Place {
                 entries,
                 withdrawn,
             } => {
-                self.indexed(from, complete, entries, withdrawn, out);
+                self.indexed(now, from, complete, entries, withdrawn, out);
             }
             Message::Summaries { places, gone } => self.summarized(now, from, places, gone),
             Message::Search {

@@ -37,7 +37,8 @@ pub(super) enum Timer {
     Question(u64),
     /// An open that was refused because of other set-ups' holds is to be tried again.
     Retry(RequestId),
-    /// A child has been cut off for so long that its locality is no longer offered.
+    /// A child has been cut off for so long that its locality is no longer offered, or is
+    /// back for so long that what it has not listed again is not offered either.
     IndexGrace(PlaceName),
     /// News of the locality is to be told to the parent.
     Summary,

@@ -249,3 +249,25 @@ fn what_goes_with_a_cut_off_locality_is_told_in_letters_that_fit() {
     assert_eq!(all.places[&name("r")].presentations().count(), 0);
     assert_eq!(all.places[&name("r")].summaries(all.now).len(), 2);
 }
+
+#[test]
+fn a_title_is_found_while_its_server_lists_all_that_it_holds_again() {
+    let mut all = three();
+    let films = films("r/m", 40);
+    for part in films.chunks(16) {
+        all.give(letter("r/m", "r", index(false, part)));
+    }
+    let known = |all: &Neighbours| all.places[&name("r")].presentations().count();
+    assert_eq!(known(&all), 41);
+    // On a new connection all is listed again, in parts, but for one that was withdrawn.
+    all.give(letter("r/m", "r", index(true, &films[..16])));
+    assert_eq!(known(&all), 41);
+    all.give(letter("r/m", "r", index(false, &films[16..32])));
+    all.give(letter("r/m", "r", index(false, &films[32..])));
+    assert_eq!(known(&all), 41);
+    all.pass(Duration::from_secs(11));
+    assert_eq!(known(&all), 40);
+    let request = all.open("r/a", "film");
+    all.settle();
+    assert!(matches!(all.outcome(request), Some(Outcome::NoPlan(_))));
+}
