@@ -31,6 +31,8 @@ const GONE_PART: usize = 2_000;
 pub(super) struct Index {
     entries: BTreeMap<String, BTreeMap<PlaceName, IndexEntry>>,
     size: usize,
+    /// How many of the entries are this place's own.
+    own: usize,
     /// By child, what it has not listed again since it began to list all anew. Offered
     /// for the grace time, because a list comes in parts.
     stale: BTreeMap<PlaceName, BTreeSet<(String, PlaceName)>>,
@@ -62,6 +64,12 @@ impl Index {
                 true
             }
         }
+    }
+
+    fn contains(&self, title: &str, server: &PlaceName) -> bool {
+        self.entries
+            .get(title)
+            .is_some_and(|servers| servers.contains_key(server))
     }
 
     fn remove(&mut self, title: &str, server: &PlaceName) -> Option<IndexEntry> {
@@ -140,7 +148,9 @@ impl Place {
         presentation: Arc<Presentation>,
         out: &mut Vec<Output>,
     ) {
-        if self.index.size >= self.config.limits.index {
+        let limits = &self.config.limits;
+        let full = self.index.size >= limits.index || self.index.own >= limits.presentations;
+        if full && !self.index.contains(&presentation.title, &self.config.name) {
             self.counters.refused_messages += 1;
             return;
         }
@@ -164,6 +174,8 @@ impl Place {
             edition,
             presentation,
         };
+        let title = &entry.presentation.title;
+        self.index.own += usize::from(!self.index.contains(title, &entry.server));
         self.index.insert(entry.clone());
         self.tell_parent_of(&[entry], &[], out);
     }
@@ -171,6 +183,7 @@ impl Place {
     pub(super) fn withdraw(&mut self, _now: Instant, title: &str, out: &mut Vec<Output>) {
         let here = self.config.name.clone();
         if let Some(entry) = self.index.remove(title, &here) {
+            self.index.own -= 1;
             let key = RecordKey::Presentation(title.to_owned());
             out.push(Output::Store { key, value: None });
             self.tell_parent_of(&[], &[(title.to_owned(), here, entry.edition)], out);
@@ -266,7 +279,11 @@ impl Place {
         let mut news = Vec::new();
         for entry in entries {
             let sound = from.contains(&entry.server) && entry.presentation.check().is_ok();
-            if !sound || self.index.size >= self.config.limits.index {
+            let room = self.index.size < self.config.limits.index
+                || self
+                    .index
+                    .contains(&entry.presentation.title, &entry.server);
+            if !sound || !room {
                 self.counters.refused_messages += 1;
             } else if self.index.insert(entry.clone()) {
                 news.push(entry);

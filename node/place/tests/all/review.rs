@@ -271,3 +271,20 @@ fn a_title_is_found_while_its_server_lists_all_that_it_holds_again() {
     all.settle();
     assert!(matches!(all.outcome(request), Some(Outcome::NoPlan(_))));
 }
+
+#[test]
+fn a_full_index_takes_new_editions_and_a_place_serves_only_as_many_as_it_may() {
+    let mut root = config("r", 1000);
+    root.limits.index = 2;
+    let mut media = config("r/m", 1000);
+    media.limits.presentations = 1;
+    let mut all = Neighbours::join(vec![root, config("r/a", 1000), media]);
+    all.publish("r/m", FILM);
+    all.publish("r/m", &FILM.replace("\"film\"", "\"second\""));
+    assert_eq!(all.places[&name("r/m")].presentations().count(), 1);
+    all.publish("r/a", &FILM.replace("\"film\"", "\"other\""));
+    all.publish("r/m", &FILM.replace("low", "small"));
+    let known: Vec<_> = all.places[&name("r")].presentations().collect();
+    assert_eq!(known.len(), 2);
+    assert_eq!(known[0].presentation.qualities[1].name, "small");
+}
