@@ -114,11 +114,15 @@ impl Place {
             return;
         }
         let is_child = self.config.name.contains(&neighbour);
-        if is_child && before.is_none() {
-            if self.links.up().count() > self.config.limits.children {
+        if is_child {
+            let is_other = |n: &PlaceName| self.config.name.contains(n) && *n != neighbour;
+            let others = self.links.up().filter(|(n, _)| is_other(n)).count();
+            if others >= self.config.limits.children {
                 self.counters.refused_messages += 1;
                 return;
             }
+        }
+        if is_child && before.is_none() {
             let key = RecordKey::Child(neighbour.clone());
             out.push(Output::Store {
                 key,

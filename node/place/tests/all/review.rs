@@ -288,3 +288,35 @@ fn a_full_index_takes_new_editions_and_a_place_serves_only_as_many_as_it_may() {
     assert_eq!(known.len(), 2);
     assert_eq!(known[0].presentation.qualities[1].name, "small");
 }
+
+#[test]
+fn no_more_children_are_connected_than_may_be() {
+    let mut root = config("r", 1000);
+    root.limits.children = 2;
+    let mut all = Neighbours::join(vec![root]);
+    let turn = |all: &mut Neighbours, child: &str, up: bool| {
+        let (neighbour, incarnation) = (name(child), Incarnation(1));
+        let input = match up {
+            true => Input::LinkUp {
+                neighbour,
+                incarnation,
+            },
+            false => Input::LinkDown { neighbour },
+        };
+        all.put(&name("r"), input);
+        all.places[&name("r")].links().count()
+    };
+    assert_eq!(turn(&mut all, "r/a", true), 1);
+    assert_eq!(turn(&mut all, "r/b", true), 2);
+    assert_eq!(turn(&mut all, "r/c", true), 2);
+    assert_eq!(turn(&mut all, "r/b", false), 1);
+    assert_eq!(turn(&mut all, "r/c", true), 2);
+    // One that was here before needs room as well; a connection rebuilt does not.
+    assert_eq!(turn(&mut all, "r/b", true), 2);
+    assert_eq!(turn(&mut all, "r/a", true), 2);
+    let up: Vec<_> = all.places[&name("r")]
+        .links()
+        .map(|(n, _)| n.clone())
+        .collect();
+    assert_eq!(up, [name("r/a"), name("r/c")]);
+}
