@@ -7,7 +7,7 @@ use waybook_agents::{
     Edition, Envelope, Feed, Incarnation, IndexEntry, Message, PlaceSummary, Ready, Refusal,
     RefusalReason, SessionId, wire,
 };
-use waybook_place::io::{Input, OpenRequest, Outcome, RequestId};
+use waybook_place::io::{Input, OpenRequest, Outcome, Output, RequestId};
 use waybook_plan::{Load, Presentation, Profile, Resource, SolutionNumber};
 
 use crate::letters::intercept;
@@ -66,10 +66,9 @@ fn a_summary_of_any_age_is_kept_and_passed_on() {
 }
 
 /// A request of the key `shared`, to be tried again once.
-fn ask(all: &mut Neighbours, place: &str, request: u64) -> RequestId {
-    let request = RequestId(request);
-    let open = OpenRequest {
-        request,
+fn request(number: u64) -> OpenRequest {
+    OpenRequest {
+        request: RequestId(number),
         key: "shared".to_owned(),
         title: "film".to_owned(),
         profile: Profile::default(),
@@ -79,9 +78,12 @@ fn ask(all: &mut Neighbours, place: &str, request: u64) -> RequestId {
         idle: None,
         longest: None,
         watch: false,
-    };
-    all.put(&name(place), Input::Open(open));
-    request
+    }
+}
+
+fn ask(all: &mut Neighbours, place: &str, number: u64) -> RequestId {
+    all.put(&name(place), Input::Open(request(number)));
+    RequestId(number)
 }
 
 #[test]
@@ -319,4 +321,22 @@ fn no_more_children_are_connected_than_may_be() {
         .map(|(n, _)| n.clone())
         .collect();
     assert_eq!(up, [name("r/a"), name("r/c")]);
+}
+
+#[test]
+fn surveys_beyond_the_limit_are_answered_at_once_without_asking() {
+    let mut root = config("r", 1000);
+    root.limits.questions = 1;
+    let mut all = Neighbours::join(vec![root, config("r/m", 1000)]);
+    all.publish("r/m", FILM);
+    let surveyed = |all: &mut Neighbours| {
+        all.put(&name("r"), Input::DryRun(request(1)));
+        let is = |o: &&(_, Output)| matches!(o.1, Output::Surveyed { .. });
+        all.done.iter().filter(is).count()
+    };
+    assert_eq!(surveyed(&mut all), 0);
+    assert_eq!(surveyed(&mut all), 1);
+    assert_eq!(waiting(&all, "r/m", "survey"), 1);
+    all.settle();
+    assert_eq!(all.done.len(), 2);
 }
