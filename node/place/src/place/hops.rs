@@ -18,6 +18,9 @@ use super::timers::Timer;
 use crate::io::{Output, Route};
 use crate::{BookingPhase, Instant};
 
+/// How many ended visits are remembered for each session that may be here.
+const FENCES_PER_SESSION: usize = 4;
+
 /// One hop of a session: its agent, and what the place has for it.
 #[derive(Debug)]
 pub(super) struct Hop {
@@ -383,23 +386,34 @@ impl Place {
                     }
                     self.send(from, Message::Refuse(refuse.clone()), out);
                 }
-                self.raise_fence(now, session, hop.visitor.number(), refuse);
+                self.raise_fence(now, from, hop.feed(), refuse);
             }
             None => self.client_over(now, hop, refuse, out),
         }
     }
 
-    /// Remembers that visits up to that number are over.
+    /// Remembers that visits from that neighbour, up to that number, are over.
     pub(super) fn raise_fence(
         &mut self,
         now: Instant,
-        session: SessionId,
-        number: SolutionNumber,
+        from: &PlaceName,
+        feed: Feed,
         answer: Option<Refuse>,
     ) {
-        self.fences.raise(session, number, answer);
-        let lasts = self.config.timing.setup_deadline + self.config.timing.transport_idle;
-        self.timers.set(Timer::Fence(session), now + lasts);
+        let Feed { session, number } = feed;
+        let most = self
+            .config
+            .limits
+            .sessions
+            .saturating_mul(FENCES_PER_SESSION);
+        let from = from.clone();
+        if self
+            .fences
+            .raise(session, from.clone(), number, answer, most)
+        {
+            let lasts = self.config.timing.setup_deadline + self.config.timing.transport_idle;
+            self.timers.set(Timer::Fence(session, from), now + lasts);
+        }
     }
 }
 

@@ -206,7 +206,7 @@ impl Place {
             Timer::Lease(session) => self.lease_timer(now, session, out),
             Timer::Deadline(session) => self.drive(now, session, Event::Deadline, out),
             Timer::Child(session) => self.child_timer(now, session, out),
-            Timer::Fence(session) => self.fences.forget(session),
+            Timer::Fence(session, from) => self.fences.forget(session, from),
             Timer::Release(to, session, number) => {
                 self.release_timer(now, to, session, number, out)
             }

@@ -19,8 +19,8 @@ pub(super) enum Timer {
     Deadline(SessionId),
     /// The next hop may be silent, or a hand-off may need to be repeated.
     Child(SessionId),
-    /// What was refused or released of this session may be forgotten.
-    Fence(SessionId),
+    /// What was refused or released of this session, to that neighbour, may be forgotten.
+    Fence(SessionId, PlaceName),
     /// A release has not been acknowledged.
     Release(PlaceName, SessionId, SolutionNumber),
     /// The set-ups that go on to this neighbour are to be refreshed.

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use waybook_agents::{
     Edition, Envelope, Feed, Incarnation, IndexEntry, Message, PlaceSummary, Ready, Refusal,
-    RefusalReason, SessionId, wire,
+    RefusalReason, SessionId, Visit, wire,
 };
 use waybook_place::io::{Input, OpenRequest, Outcome, Output, RequestId};
 use waybook_plan::{Load, Presentation, Profile, Resource, SolutionNumber};
@@ -225,18 +225,16 @@ fn what_goes_with_a_cut_off_locality_is_told_in_letters_that_fit() {
         config("r/b", 1000),
         config("r/b/c", 1000),
     ]);
-    for part in films("r/b/c", 6000).chunks(16) {
+    let long = |at| format!("r/b/c/{at:0>60}/{at:0>60}/{at:0>60}/{at:0>60}");
+    for part in films(&long(0), 2500).chunks(16) {
         all.give(letter("r/b/c", "r/b", index(false, part)));
     }
-    let places = (0..6000).map(|at| {
-        let long = format!("r/b/c/{at:0>60}/{at:0>60}/{at:0>60}/{at:0>60}");
-        summary(&long, Duration::ZERO)
-    });
+    let places = (0..4500).map(|at| summary(&long(at), Duration::ZERO));
     let places = places.collect();
     let gone = Vec::new();
     all.give(letter("r/b/c", "r/b", Message::Summaries { places, gone }));
     all.pass(Duration::from_secs(5));
-    assert_eq!(all.places[&name("r")].presentations().count(), 6000);
+    assert_eq!(all.places[&name("r")].presentations().count(), 2500);
     let neighbour = name("r/b/c");
     all.put(&name("r/b"), Input::LinkDown { neighbour });
     all.now = all.now + Duration::from_secs(20);
@@ -339,4 +337,25 @@ fn surveys_beyond_the_limit_are_answered_at_once_without_asking() {
     assert_eq!(waiting(&all, "r/m", "survey"), 1);
     all.settle();
     assert_eq!(all.done.len(), 2);
+}
+
+#[test]
+fn a_release_bars_only_what_its_own_sender_sends() {
+    let mut all = three();
+    let request = all.open("r/a", "film");
+    let visit = intercept(&mut all, "r", "visit");
+    let Message::Visit(Visit { agent, .. }) = &visit.envelope.message else {
+        panic!()
+    };
+    let feed = Feed {
+        session: agent.session(),
+        number: SolutionNumber(9),
+    };
+    all.give(letter("r/m", "r", Message::Release(feed)));
+    all.give(visit);
+    all.settle();
+    assert!(matches!(
+        all.outcome(request),
+        Some(Outcome::Established(_))
+    ));
 }
