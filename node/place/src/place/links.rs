@@ -164,8 +164,7 @@ impl Place {
     /// finds again by itself.
     fn crashed(&mut self, now: Instant, neighbour: &PlaceName, out: &mut Vec<Output>) {
         let setups: Vec<_> = self
-            .hops
-            .values()
+            .hops_at_edge(neighbour)
             .filter(|h| h.visitor.state() != State::Established)
             .collect();
         let mut events = Vec::new();
@@ -243,8 +242,7 @@ impl Place {
                 && !listed.contains(&hop.visitor.session())
         };
         let over: Vec<_> = self
-            .hops
-            .values()
+            .hops_at_edge(from)
             .filter(over)
             .map(|h| h.visitor.session())
             .collect();

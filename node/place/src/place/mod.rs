@@ -37,7 +37,7 @@ use crate::{Config, Counters, Instant};
 use components::Components;
 use feeds::Feeds;
 use fences::Fences;
-use hops::Hop;
+use hops::{Edges, Hop};
 use index::Index;
 use ledger::Ledger;
 use links::Links;
@@ -64,6 +64,7 @@ pub struct Place {
     hops: BTreeMap<SessionId, Hop>,
     /// How many of the hops are not established yet.
     setups: usize,
+    edges: Edges,
     fences: Fences,
     feeds: Feeds,
     opens: Opens,
@@ -140,6 +141,7 @@ impl Place {
             components: Components::default(),
             hops: BTreeMap::new(),
             setups: 0,
+            edges: Edges::default(),
             fences: Fences::default(),
             feeds: Feeds::default(),
             opens: Opens::default(),

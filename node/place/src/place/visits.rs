@@ -79,6 +79,7 @@ impl Place {
         self.timers.set(Timer::Lease(feed.session), hop.lease);
         self.timers.set(Timer::Deadline(feed.session), deadline);
         self.timers.cancel(&Timer::Child(feed.session));
+        self.edges.add(from, feed.session);
         self.hops.insert(feed.session, hop);
         let answers = out.len();
         self.drive(now, feed.session, Event::Arrive, out);
