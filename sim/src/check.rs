@@ -9,8 +9,11 @@ use std::fmt;
 use waybook_agents::{HopReport, SessionId};
 use waybook_location_tree::PlaceName;
 use waybook_place::io::{Established, InstanceId, Route};
-use waybook_place::{BookingPhase, Instant, Place};
+use waybook_place::{BookingPhase, BookingView, Instant, Place, ResourceView};
 use waybook_plan::{Demand, Plan, Resource};
+
+#[cfg(test)]
+mod tests;
 
 use crate::World;
 use crate::client::Knows;
@@ -48,11 +51,23 @@ impl std::error::Error for Violation {}
 /// # Errors
 /// What is wrong.
 pub fn place(slot: &Slot) -> Result<(), String> {
-    let Some(place) = slot.place() else {
-        return Ok(());
-    };
+    match slot.place() {
+        Some(place) => ledger(
+            &place.config().capacity,
+            place.bookings(),
+            &place.resources(),
+        ),
+        None => Ok(()),
+    }
+}
+
+fn ledger(
+    capacity: &BTreeMap<Resource, u64>,
+    bookings: impl Iterator<Item = BookingView>,
+    shown: &[ResourceView],
+) -> Result<(), String> {
     let mut booked: BTreeMap<Resource, (u64, u64)> = BTreeMap::new();
-    for booking in place.bookings() {
+    for booking in bookings {
         for (resource, amount) in booking.demand.iter() {
             let sums = booked.entry(resource.clone()).or_default();
             let sum = match booking.phase {
@@ -63,14 +78,14 @@ pub fn place(slot: &Slot) -> Result<(), String> {
         }
     }
     for (resource, (established, held)) in &booked {
-        let capacity = place.config().capacity.get(resource).copied().unwrap_or(0);
+        let capacity = capacity.get(resource).copied().unwrap_or(0);
         if established.saturating_add(*held) > capacity {
             return Err(format!(
                 "{resource} is overbooked: {established} established and {held} held of {capacity}"
             ));
         }
     }
-    for view in place.resources() {
+    for view in shown {
         let (established, held) = booked.remove(&view.resource).unwrap_or_default();
         if (view.established, view.held) != (established, held) {
             return Err(format!(
@@ -79,7 +94,7 @@ pub fn place(slot: &Slot) -> Result<(), String> {
                 view.resource, view.established, view.held
             ));
         }
-        if place.config().capacity.get(&view.resource) != Some(&view.capacity) {
+        if capacity.get(&view.resource) != Some(&view.capacity) {
             return Err(format!("{} has another capacity than said", view.resource));
         }
     }

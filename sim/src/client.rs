@@ -95,8 +95,8 @@ pub struct Client {
     pub request: OpenRequest,
     /// What it does then.
     pub script: Script,
-    /// When it asked.
-    pub asked: Instant,
+    /// When it asked; nothing until it has.
+    pub asked: Option<Instant>,
     /// What it knows now.
     pub knows: Knows,
     /// What it saw while it watched.
@@ -227,9 +227,26 @@ impl Clients {
         }
     }
 
-    /// A place crashed: its clients lose their connections.
+    /// Nobody who waits can be foretold the plan any more.
+    pub(crate) fn expect_nothing(&mut self) {
+        for client in self.by_request.values_mut() {
+            if client.knows == Knows::Nothing {
+                client.expected = None;
+            }
+        }
+    }
+
+    /// A client asks. False if it hung up before.
+    pub(crate) fn asks(&mut self, id: RequestId, now: Instant) -> bool {
+        let client = self.by_request.get_mut(&id).expect("a client of this run");
+        client.asked = Some(now);
+        client.knows == Knows::Nothing
+    }
+
+    /// A place is down: its clients lose their connections.
     pub(crate) fn cut(&mut self, place: &PlaceName) {
-        for client in self.by_request.values_mut().filter(|c| c.place == *place) {
+        let all = self.by_request.values_mut();
+        for client in all.filter(|c| c.place == *place && c.asked.is_some()) {
             client.knows = match std::mem::replace(&mut client.knows, Knows::Nothing) {
                 Knows::Nothing => {
                     self.waiting -= 1;

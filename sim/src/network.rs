@@ -232,16 +232,19 @@ impl Network {
                 }
             }
         }
+        let mut at = now + delay;
+        if !overtaken {
+            at = at.max(direction.last);
+        }
+        lost |= at.since(now) > model.idle;
         let mut arrivals = Vec::new();
         if !lost {
-            let mut at = now + delay;
             if !overtaken {
-                at = at.max(direction.last);
                 direction.last = at;
             }
             arrivals.push(at);
+            let again = again.filter(|delay| *delay <= model.idle);
             arrivals.extend(again.map(|delay| now + delay));
-            arrivals.retain(|at| at.since(now) <= model.idle);
         }
         Passage {
             arrivals,

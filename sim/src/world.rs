@@ -84,12 +84,16 @@ enum Event {
     Ask(RequestId, OpenRequest, bool),
     Claim(RequestId),
     Close(RequestId),
+    HangUp(RequestId),
 }
 
 impl Event {
     /// Whether it is a scripted act, until which the run cannot be quiet.
     fn is_scripted(&self) -> bool {
-        matches!(self, Self::Ask(..) | Self::Claim(_) | Self::Close(_))
+        matches!(
+            self,
+            Self::Ask(..) | Self::Claim(_) | Self::Close(_) | Self::HangUp(_)
+        )
     }
 }
 
@@ -134,8 +138,9 @@ pub struct World {
     sequence: u64,
     queue: BinaryHeap<Reverse<Scheduled>>,
     scripted: usize,
-    slots: BTreeMap<PlaceName, Slot>,
-    clients: Clients,
+    steps: u64,
+    pub(crate) slots: BTreeMap<PlaceName, Slot>,
+    pub(crate) clients: Clients,
     behaviours: Vec<(Option<PlaceName>, String, Behaviour)>,
     transcript: Transcript,
     changed: Instant,
@@ -167,6 +172,7 @@ impl World {
             sequence: 0,
             queue: BinaryHeap::new(),
             scripted: 0,
+            steps: 0,
             slots: BTreeMap::new(),
             clients: Clients::default(),
             behaviours: Vec::new(),
@@ -209,6 +215,12 @@ impl World {
     #[must_use]
     pub fn tree(&self) -> &LocationTree {
         &self.tree
+    }
+
+    /// How many events have been taken so far.
+    #[must_use]
+    pub fn steps(&self) -> u64 {
+        self.steps
     }
 
     /// The log.
@@ -299,7 +311,7 @@ impl World {
             place: place.clone(),
             request,
             script,
-            asked: self.now + after,
+            asked: None,
             knows: Knows::Nothing,
             progress: Vec::new(),
             expected,
@@ -317,6 +329,12 @@ impl World {
         self.schedule(after, Event::Close(request));
     }
 
+    /// Lets a client hang up after a while, if it has had no answer by then. It does not
+    /// even close.
+    pub fn hang_up(&mut self, request: RequestId, after: Duration) {
+        self.schedule(after, Event::HangUp(request));
+    }
+
     /// Hands an input to a place as if its driver had, for what no driver of ours does.
     ///
     /// # Errors
@@ -328,7 +346,7 @@ impl World {
     /// Stops a place as a crash does. All that it had, but for its disk, is gone.
     pub fn crash(&mut self, name: &PlaceName, tell: &Tell) {
         self.note(name, "crashes");
-        self.index_known = false;
+        self.disturb_index();
         if let Some(slot) = self.slots.get_mut(name) {
             slot.crash();
         }
@@ -357,7 +375,7 @@ impl World {
     /// Cuts the connection between neighbours: nothing passes until it is healed.
     pub fn cut(&mut self, a: &PlaceName, b: &PlaceName, tell: &Tell) {
         self.note(a, "is cut off a neighbour");
-        self.index_known = false;
+        self.disturb_index();
         self.disconnect(a, b, tell);
     }
 
@@ -376,6 +394,7 @@ impl World {
             return Ok(false);
         };
         self.now = next.at;
+        self.steps += 1;
         if next.event.is_scripted() {
             self.scripted -= 1;
             self.changed = self.now;
@@ -470,6 +489,12 @@ impl World {
             what,
             tail: self.transcript.tail(TAIL),
         }
+    }
+
+    /// From now on searches may find less, those under way included.
+    fn disturb_index(&mut self) {
+        self.index_known = false;
+        self.clients.expect_nothing();
     }
 
     fn note(&mut self, place: &PlaceName, what: &str) {
@@ -589,6 +614,9 @@ impl World {
                 failure,
             } => self.component(&place, life, instance, failure),
             Event::Ask(id, request, open) => {
+                if !self.clients.asks(id, self.now) {
+                    return Ok(());
+                }
                 let place = self.clients.get(id).expect("a client").place.clone();
                 if self.place(&place).is_none() {
                     self.clients.cut(&place);
@@ -620,14 +648,20 @@ impl World {
                         let session = view.hop.session;
                         self.handle(&place, Input::Close { session })
                     }
-                    // There is no session to close yet, so it hangs up.
-                    None if self.clients.hangs_up(id) => {
-                        self.handle(&place, Input::Cancel { request: id })
-                    }
-                    None => Ok(()),
+                    // There is no session to close yet.
+                    None => self.cancel(id),
                 }
             }
+            Event::HangUp(id) => self.cancel(id),
         }
+    }
+
+    fn cancel(&mut self, id: RequestId) -> Result<(), Violation> {
+        if !self.clients.hangs_up(id) {
+            return Ok(());
+        }
+        let place = self.clients.get(id).expect("a client").place.clone();
+        self.handle(&place, Input::Cancel { request: id })
     }
 
     fn tick(&mut self, name: &PlaceName) -> Result<(), Violation> {

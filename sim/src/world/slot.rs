@@ -26,8 +26,8 @@ pub struct Slot {
     pub(super) life: u64,
     /// What survives a crash.
     pub(super) disk: BTreeMap<RecordKey, Vec<u8>>,
-    pub(super) components: BTreeMap<InstanceId, Running>,
-    pub(super) routes: BTreeMap<SessionId, Route>,
+    pub(crate) components: BTreeMap<InstanceId, Running>,
+    pub(crate) routes: BTreeMap<SessionId, Route>,
     /// The earliest tick that is scheduled.
     pub(super) tick: Option<Instant>,
     bookings: u64,
@@ -67,7 +67,7 @@ impl Slot {
         self.tick = None;
     }
 
-    pub(super) fn crash(&mut self) {
+    pub(crate) fn crash(&mut self) {
         self.place = None;
         self.tick = None;
         self.components.clear();

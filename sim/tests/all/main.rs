@@ -3,7 +3,13 @@
 #[path = "../../../tests/scenarios/mod.rs"]
 mod scenarios;
 
+mod brute_force;
+mod clients;
 mod crashes;
+mod determinism;
 mod messages;
+mod network;
+mod soak;
 mod stories;
+mod strangers;
 mod support;

@@ -18,7 +18,9 @@ fn run(scenario: &Scenario, script: Script, nth: u64, act: Act) -> Result<World,
     };
     world.network.arm(fault);
     world.run_until_quiet(LIMIT)?;
-    assert!(!world.network.is_armed(), "the fault has struck");
+    if world.network.is_armed() {
+        return Err(world.violation("the fault has not struck".to_owned()));
+    }
     is_answered(&world, id)?;
     Ok(world)
 }

@@ -84,12 +84,8 @@ impl Scenario {
     pub(crate) fn length(&self, script: Script) -> (u64, u64) {
         let mut world = self.begin(1).unwrap();
         let id = self.ask(&mut world, script);
-        let before = world.network.sent();
-        let end = world.now() + 4 * SECOND;
-        let mut steps = 0;
-        while world.now() < end && world.step().unwrap() {
-            steps += 1;
-        }
+        let (sent, steps) = (world.network.sent(), world.steps());
+        world.run_for(4 * SECOND).unwrap();
         let got = match world.knows(id) {
             Knows::Session(session) | Knows::Ended(session, _) => Some(session.solution.0),
             _ => None,
@@ -97,7 +93,7 @@ impl Scenario {
         if script == Script::STAYS {
             assert_eq!(got, self.solution, "{}", self.name);
         }
-        (world.network.sent() - before, steps)
+        (world.network.sent() - sent, world.steps() - steps)
     }
 }
 
@@ -159,13 +155,16 @@ pub(crate) fn titled(title: &str, like: &Presentation) -> Presentation {
     }
 }
 
-/// The seed to begin with: 1, or that of `WAYBOOK_SEED`, to see a failure again.
-#[allow(clippy::disallowed_methods, reason = "asks a person's wish, in a test")]
-pub(crate) fn first_seed() -> Option<u64> {
-    std::env::var("WAYBOOK_SEED").ok()?.parse().ok()
+/// So many seeds to try. A person may ask for one of them with `WAYBOOK_SEED`, to see a
+/// failure again, or for more of them with `WAYBOOK_SEEDS`.
+pub(crate) fn seeds(count: u64) -> Vec<u64> {
+    match (wish("WAYBOOK_SEED"), wish("WAYBOOK_SEEDS")) {
+        (Some(seed), _) => vec![seed],
+        (None, more) => (1..=more.unwrap_or(count)).collect(),
+    }
 }
 
-/// So many seeds to try; only the one that is asked for, if one is.
-pub(crate) fn seeds(count: u64) -> Vec<u64> {
-    first_seed().map_or_else(|| (1..=count).collect(), |seed| vec![seed])
+#[allow(clippy::disallowed_methods, reason = "asks a person's wish, in a test")]
+fn wish(variable: &str) -> Option<u64> {
+    std::env::var(variable).ok()?.parse().ok()
 }
