@@ -24,5 +24,5 @@ pub use daemon::{Addresses, Core, Daemon, DaemonError, Rooms, RunningDaemon, Sto
 pub use files::{Existing, FileError};
 pub use handle::{Command, OpenEvent, PlaceHandle, SessionEvent, Stopping};
 pub use machinery::Machinery;
-pub use peer::{Io, PeerApi, PeerStreams};
+pub use peer::{Io, Opening, PeerApi, PeerStreams};
 pub use run::{run, start};

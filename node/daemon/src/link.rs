@@ -15,6 +15,8 @@ mod endpoint;
 mod frames;
 mod registry;
 mod streams;
+#[cfg(test)]
+mod tests;
 
 use std::collections::BTreeMap;
 use std::io;
@@ -121,6 +123,8 @@ struct Shared {
     client: quinn::ClientConfig,
     registry: Registry,
     counting: Counting,
+    /// Why there is no connection to the parent, when there should be one.
+    trouble: watch::Sender<Option<String>>,
     stopping: CancellationToken,
     tasks: TaskTracker,
 }
@@ -149,6 +153,7 @@ impl Links {
             endpoint,
             client,
             counting: Counting::default(),
+            trouble: watch::Sender::default(),
             stopping: CancellationToken::new(),
             tasks: TaskTracker::new(),
         };
@@ -186,6 +191,13 @@ impl Links {
     #[must_use]
     pub fn connected(&self) -> watch::Receiver<BTreeMap<PlaceName, Incarnation>> {
         self.shared.registry.connected()
+    }
+
+    /// Why there is no connection to the parent, as news come; none while all is well,
+    /// or before the first attempt has failed.
+    #[must_use]
+    pub fn trouble(&self) -> watch::Receiver<Option<String>> {
+        self.shared.trouble.subscribe()
     }
 
     /// What has been counted since the start.

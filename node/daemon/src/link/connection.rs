@@ -37,7 +37,7 @@ pub(super) async fn serve(
     connection: &Connection,
     side: Side,
     sink: &Arc<dyn DataSink>,
-) -> ConnectionError {
+) -> String {
     let within = shared.config.transport.handshake_timeout;
     let greeted = tokio::time::timeout(within, greet(shared, connection, side)).await;
     let greeted = greeted.unwrap_or_else(|_| {
@@ -45,7 +45,7 @@ pub(super) async fn serve(
         Err(Reason(CloseCode::Silent, what))
     });
     let reason = match greeted {
-        Ok(greeted) => attend(shared, connection, greeted, sink).await,
+        Ok(greeted) => attend(shared, connection, side, greeted, sink).await,
         Err(reason) => {
             // A connection that the other end has closed is not one refused here.
             if connection.close_reason().is_none() {
@@ -59,10 +59,30 @@ pub(super) async fn serve(
             Some(reason)
         }
     };
+    // Closing again would hide how the other end has closed it.
+    if let Some(error) = connection.close_reason() {
+        return explain(&error);
+    }
     if let Some(Reason(code, what)) = reason {
         connection.close(VarInt::from(code), what.as_bytes());
+        return what;
     }
-    connection.closed().await
+    explain(&connection.closed().await)
+}
+
+/// Why a connection has ended, for people.
+pub(super) fn explain(error: &ConnectionError) -> String {
+    match error {
+        ConnectionError::ApplicationClosed(close) => {
+            let reason = String::from_utf8_lossy(&close.reason);
+            let reason: String = reason.chars().filter(|c| !c.is_control()).collect();
+            match close.error_code == CloseCode::Stopping.into() {
+                true => reason,
+                false => format!("the other end refuses this place: {reason}"),
+            }
+        }
+        error => error.to_string(),
+    }
 }
 
 struct Greeted {
@@ -167,6 +187,7 @@ async fn greet(shared: &Shared, connection: &Connection, side: Side) -> Result<G
 async fn attend(
     shared: &Arc<Shared>,
     connection: &Connection,
+    side: Side,
     greeted: Greeted,
     sink: &Arc<dyn DataSink>,
 ) -> Option<Reason> {
@@ -182,6 +203,9 @@ async fn attend(
         return Some(Reason(CloseCode::Outdated, what));
     };
     shared.counting.connections.add(1);
+    if side == Side::Child {
+        shared.trouble.send_replace(None);
+    }
     tracing::info!(neighbour = %name, %incarnation, address = %connection.remote_address(), "connected");
     let outbound = std::mem::replace(&mut registration.outbound, mpsc::channel(1).1);
     let reason = tokio::select! {
@@ -194,7 +218,7 @@ async fn attend(
     let why = match &reason {
         Some(Reason(_, what)) => what.clone(),
         None => match connection.close_reason() {
-            Some(error) => error.to_string(),
+            Some(error) => explain(&error),
             None => "the control stream has ended".to_owned(),
         },
     };

@@ -1,12 +1,10 @@
 //! Keeps the connection to the parent.
 
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
-use quinn::ConnectionError;
-
-use super::connection::{Side, serve};
-use super::{CloseCode, DataSink, Shared};
+use super::connection::{Side, explain, serve};
+use super::{DataSink, Shared};
 use crate::config::ParentConfig;
 
 /// Dials the parent, and again whenever the connection has ended, until the place stops.
@@ -24,6 +22,7 @@ pub(super) async fn keep(shared: Arc<Shared>, parent: ParentConfig, sink: Arc<dy
         if stood {
             said.clear();
         }
+        shared.trouble.send_replace(Some(why.clone()));
         // The same news again and again helps nobody.
         if why == said {
             tracing::debug!(parent = parent.address, why, "no connection to the parent");
@@ -82,32 +81,12 @@ async fn dial(shared: &Arc<Shared>, parent: &ParentConfig, sink: &Arc<dyn DataSi
         let within = shared.config.transport.handshake_timeout;
         match tokio::time::timeout(within, connecting).await {
             Ok(Ok(connection)) => {
-                let ended = serve(shared, &connection, Side::Child, sink).await;
-                return explain(&ended);
+                return serve(shared, &connection, Side::Child, sink).await;
             }
             Ok(Err(error)) => why = explain(&error),
-            Err(_) => why = format!("no answer from {address} within {}", shown(within)),
+            Err(_) => why = format!("no answer from {address} within {within:?}"),
         }
         shared.counting.failed_handshakes.add(1);
     }
     why
-}
-
-fn shown(duration: Duration) -> String {
-    format!("{duration:?}")
-}
-
-/// Why a connection has ended, for people.
-fn explain(error: &ConnectionError) -> String {
-    match error {
-        ConnectionError::ApplicationClosed(close) => {
-            let reason = String::from_utf8_lossy(&close.reason);
-            let reason: String = reason.chars().filter(|c| !c.is_control()).collect();
-            match close.error_code == CloseCode::Stopping.into() {
-                true => reason,
-                false => format!("the parent refuses this place: {reason}"),
-            }
-        }
-        error => error.to_string(),
-    }
 }

@@ -7,7 +7,7 @@ use waybook_daemon::PeerStreams;
 use waybook_daemon::identity::{Authority, DEFAULT_VALIDITY};
 use waybook_daemon::{Existing, RunningDaemon};
 
-use crate::tree::{Forest, PATIENCE, joined, name, start, start_at, until};
+use crate::tree::{Forest, PATIENCE, eventually, joined, name, start, start_at, until};
 
 /// The lives that a place itself knows its neighbours by.
 async fn links_of(daemon: &RunningDaemon) -> Vec<String> {
@@ -115,12 +115,7 @@ async fn a_newer_life_of_a_child_replaces_the_older() {
     let second = start_at(config, later).await.unwrap();
     joined(&root, &second).await;
     // The older one comes back again and again, and is refused.
-    let refused = async {
-        while root.links().counters().refused == 0 {
-            tokio::task::yield_now().await;
-        }
-    };
-    tokio::time::timeout(PATIENCE, refused).await.unwrap();
+    eventually(|| root.links().counters().refused > 0).await;
     joined(&root, &second).await;
 }
 
@@ -133,18 +128,12 @@ async fn a_place_of_another_authority_is_refused() {
     forest.plant_from(&foreign, "core/a", &forest.data_dir("core/a"));
     // It trusts the right authority, so that it is the root that has to refuse.
     let config = forest.config("core/a", Some(root.addresses().quic.to_string()));
-    std::fs::copy(&config.identity.authority, path.join("own.crt")).unwrap();
     let mut bundle = std::fs::read_to_string(&config.identity.authority).unwrap();
     let trusted = forest.folder.path().join("authority/authority.crt");
     bundle += &std::fs::read_to_string(trusted).unwrap();
     std::fs::write(&config.identity.authority, bundle).unwrap();
     let child = start(config).await.unwrap();
-    let failed = async {
-        while root.links().counters().failed_handshakes == 0 {
-            tokio::task::yield_now().await;
-        }
-    };
-    tokio::time::timeout(PATIENCE, failed).await.unwrap();
+    eventually(|| root.links().counters().failed_handshakes > 0).await;
     assert!(child.links().connected().borrow().is_empty());
     assert!(root.links().connected().borrow().is_empty());
 }

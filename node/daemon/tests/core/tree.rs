@@ -17,9 +17,9 @@ use waybook_place::io::{InstanceId, Route};
 use waybook_plan::Component;
 
 /// No test waits longer than that for anything.
-pub const PATIENCE: Duration = Duration::from_secs(20);
+pub(crate) const PATIENCE: Duration = Duration::from_secs(20);
 
-pub fn name(text: &str) -> PlaceName {
+pub(crate) fn name(text: &str) -> PlaceName {
     PlaceName::new(text).unwrap()
 }
 
@@ -46,29 +46,29 @@ impl DataSink for Quiet {
 }
 
 /// An authority and the folders of its places.
-pub struct Forest {
-    pub folder: TempDir,
-    pub authority: Authority,
+pub(crate) struct Forest {
+    pub(crate) folder: TempDir,
+    pub(crate) authority: Authority,
 }
 
 impl Forest {
-    pub fn new() -> Self {
+    pub(crate) fn new() -> Self {
         let folder = TempDir::new().unwrap();
         let path = folder.path().join("authority");
         let authority = Authority::create(&path, "test", DEFAULT_VALIDITY, Existing::Keep).unwrap();
         Self { folder, authority }
     }
 
-    pub fn data_dir(&self, place: &str) -> PathBuf {
+    pub(crate) fn data_dir(&self, place: &str) -> PathBuf {
         self.folder.path().join(place.replace('/', "."))
     }
 
     /// Makes a place's data folder, with an identity from the forest's authority.
-    pub fn plant(&self, place: &str) {
+    pub(crate) fn plant(&self, place: &str) {
         self.plant_from(&self.authority, place, &self.data_dir(place));
     }
 
-    pub fn plant_from(&self, authority: &Authority, place: &str, data_dir: &Path) {
+    pub(crate) fn plant_from(&self, authority: &Authority, place: &str, data_dir: &Path) {
         let folder = data_dir.join("identity");
         if !folder.exists() {
             authority
@@ -78,7 +78,7 @@ impl Forest {
     }
 
     /// A configuration with fast redials; `parent` is the parent's address.
-    pub fn config(&self, place: &str, parent: Option<String>) -> DaemonConfig {
+    pub(crate) fn config(&self, place: &str, parent: Option<String>) -> DaemonConfig {
         let mut text = format!(
             "name = {place:?}\ndata-dir = {:?}\n\
              transport = {{ redial-first = \"20 ms\", redial-longest = \"100 ms\" }}\n",
@@ -92,7 +92,7 @@ impl Forest {
     }
 
     /// Starts a place below a running parent.
-    pub async fn start(&self, place: &str, parent: Option<&RunningDaemon>) -> RunningDaemon {
+    pub(crate) async fn start(&self, place: &str, parent: Option<&RunningDaemon>) -> RunningDaemon {
         self.plant(place);
         let parent = parent.map(|p| p.addresses().quic.to_string());
         start(self.config(place, parent)).await.unwrap()
@@ -100,11 +100,11 @@ impl Forest {
 }
 
 /// Starts a daemon with rooms that do nothing.
-pub async fn start(config: DaemonConfig) -> Result<RunningDaemon, DaemonError> {
+pub(crate) async fn start(config: DaemonConfig) -> Result<RunningDaemon, DaemonError> {
     start_at(config, SystemTime::now()).await
 }
 
-pub async fn start_at(
+pub(crate) async fn start_at(
     config: DaemonConfig,
     clock: SystemTime,
 ) -> Result<RunningDaemon, DaemonError> {
@@ -121,7 +121,7 @@ pub async fn start_at(
 }
 
 /// Waits until what a daemon is connected to is as wanted.
-pub async fn until(
+pub(crate) async fn until(
     daemon: &RunningDaemon,
     wanted: impl FnMut(&BTreeMap<PlaceName, Incarnation>) -> bool,
 ) {
@@ -133,9 +133,19 @@ pub async fn until(
 }
 
 /// Waits until two daemons are connected with each other, in their present lives.
-pub async fn joined(a: &RunningDaemon, b: &RunningDaemon) {
+pub(crate) async fn joined(a: &RunningDaemon, b: &RunningDaemon) {
     for (one, other) in [(a, b), (b, a)] {
         let other = other.addresses();
         until(one, |c| c.get(&other.name) == Some(&other.incarnation)).await;
     }
+}
+
+/// Waits until something holds that no event tells of.
+pub(crate) async fn eventually(mut holds: impl FnMut() -> bool) {
+    let waiting = async {
+        while !holds() {
+            tokio::time::sleep(Duration::from_millis(2)).await;
+        }
+    };
+    tokio::time::timeout(PATIENCE, waiting).await.unwrap();
 }
