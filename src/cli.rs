@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use clap::{Args, Parser, Subcommand};
 
 use crate::commands::{
-    bookings, ca, check, close, down, open, place, presentations, publish, session, sessions, tree,
+    bookings, ca, check, close, demo, down, open, place, presentations, publish, session, sessions, tree,
     up, withdraw,
 };
 
@@ -82,6 +82,8 @@ pub(crate) enum Command {
     Tree(tree::Tree),
     /// Show what is booked at a place
     Bookings(bookings::Bookings),
+    /// Start a tree, play a film through it, fill it up, and check all of it
+    Demo(demo::Demo),
     /// Check files: places, topologies, presentations, profiles
     Check(check::Check),
 }

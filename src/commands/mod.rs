@@ -4,6 +4,7 @@ pub(crate) mod bookings;
 pub(crate) mod ca;
 pub(crate) mod check;
 pub(crate) mod close;
+pub(crate) mod demo;
 pub(crate) mod down;
 pub(crate) mod open;
 pub(crate) mod place;
@@ -46,6 +47,7 @@ pub(crate) fn run(cli: Cli) -> Done {
                     Command::Close(command) => command.run(global).await,
                     Command::Tree(command) => command.run(global).await,
                     Command::Bookings(command) => command.run(global).await,
+                    Command::Demo(command) => command.run(global).await,
                     Command::Ca(_) | Command::Check(_) | Command::Down(_) | Command::Place(_) => {
                         Ok(())
                     }

@@ -188,7 +188,7 @@ async fn set_up(
     }
 }
 
-fn print_progress(progress: &ProgressInfo) -> Done {
+pub(super) fn print_progress(progress: &ProgressInfo) -> Done {
     let (word, color, rest) = match &progress.step {
         StepInfo::Held { demand } => ("holds", Color::Bold, show::amounts(demand)),
         StepInfo::Refused { refusal } => ("refuses", Color::Red, refusal.text.clone()),
