@@ -5,8 +5,8 @@ use std::path::PathBuf;
 use clap::{Args, Parser, Subcommand};
 
 use crate::commands::{
-    bookings, ca, check, close, demo, down, open, place, presentations, publish, session, sessions, tree,
-    up, withdraw,
+    bookings, ca, check, close, demo, down, open, place, presentations, publish, session, sessions,
+    tree, up, withdraw,
 };
 
 /// Sends agents ahead of a session to book and build its service path.

@@ -15,7 +15,10 @@ use waybook_daemon::api::model as daemon;
 fn samples(document: &Value, schema: &Value) -> Vec<Value> {
     if let Some(reference) = schema["$ref"].as_str() {
         let path = reference.trim_start_matches('#');
-        return samples(document, document.pointer(path).expect("the form is described"));
+        return samples(
+            document,
+            document.pointer(path).expect("the form is described"),
+        );
     }
     if let Some(alternatives) = schema["oneOf"].as_array() {
         return alternatives
@@ -45,7 +48,9 @@ fn samples(document: &Value, schema: &Value) -> Vec<Value> {
             }
             return all;
         }
-        kind => kind.as_str().unwrap_or_else(|| panic!("a form without a type: {schema}")),
+        kind => kind
+            .as_str()
+            .unwrap_or_else(|| panic!("a form without a type: {schema}")),
     };
     match kind {
         "null" => vec![Value::Null],

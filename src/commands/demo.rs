@@ -155,14 +155,21 @@ impl Stage<'_> {
     /// Brings the tree up as a person would.
     async fn up(&mut self) -> Done {
         let topology = self.folder.join("topology.toml");
-        let text = self.waybook(&["up", &topology.display().to_string()]).await?;
+        let text = self
+            .waybook(&["up", &topology.display().to_string()])
+            .await?;
         self.facts.places = serde_json::from_str(&text)
             .map_err(|error| Fail::failed(format!("`waybook up` said {text:?}: {error}")))?;
         for place in &self.facts.places {
             let listens = place.addresses.listen.as_deref().unwrap_or("-");
             self.line(&format!("  {:24} listens at {listens}", place.name))?;
         }
-        let levels = self.facts.places.iter().map(|p| p.name.split('/').count()).max();
+        let levels = self
+            .facts
+            .places
+            .iter()
+            .map(|p| p.name.split('/').count())
+            .max();
         self.check(
             self.facts.places.len() >= 7 && levels >= Some(3),
             "there are at least seven places on three levels",
@@ -175,7 +182,11 @@ impl Stage<'_> {
         for server in &presentation.servers {
             let client = self.client(server.as_str())?;
             let known = client.publish(film::PRESENTATION).await?;
-            self.line(&format!("  {server} serves `{}` at {}", known.title, names(&presentation)))?;
+            self.line(&format!(
+                "  {server} serves `{}` at {}",
+                known.title,
+                names(&presentation)
+            ))?;
         }
         // The index travels towards the root; the root knowing it means that all can.
         let root = self.client("core")?;
@@ -187,7 +198,9 @@ impl Stage<'_> {
                 return Ok(());
             }
             if began.elapsed() > QUIET {
-                return Err(Fail::failed("check failed: the root does not learn of the film"));
+                return Err(Fail::failed(
+                    "check failed: the root does not learn of the film",
+                ));
             }
             tokio::time::sleep(Duration::from_millis(20)).await;
         }
@@ -215,7 +228,9 @@ impl Stage<'_> {
             self.line(&format!("    not {}", show::refusal(refusal)))?;
         }
         let urls = session.urls.clone();
-        let url = urls.ok_or_else(|| Fail::failed("check failed: the session has no URL"))?.path;
+        let url = urls
+            .ok_or_else(|| Fail::failed("check failed: the session has no URL"))?
+            .path;
         self.line(&format!(
             "  quality {} (solution {} of {}) from {}, set up in {}",
             paint(Color::Green, &session.quality),
@@ -230,7 +245,10 @@ impl Stage<'_> {
         let played = player.play(&url, &session.quality, |file| {
             if !json && count == 1 {
                 let name = &file.name;
-                let _ = show::line(&format!("    {name:14} {:>7} bytes  {}", file.bytes, file.sha256));
+                let _ = show::line(&format!(
+                    "    {name:14} {:>7} bytes  {}",
+                    file.bytes, file.sha256
+                ));
             }
         });
         let played = played.await?;
@@ -252,13 +270,21 @@ impl Stage<'_> {
         if !problem.is("refused") {
             return Err(Fail::problem(problem));
         }
-        self.line(&paint(Color::Yellow, "  refused: no solution fits any more"))?;
+        self.line(&paint(
+            Color::Yellow,
+            "  refused: no solution fits any more",
+        ))?;
         for refusal in &problem.refused {
             self.line(&format!("    {}", show::refusal(refusal)))?;
         }
         let explained = problem.solutions.iter().all(|solution| {
-            let reasons = problem.refused.iter().filter(|r| r.solution == solution.number);
-            reasons.filter_map(|r| r.lack.as_ref()).any(|lack| lack.missing.amount > 0)
+            let reasons = problem
+                .refused
+                .iter()
+                .filter(|r| r.solution == solution.number);
+            reasons
+                .filter_map(|r| r.lack.as_ref())
+                .any(|lack| lack.missing.amount > 0)
         });
         self.check(
             explained && !problem.solutions.is_empty(),
@@ -270,16 +296,24 @@ impl Stage<'_> {
 
     /// Sessions must have got worse as the tree filled, and must have said why.
     fn check_qualities(&self) -> Done {
-        let qualities: Vec<_> =
-            self.facts.sessions.iter().map(|s| s.session.quality.as_str()).collect();
+        let qualities: Vec<_> = self
+            .facts
+            .sessions
+            .iter()
+            .map(|s| s.session.quality.as_str())
+            .collect();
         self.check(
             qualities.first() == Some(&"high") && qualities.iter().any(|q| *q != "high"),
             &format!("the qualities were {}", qualities.join(", ")),
         )?;
-        let lower = self.facts.sessions.iter().filter(|s| s.session.solution > 1);
-        let explained = lower.clone().all(|s| {
-            s.session.refused.len() + 1 >= usize::from(s.session.solution)
-        });
+        let lower = self
+            .facts
+            .sessions
+            .iter()
+            .filter(|s| s.session.solution > 1);
+        let explained = lower
+            .clone()
+            .all(|s| s.session.refused.len() + 1 >= usize::from(s.session.solution));
         self.check(
             lower.count() > 0 && explained,
             "every session that did not get the first solution says where and why",
@@ -292,7 +326,9 @@ impl Stage<'_> {
             client.close(&seen.session.session).await?;
         }
         let first = self.facts.sessions.first();
-        let url = first.and_then(|s| s.session.urls.as_ref()).map(|urls| &urls.path);
+        let url = first
+            .and_then(|s| s.session.urls.as_ref())
+            .map(|urls| &urls.path);
         self.facts.url = url.map(|url| format!("{}/{}", url.trim_end_matches('/'), film::PLAYLIST));
         Ok(())
     }
@@ -310,12 +346,17 @@ impl Stage<'_> {
                 break;
             }
             if began.elapsed() > QUIET {
-                return Err(Fail::failed(format!("check failed: {left} bookings are left")));
+                return Err(Fail::failed(format!(
+                    "check failed: {left} bookings are left"
+                )));
             }
             tokio::time::sleep(Duration::from_millis(20)).await;
         }
         let places = self.facts.places.len();
-        self.check(true, &format!("no booking is left at any of the {places} places"))
+        self.check(
+            true,
+            &format!("no booking is left at any of the {places} places"),
+        )
     }
 
     /// Stops every process that was started.
@@ -344,7 +385,10 @@ impl Stage<'_> {
             return self.line(&format!("  stop   waybook down --dir {dir}"));
         }
         let took = self.began.elapsed().as_secs_f64();
-        self.line(&format!("\n{} in {took:.1} s", paint(Color::Green, "Every check held")))
+        self.line(&format!(
+            "\n{} in {took:.1} s",
+            paint(Color::Green, "Every check held")
+        ))
     }
 
     /// Runs this very program, and gives what it printed.
@@ -361,7 +405,11 @@ impl Stage<'_> {
             .map_err(Fail::failed)?;
         if !output.status.success() {
             let said = String::from_utf8_lossy(&output.stderr);
-            return Err(Fail::failed(format!("`waybook {}`: {}", args.join(" "), said.trim())));
+            return Err(Fail::failed(format!(
+                "`waybook {}`: {}",
+                args.join(" "),
+                said.trim()
+            )));
         }
         Ok(String::from_utf8_lossy(&output.stdout).into_owned())
     }
@@ -388,12 +436,19 @@ impl Stage<'_> {
 }
 
 fn names(presentation: &waybook_plan::Presentation) -> String {
-    let names: Vec<_> = presentation.qualities.iter().map(|q| q.name.as_str()).collect();
+    let names: Vec<_> = presentation
+        .qualities
+        .iter()
+        .map(|q| q.name.as_str())
+        .collect();
     names.join(", ")
 }
 
 /// A folder that nobody else uses or may look into.
 fn fresh_folder() -> Done<PathBuf> {
-    let folder = tempfile::Builder::new().prefix("waybook-demo-").tempdir().map_err(Fail::failed)?;
+    let folder = tempfile::Builder::new()
+        .prefix("waybook-demo-")
+        .tempdir()
+        .map_err(Fail::failed)?;
     Ok(folder.keep())
 }

@@ -22,7 +22,10 @@ fn waybook(home: &Path) -> Command {
 }
 
 fn run(home: &Path, arguments: &[&str]) -> Output {
-    waybook(home).args(arguments).output().expect("waybook runs")
+    waybook(home)
+        .args(arguments)
+        .output()
+        .expect("waybook runs")
 }
 
 fn out(output: &Output) -> String {

@@ -49,7 +49,11 @@ fn config(name: &str) -> String {
 fn get(url: &str) -> (String, String) {
     let (host, path) = url.trim_start_matches("http://").split_once('/').unwrap();
     let mut stream = TcpStream::connect(host).unwrap();
-    write!(stream, "GET /{path} HTTP/1.1\r\nHost: {host}\r\nConnection: close\r\n\r\n").unwrap();
+    write!(
+        stream,
+        "GET /{path} HTTP/1.1\r\nHost: {host}\r\nConnection: close\r\n\r\n"
+    )
+    .unwrap();
     let mut text = String::new();
     stream.read_to_string(&mut text).unwrap();
     let (head, body) = text.split_once("\r\n\r\n").unwrap();
@@ -86,11 +90,21 @@ fn a_session_by_hand() {
     let detail = tree.json(&["session", &id[..8]]);
     let hops = detail["hops"].as_array().unwrap();
     assert_eq!(hops.len(), 3, "{detail}");
-    assert!(hops.iter().all(|hop| hop["hop"]["phase"] == "established"), "{detail}");
+    assert!(
+        hops.iter().all(|hop| hop["hop"]["phase"] == "established"),
+        "{detail}"
+    );
 
     // Who may do what is decided where it is done.
     let lab = format!(".waybook/places/{}", LAB.replace('/', "."));
-    let withdraw = ["withdraw", "film", "--at", "core/milano/media", "--data", &lab];
+    let withdraw = [
+        "withdraw",
+        "film",
+        "--at",
+        "core/milano/media",
+        "--data",
+        &lab,
+    ];
     assert_eq!(code(&run(home.path(), &withdraw)), 5);
     let nobody = run(home.path(), &["open", "nothing", "--at", LAB]);
     assert_eq!(code(&nobody), 3, "{}", err(&nobody));
@@ -106,7 +120,11 @@ fn a_session_by_hand() {
     tree.json(&["close", id]);
     let over = run(home.path(), &["session", id]);
     assert_eq!(code(&over), 1);
-    assert!(err(&over).contains("is over: it was closed"), "{}", err(&over));
+    assert!(
+        err(&over).contains("is over: it was closed"),
+        "{}",
+        err(&over)
+    );
     let quiet = |place: &str| {
         let bookings = tree.json(&["bookings", "--at", place]);
         bookings["bookings"] == serde_json::json!([])

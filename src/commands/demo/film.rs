@@ -3,7 +3,6 @@
 use std::io;
 use std::path::Path;
 
-
 /// The tree of the demo.
 pub(super) const TOPOLOGY: &str = include_str!("../../../configs/demo/topology.toml");
 /// The film as its servers publish it.
@@ -42,7 +41,10 @@ const FILES: &[(&str, &[u8])] = film! {
 /// The file of a quality as it was published.
 pub(super) fn source(quality: &str, file: &str) -> Option<&'static [u8]> {
     let path = format!("{quality}/{file}");
-    FILES.iter().find(|(name, _)| *name == path).map(|(_, bytes)| *bytes)
+    FILES
+        .iter()
+        .find(|(name, _)| *name == path)
+        .map(|(_, bytes)| *bytes)
 }
 
 /// The segments that a playlist names, in order.
@@ -63,10 +65,15 @@ pub(super) fn lay_out(folder: &Path) -> io::Result<()> {
         std::fs::write(path, bytes)
     };
     let texts = [("topology.toml", TOPOLOGY), ("film.toml", PRESENTATION)];
-    let texts = texts.into_iter().map(|(name, text)| (folder.join(name), text.as_bytes()));
-    let film = FILES.iter().map(|(name, bytes)| (folder.join("film").join(name), *bytes));
+    let texts = texts
+        .into_iter()
+        .map(|(name, text)| (folder.join(name), text.as_bytes()));
+    let film = FILES
+        .iter()
+        .map(|(name, bytes)| (folder.join("film").join(name), *bytes));
     for (path, bytes) in texts.chain(film) {
-        let explain = |error: io::Error| io::Error::new(error.kind(), format!("{}: {error}", path.display()));
+        let explain =
+            |error: io::Error| io::Error::new(error.kind(), format!("{}: {error}", path.display()));
         write(&path, bytes).map_err(explain)?;
     }
     Ok(())
@@ -85,11 +92,16 @@ mod tests {
             let segments = segments(playlist);
             assert!(segments.len() > 1, "{}", quality.name);
             for segment in segments {
-                let bytes = source(&quality.name, &segment).unwrap_or_else(|| panic!("no {segment}"));
+                let bytes =
+                    source(&quality.name, &segment).unwrap_or_else(|| panic!("no {segment}"));
                 // The booking must carry every segment in the time that it plays, 4 s.
                 let rate = bytes.len() as u64 * 8 / 4;
                 let booked = quality.demand.edge.to_client;
-                assert!(rate < booked, "{} {segment}: {rate} of {booked} bit/s", quality.name);
+                assert!(
+                    rate < booked,
+                    "{} {segment}: {rate} of {booked} bit/s",
+                    quality.name
+                );
             }
         }
     }

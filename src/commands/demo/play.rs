@@ -136,17 +136,28 @@ impl Player {
         name: &str,
         range: Option<&str>,
     ) -> Done<(StatusCode, Option<String>, Bytes)> {
-        let fail = |error: &dyn std::fmt::Display| wrong(name, &format!("cannot be fetched: {error}"));
+        let fail =
+            |error: &dyn std::fmt::Display| wrong(name, &format!("cannot be fetched: {error}"));
         let mut request = Request::get(format!("{}/{name}", url.trim_end_matches('/')));
         if let Some(range) = range {
             request = request.header(RANGE, format!("bytes={range}"));
         }
         let request = request.body(Empty::new()).map_err(|error| fail(&error))?;
-        let response = self.http.request(request).await.map_err(|error| fail(&error))?;
+        let response = self
+            .http
+            .request(request)
+            .await
+            .map_err(|error| fail(&error))?;
         let status = response.status();
         let said = response.headers().get(CONTENT_RANGE);
-        let said = said.and_then(|value| value.to_str().ok()).map(str::to_owned);
-        let body = response.into_body().collect().await.map_err(|error| fail(&error))?;
+        let said = said
+            .and_then(|value| value.to_str().ok())
+            .map(str::to_owned);
+        let body = response
+            .into_body()
+            .collect()
+            .await
+            .map_err(|error| fail(&error))?;
         Ok((status, said, body.to_bytes()))
     }
 }
@@ -161,8 +172,10 @@ fn wrong(name: &str, what: &str) -> Fail {
 }
 
 fn sha256(bytes: &[u8]) -> String {
-    Sha256::digest(bytes).iter().fold(String::new(), |mut hex, byte| {
-        let _ = write!(hex, "{byte:02x}");
-        hex
-    })
+    Sha256::digest(bytes)
+        .iter()
+        .fold(String::new(), |mut hex, byte| {
+            let _ = write!(hex, "{byte:02x}");
+            hex
+        })
 }
