@@ -74,11 +74,6 @@ impl Fail {
         self
     }
 
-    /// Whether a place answered with a problem of that kind.
-    pub(crate) fn is(&self, kind: &str) -> bool {
-        self.problem.as_ref().is_some_and(|p| p.is(kind))
-    }
-
     /// Tells the person, or the program, and gives the code.
     pub(crate) fn report(&self, json: bool) -> ExitCode {
         if json {

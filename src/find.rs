@@ -82,6 +82,16 @@ impl Global {
         Ok(clients)
     }
 
+    /// The places that `waybook up` has started, unless another one is meant.
+    pub(crate) fn up_places(&self) -> Vec<PlaceName> {
+        match UpState::load(&self.up_dir()) {
+            Ok(Some(state)) if self.data.is_none() => {
+                state.places.into_iter().map(|place| place.name).collect()
+            }
+            _ => Vec::new(),
+        }
+    }
+
     fn up(&self) -> Done<UpState> {
         UpState::load(&self.up_dir())?.ok_or_else(|| self.nothing_up())
     }

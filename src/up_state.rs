@@ -1,7 +1,9 @@
 //! What `waybook up` has started, so that `waybook down` stops exactly that.
 
+use std::collections::BTreeMap;
 use std::fs::{self, File};
 use std::io;
+use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 
 use rustix::process::{Pid, Signal, kill_process};
@@ -69,6 +71,22 @@ impl UpState {
     pub(crate) fn remove(dir: &Path) -> Done {
         let path = Self::path(dir);
         fs::remove_file(&path).map_err(|error| Fail::failed(format!("{}: {error}", path.display())))
+    }
+
+    /// Where the gateways of the last time were, by place: sessions that are kept should
+    /// keep their URLs. A file that cannot be read is as good as none.
+    pub(crate) fn gateways(dir: &Path) -> BTreeMap<String, SocketAddr> {
+        let text = fs::read_to_string(dir.join("gateways.json")).unwrap_or_default();
+        serde_json::from_str(&text).unwrap_or_default()
+    }
+
+    /// Notes where the gateways are, for the next time.
+    pub(crate) fn note_gateways(dir: &Path, gateways: &BTreeMap<String, SocketAddr>) -> Done {
+        let path = dir.join("gateways.json");
+        serde_json::to_vec_pretty(gateways)
+            .map_err(io::Error::from)
+            .and_then(|json| fs::write(&path, json))
+            .map_err(|error| Fail::failed(format!("{}: {error}", path.display())))
     }
 
     /// Keeps other commands from changing what is up, as long as the file is held.

@@ -1,6 +1,6 @@
 //! `waybook close`: ends sessions.
 
-use clap::Args;
+use clap::{ArgGroup, Args};
 use serde_json::json;
 use waybook_location_tree::PlaceName;
 
@@ -11,6 +11,7 @@ use crate::show;
 
 /// Closes sessions.
 #[derive(Args)]
+#[command(group(ArgGroup::new("which").required(true).args(["id", "all"])))]
 #[command(after_help = "\
 Examples:
   waybook close 3f2a...                    # at a place that runs here
@@ -18,10 +19,9 @@ Examples:
   waybook close --all --at core/bologna/lab")]
 pub(crate) struct Close {
     /// The session's number, or its beginning
-    #[arg(required_unless_present = "all")]
     id: Option<String>,
     /// Every session of the place, or of all places that run here
-    #[arg(long, conflicts_with = "id")]
+    #[arg(long)]
     all: bool,
     /// The client's place
     #[arg(long, value_name = "PLACE")]

@@ -1,7 +1,7 @@
 //! `waybook tree`: the location tree.
 
 use clap::Args;
-use waybook_client::model::TreePlaceInfo;
+use waybook_client::model::{Amount, TreePlaceInfo};
 use waybook_location_tree::PlaceName;
 
 use crate::cli::Global;
@@ -47,14 +47,7 @@ impl Tree {
                     format!("{indent}{label}"),
                     format!("{}.{} %", place.load / 10, place.load % 10),
                     place.sessions.to_string(),
-                    show::amounts(
-                        &place
-                            .booked
-                            .iter()
-                            .filter(|a| a.amount > 0)
-                            .cloned()
-                            .collect::<Vec<_>>(),
-                    ),
+                    show::amounts(&booked(place)),
                     show::amounts(&place.capacity),
                     place.age.text.clone(),
                 ]
@@ -63,7 +56,17 @@ impl Tree {
         let headings = [
             "PLACE", "LOAD", "SESSIONS", "BOOKED", "CAPACITY", "HEARD OF",
         ];
-        show::table(&headings, &rows, "no places")
+        show::table(&headings, &rows, "no places")?;
+        let unheard = global.up_places().into_iter().filter(|name| {
+            self.at.as_ref().is_none_or(|at| at.contains(name))
+                && !places.iter().any(|place| place.place == name.as_str())
+        });
+        for name in unheard {
+            show::line(&format!(
+                "{name} was started here; word of it has not come up yet"
+            ))?;
+        }
+        Ok(())
     }
 
     /// The locality asked for; the whole tree if its root can be asked.
@@ -80,6 +83,13 @@ impl Tree {
         }
         Ok(client.tree().await?)
     }
+}
+
+/// What is booked at all.
+fn booked(place: &TreePlaceInfo) -> Vec<Amount> {
+    let mut booked = place.booked.clone();
+    booked.retain(|amount| amount.amount > 0);
+    booked
 }
 
 fn depth(place: &TreePlaceInfo) -> usize {

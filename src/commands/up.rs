@@ -2,6 +2,7 @@
 
 use std::fs::{DirBuilder, File, OpenOptions};
 use std::io;
+use std::net::SocketAddr;
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
@@ -74,7 +75,14 @@ impl Up {
             _ = tokio::signal::ctrl_c() => Err(Fail::failed("interrupted")),
         };
         match outcome {
-            Ok(places) => report(&places, &started, global.json),
+            Ok(places) => {
+                let gateway = |place: &PlaceInfo| {
+                    let address = place.addresses.gateway.as_ref()?.parse().ok()?;
+                    Some((place.name.clone(), address))
+                };
+                UpState::note_gateways(&dir, &places.iter().filter_map(gateway).collect())?;
+                report(&places, &started, global.json)
+            }
             Err(fail) => {
                 let places: Vec<_> = started.into_iter().map(|s| s.place).collect();
                 stop(&places, Duration::from_secs(15))?;
@@ -189,7 +197,11 @@ fn launch(
         _ => {}
     }
     let log = places.join(format!("{file}.log"));
-    let child = spawn(&config, &log).map_err(|error| fail(&error))?;
+    let settings = topology.config(name, &deployment).map_err(Fail::usage)?;
+    // Any port will do, but the one of the last time keeps the URLs of kept sessions.
+    let gateway = UpState::gateways(dir).remove(name.as_str());
+    let gateway = gateway.filter(|last| settings.gateway.listen.port() == 0 && is_free(*last));
+    let child = spawn(&config, &log, gateway).map_err(|error| fail(&error))?;
     let pid = child.id();
     let place = UpPlace {
         name: name.clone(),
@@ -202,8 +214,13 @@ fn launch(
     Ok(Started { place, child })
 }
 
+/// Whether nobody listens there.
+fn is_free(address: SocketAddr) -> bool {
+    std::net::TcpListener::bind(address).is_ok()
+}
+
 /// Runs this very program as a place that outlives it.
-fn spawn(config: &Path, log: &Path) -> io::Result<Child> {
+fn spawn(config: &Path, log: &Path, gateway: Option<SocketAddr>) -> io::Result<Child> {
     let log: File = OpenOptions::new()
         .create(true)
         .append(true)
@@ -213,6 +230,7 @@ fn spawn(config: &Path, log: &Path) -> io::Result<Child> {
     command
         .args(["place", "run", "--config"])
         .arg(config)
+        .args(gateway.map(|address| format!("--set=gateway.listen={address}")))
         .stdin(Stdio::null())
         .stdout(log.try_clone()?)
         .stderr(log)

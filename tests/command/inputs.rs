@@ -1,0 +1,145 @@
+//! Help, wrong inputs and the authority's files.
+
+use std::fs;
+use std::os::unix::fs::PermissionsExt;
+use std::path::Path;
+
+use crate::{code, err, out, run};
+
+#[test]
+fn the_help_of_every_command_shows_examples() {
+    let home = tempfile::tempdir().unwrap();
+    for command in [
+        "",
+        "ca init",
+        "ca issue",
+        "place run",
+        "up",
+        "down",
+        "publish",
+        "withdraw",
+        "presentations",
+        "open",
+        "sessions",
+        "session",
+        "close",
+        "tree",
+        "bookings",
+        "check",
+        "demo",
+    ] {
+        let mut arguments: Vec<_> = command.split_whitespace().collect();
+        arguments.push("--help");
+        let help = run(home.path(), &arguments);
+        assert_eq!(code(&help), 0, "{command}");
+        let text = out(&help);
+        assert!(text.contains("Examples:\n  waybook "), "{command}");
+    }
+    assert!(out(&run(home.path(), &["--help"])).contains("Exit codes:"));
+}
+
+const WRONG_TOPOLOGY: &str = "[[place]]\nname = \"core\"\n[[place]]\nname = \"other\"\n";
+const WRONG_FILM: &str = "title = \"film\"\n[[quality]]\nname = \"high\"\n\
+    [quality.demand.edge]\nto-client = \"4 parrots\"\n";
+
+#[test]
+fn wrong_inputs_are_told_and_change_nothing() {
+    let home = tempfile::tempdir().unwrap();
+    fs::write(home.path().join("wrong.toml"), WRONG_TOPOLOGY).unwrap();
+    fs::write(home.path().join("film.toml"), WRONG_FILM).unwrap();
+    let before = listing(home.path());
+    for (arguments, expected, told) in [
+        ("check missing.toml", 2, "missing.toml"),
+        ("check film.toml", 2, "1 of 1 files"),
+        ("up wrong.toml", 2, "other"),
+        ("up missing.toml", 2, "missing.toml"),
+        ("place run --config missing.toml", 2, "missing.toml"),
+        ("publish missing.toml --at core", 2, "missing.toml"),
+        ("publish film.toml --at core", 2, "line 5"),
+        ("ca issue core", 2, "waybook ca init"),
+        ("ca issue No_Name", 2, "No_Name"),
+        ("open film", 2, "--at PLACE"),
+        ("open film --at core --deadline soon", 2, "soon"),
+        (
+            "open film --at core --profile missing.toml",
+            2,
+            "missing.toml",
+        ),
+        (
+            "open film --at core --detach --dry-run",
+            2,
+            "cannot be used with",
+        ),
+        ("session zz", 2, "no session's number"),
+        ("close", 2, "--all"),
+        ("bookings", 2, "--at PLACE"),
+        ("bookings --at core", 4, "waybook up"),
+        ("tree", 4, "waybook up"),
+        ("sessions --data nowhere", 4, "waybook place run"),
+        ("no-such-command", 2, "no-such-command"),
+    ] {
+        let arguments: Vec<_> = arguments.split(' ').collect();
+        let output = run(home.path(), &arguments);
+        assert_eq!(code(&output), expected, "{arguments:?}: {}", err(&output));
+        let all = out(&output) + &err(&output);
+        assert!(all.contains(told), "{arguments:?}: {all}");
+        assert_eq!(listing(home.path()), before, "{arguments:?}");
+    }
+}
+
+#[test]
+fn programs_are_told_in_json() {
+    let home = tempfile::tempdir().unwrap();
+    let output = run(home.path(), &["tree", "--json"]);
+    let told: serde_json::Value = serde_json::from_str(&err(&output)).unwrap();
+    assert_eq!((code(&output), &told["exit"]), (4, &4.into()));
+    let output = run(home.path(), &["down", "--json"]);
+    let told: serde_json::Value = serde_json::from_str(&out(&output)).unwrap();
+    assert_eq!(
+        (code(&output), told["stopped"].to_string()),
+        (0, "[]".to_owned())
+    );
+}
+
+#[test]
+fn an_authority_keeps_its_keys_to_itself() {
+    let home = tempfile::tempdir().unwrap();
+    let done = run(home.path(), &["ca", "init"]);
+    assert_eq!(code(&done), 0, "{}", err(&done));
+    let done = run(home.path(), &["ca", "issue", "core/bologna/lab"]);
+    assert_eq!(code(&done), 0, "{}", err(&done));
+    let mode = |path: &str| {
+        let path = home.path().join(path);
+        fs::metadata(&path).unwrap().permissions().mode() & 0o777
+    };
+    assert_eq!(mode("ca"), 0o700);
+    assert_eq!(mode("ca/authority.key"), 0o600);
+    assert_eq!(mode("core.bologna.lab"), 0o700);
+    assert_eq!(mode("core.bologna.lab/place.key"), 0o600);
+    assert!(home.path().join("core.bologna.lab/place.crt").exists());
+
+    // Nothing is replaced by mistake.
+    let key = fs::read(home.path().join("ca/authority.key")).unwrap();
+    let again = run(home.path(), &["ca", "init"]);
+    assert_eq!(code(&again), 1);
+    assert_eq!(fs::read(home.path().join("ca/authority.key")).unwrap(), key);
+    let again = run(home.path(), &["ca", "issue", "core/bologna/lab"]);
+    assert_eq!(code(&again), 1);
+    let replace = ["ca", "issue", "core/bologna/lab", "--replace"];
+    assert_eq!(code(&run(home.path(), &replace)), 0);
+}
+
+/// Every file and folder below one, with its length.
+fn listing(folder: &Path) -> Vec<(String, u64)> {
+    let mut found = Vec::new();
+    for entry in fs::read_dir(folder).unwrap() {
+        let entry = entry.unwrap();
+        let meta = entry.metadata().unwrap();
+        found.push((entry.path().display().to_string(), meta.len()));
+        if meta.is_dir() {
+            found.extend(listing(&entry.path()));
+        }
+    }
+    found.sort();
+    found
+}

@@ -1,0 +1,142 @@
+//! A tree of processes, and a session through it, by hand.
+
+use std::io::{Read, Write};
+use std::net::TcpStream;
+use std::path::{Path, PathBuf};
+
+use serde_json::Value;
+
+use crate::{code, err, out, run};
+
+const LAB: &str = "core/bologna/lab";
+
+/// Whatever happens, no process is left.
+struct Tree(PathBuf);
+
+impl Drop for Tree {
+    fn drop(&mut self) {
+        run(&self.0, &["down"]);
+    }
+}
+
+impl Tree {
+    fn up(home: &Path) -> Self {
+        let tree = Self(home.to_owned());
+        let done = run(home, &["up", &config("topology.toml"), "--json"]);
+        assert_eq!(code(&done), 0, "{}", err(&done));
+        tree
+    }
+
+    fn json(&self, arguments: &[&str]) -> Value {
+        let mut all = arguments.to_vec();
+        all.push("--json");
+        let done = run(&self.0, &all);
+        assert_eq!(code(&done), 0, "{arguments:?}: {}", err(&done));
+        // Of several lines, the last is the one that counts.
+        let text = out(&done);
+        let last = text.lines().last().unwrap_or_default();
+        serde_json::from_str(&text)
+            .or_else(|_| serde_json::from_str(last))
+            .unwrap()
+    }
+}
+
+fn config(name: &str) -> String {
+    format!("{}/configs/demo/{name}", env!("CARGO_MANIFEST_DIR"))
+}
+
+/// The status line and the body of a `GET`.
+fn get(url: &str) -> (String, String) {
+    let (host, path) = url.trim_start_matches("http://").split_once('/').unwrap();
+    let mut stream = TcpStream::connect(host).unwrap();
+    write!(
+        stream,
+        "GET /{path} HTTP/1.1\r\nHost: {host}\r\nConnection: close\r\n\r\n"
+    )
+    .unwrap();
+    let mut text = String::new();
+    stream.read_to_string(&mut text).unwrap();
+    let (head, body) = text.split_once("\r\n\r\n").unwrap();
+    (head.lines().next().unwrap().to_owned(), body.to_owned())
+}
+
+#[test]
+fn a_session_by_hand() {
+    let home = tempfile::tempdir().unwrap();
+    let tree = Tree::up(home.path());
+    let again = run(home.path(), &["up", &config("topology.toml")]);
+    assert_eq!(code(&again), 1);
+    assert!(err(&again).contains("waybook down"), "{}", err(&again));
+
+    let published = tree.json(&["publish", &config("film.toml")]);
+    assert_eq!(published.as_array().unwrap().len(), 2);
+    assert_eq!(tree.json(&["presentations"]).as_array().unwrap().len(), 2);
+
+    let survey = tree.json(&["open", "film", "--at", LAB, "--dry-run"]);
+    assert_eq!(survey["chosen"], 1);
+    assert_eq!(tree.json(&["sessions"]), serde_json::json!([]));
+
+    let open = ["open", "film", "--at", LAB, "--key", "one", "--detach"];
+    let session = &tree.json(&open)["data"];
+    let id = session["session"].as_str().unwrap();
+    assert_eq!(session["quality"], "high");
+    let url = format!("{}index.m3u8", session["urls"]["path"].as_str().unwrap());
+    let (status, playlist) = get(&url);
+    assert_eq!(status, "HTTP/1.1 200 OK");
+    assert!(playlist.starts_with("#EXTM3U"), "{playlist}");
+    // The same key gives the same session.
+    assert_eq!(tree.json(&open)["data"]["session"], id);
+
+    let detail = tree.json(&["session", &id[..8]]);
+    let hops = detail["hops"].as_array().unwrap();
+    assert_eq!(hops.len(), 3, "{detail}");
+    assert!(
+        hops.iter().all(|hop| hop["hop"]["phase"] == "established"),
+        "{detail}"
+    );
+
+    // Who may do what is decided where it is done.
+    let lab = format!(".waybook/places/{}", LAB.replace('/', "."));
+    let withdraw = [
+        "withdraw",
+        "film",
+        "--at",
+        "core/milano/media",
+        "--data",
+        &lab,
+    ];
+    assert_eq!(code(&run(home.path(), &withdraw)), 5);
+    let nobody = run(home.path(), &["open", "nothing", "--at", LAB]);
+    assert_eq!(code(&nobody), 3, "{}", err(&nobody));
+
+    // A stop keeps what is established, URL and all.
+    assert_eq!(code(&run(home.path(), &["down"])), 0);
+    assert_eq!(code(&run(home.path(), &["sessions"])), 4);
+    let up = run(home.path(), &["up", &config("topology.toml")]);
+    assert_eq!(code(&up), 0, "{}", err(&up));
+    assert_eq!(tree.json(&["sessions"])[0]["session"], id);
+    assert_eq!(get(&url).1, playlist);
+
+    tree.json(&["close", id]);
+    let over = run(home.path(), &["session", id]);
+    assert_eq!(code(&over), 1);
+    assert!(
+        err(&over).contains("is over: it was closed"),
+        "{}",
+        err(&over)
+    );
+    let quiet = |place: &str| {
+        let bookings = tree.json(&["bookings", "--at", place]);
+        bookings["bookings"] == serde_json::json!([])
+    };
+    for place in [LAB, "core/bologna", "core/bologna/library"] {
+        let found = (0..100).any(|_| {
+            std::thread::sleep(std::time::Duration::from_millis(20));
+            quiet(place)
+        });
+        assert!(found, "{place} has bookings left");
+    }
+    let down = tree.json(&["down"]);
+    assert_eq!(down["stopped"].as_array().unwrap().len(), 7);
+    assert_eq!(down["killed"], serde_json::json!([]));
+}
