@@ -14,7 +14,7 @@ use waybook_place::{BookingPhase, Instant, Place};
 
 pub use slot::{Running, Slot};
 
-use crate::check::{self, Violation};
+use crate::check::{self, Violation, Walks};
 use crate::client::{Clients, Knows};
 use crate::network::{LinkModel, Network};
 use crate::setting::Setting;
@@ -80,6 +80,7 @@ pub struct World {
     changed: Instant,
     spinning: (PlaceName, Instant, u32),
     index_known: bool,
+    walks: Walks,
 }
 
 impl World {
@@ -113,6 +114,7 @@ impl World {
             spinning: (tree.root().clone(), Instant::default(), 0),
             tree,
             index_known: false,
+            walks: Walks::default(),
         };
         let names: Vec<_> = world.tree.places().cloned().collect();
         for name in &names {

@@ -92,6 +92,7 @@ impl World {
     /// Stops a place as a crash does. All that it had, but for its disk, is gone.
     pub fn crash(&mut self, name: &PlaceName, tell: &Tell) {
         self.note(name, "crashes");
+        self.walks.forget();
         self.disturb_index();
         if let Some(slot) = self.slots.get_mut(name) {
             slot.crash();
@@ -108,6 +109,7 @@ impl World {
     /// [`Violation`] if it does not start, or does something that no place may.
     pub fn restart(&mut self, name: &PlaceName, with_disk: bool) -> Result<(), Violation> {
         self.note(name, "restarts");
+        self.walks.forget();
         if let Some(slot) = self.slots.get_mut(name)
             && !with_disk
         {

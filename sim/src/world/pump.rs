@@ -1,6 +1,6 @@
 //! The pump: events become inputs, and outputs become events.
 
-use waybook_agents::{Incarnation, wire};
+use waybook_agents::{Incarnation, Message, wire};
 use waybook_location_tree::PlaceName;
 use waybook_place::Place;
 use waybook_place::io::{Input, InstanceId, Output, RequestId};
@@ -225,6 +225,9 @@ impl World {
                     return Err(format!("sends a frame of {} bytes", frame.len()));
                 }
                 self.transcript.add(&frame);
+                if let Message::Visit(visit) = &envelope.message {
+                    self.walks.sent(&to, visit)?;
+                }
                 let kind = kind(&envelope.message);
                 let passage = self.network.send(self.now, name, &to, kind);
                 for at in passage.arrivals {
