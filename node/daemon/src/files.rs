@@ -20,6 +20,7 @@ pub struct FileError {
 }
 
 impl FileError {
+    #[expect(clippy::needless_pass_by_value, reason = "errors are handed over")]
     pub(crate) fn new(path: &Path, what: impl ToString) -> Self {
         Self {
             path: path.to_owned(),
@@ -134,4 +135,9 @@ pub(crate) fn unhex(text: &str) -> Option<[u8; 32]> {
         *byte = u8::from_str_radix(pair, 16).ok()?;
     }
     Some(bytes)
+}
+
+/// A random factor from 0.5 to 1.5.
+pub(crate) fn jitter() -> f64 {
+    0.5 + f64::from(u32::from_le_bytes(random_bytes())) / f64::from(u32::MAX)
 }

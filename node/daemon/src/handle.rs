@@ -1,8 +1,8 @@
 //! How the daemon's rooms talk to the task that owns the place.
 
-use tokio::sync::{mpsc, oneshot};
-use waybook_agents::Progress;
-use waybook_place::io::{Input, OpenRequest, Outcome, Survey};
+use tokio::sync::{broadcast, mpsc, oneshot};
+use waybook_agents::{Progress, SessionId};
+use waybook_place::io::{EndReason, Input, OpenRequest, Outcome, Survey};
 use waybook_place::{Instant, Place};
 use waybook_plan::NoPlan;
 
@@ -30,10 +30,33 @@ pub enum OpenEvent {
     Done(Outcome),
 }
 
+/// What happens to the sessions whose client's place this is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum SessionEvent {
+    /// A session stands.
+    Established {
+        /// The session.
+        session: SessionId,
+        /// Its title.
+        title: String,
+    },
+    /// An established session is over.
+    Ended {
+        /// The session.
+        session: SessionId,
+        /// Why.
+        why: EndReason,
+    },
+}
+
+/// Events that a slow listener may fall behind before it loses the oldest.
+const EVENTS: usize = 1024;
+
 /// Reaches the task that owns the place. Cheap to clone.
 #[derive(Clone)]
 pub struct PlaceHandle {
     commands: mpsc::UnboundedSender<Command>,
+    events: broadcast::Sender<SessionEvent>,
 }
 
 /// The place's task has ended, because the daemon stops.
@@ -46,7 +69,19 @@ impl PlaceHandle {
     #[must_use]
     pub fn new() -> (Self, mpsc::UnboundedReceiver<Command>) {
         let (commands, receiver) = mpsc::unbounded_channel();
-        (Self { commands }, receiver)
+        let events = broadcast::Sender::new(EVENTS);
+        (Self { commands, events }, receiver)
+    }
+
+    /// Listens to what happens to sessions from now on.
+    #[must_use]
+    pub fn events(&self) -> broadcast::Receiver<SessionEvent> {
+        self.events.subscribe()
+    }
+
+    /// Where the task that owns the place says what happens to sessions.
+    pub(crate) fn events_sender(&self) -> broadcast::Sender<SessionEvent> {
+        self.events.clone()
     }
 
     /// Hands an input in. Inputs after the place has stopped are dropped.

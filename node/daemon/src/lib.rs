@@ -7,12 +7,22 @@
 pub mod api;
 mod body;
 pub mod config;
+mod daemon;
+pub mod data;
 mod files;
 mod handle;
+pub mod identity;
+pub mod link;
+mod machinery;
 mod peer;
+mod pump;
+mod run;
 pub mod store;
 
 pub use body::{Body, BoxError, empty_body, full_body};
+pub use daemon::{Addresses, Core, Daemon, DaemonError, Rooms, RunningDaemon, StopRoom};
 pub use files::{Existing, FileError};
-pub use handle::{Command, OpenEvent, PlaceHandle, Stopping};
+pub use handle::{Command, OpenEvent, PlaceHandle, SessionEvent, Stopping};
+pub use machinery::Machinery;
 pub use peer::{Io, PeerApi, PeerStreams};
+pub use run::{run, start};

@@ -14,16 +14,16 @@ use crate::Body;
 pub trait Io: AsyncRead + AsyncWrite + Send + Unpin {}
 impl<T: AsyncRead + AsyncWrite + Send + Unpin> Io for T {}
 
+/// A stream that is being opened.
+pub type Opening<'a> = Pin<Box<dyn Future<Output = io::Result<Box<dyn Io>>> + Send + 'a>>;
+
 /// Opens streams to neighbours. The links implement it over the standing connections.
 pub trait PeerStreams: Send + Sync {
     /// Opens a stream that the neighbour will serve HTTP on.
     ///
     /// # Errors
     /// `NotConnected` if there is no connection to that neighbour now.
-    fn open<'a>(
-        &'a self,
-        to: &'a PlaceName,
-    ) -> Pin<Box<dyn Future<Output = io::Result<Box<dyn Io>>> + Send + 'a>>;
+    fn open<'a>(&'a self, to: &'a PlaceName) -> Opening<'a>;
 }
 
 /// Serves the requests of neighbours that do not belong to a session: control requests

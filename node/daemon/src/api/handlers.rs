@@ -27,7 +27,7 @@ pub(super) async fn place(State(shared): State<Arc<Shared>>) -> Answer<PlaceInfo
         api: text(addresses.api),
         gateway: text(addresses.gateway),
         listen: text(addresses.listen),
-        parent: text(addresses.parent),
+        parent: addresses.parent.clone(),
     };
     let info = shared
         .parts

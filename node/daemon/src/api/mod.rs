@@ -26,6 +26,7 @@ use std::sync::Arc;
 
 use axum::Router;
 use tokio::net::TcpListener;
+use tokio_util::sync::CancellationToken;
 use waybook_agents::SessionId;
 use waybook_location_tree::PlaceName;
 
@@ -34,7 +35,7 @@ use crate::{PeerStreams, PlaceHandle};
 pub use document::document;
 pub use ends::Ends;
 pub use problem::{Kind, Problem};
-pub use rights::{Remote, Rights, Who};
+pub use rights::Rights;
 
 /// Where everything of the API hangs: `/api/v1`.
 pub const PREFIX: &str = "/api/v1";
@@ -55,7 +56,7 @@ pub trait SessionUrls: Send + Sync {
 }
 
 /// Where the daemon can be reached, for people to see.
-#[derive(Debug, Clone, Copy, Default)]
+#[derive(Debug, Clone, Default)]
 pub struct Addresses {
     /// The control API.
     pub api: Option<SocketAddr>,
@@ -63,8 +64,8 @@ pub struct Addresses {
     pub gateway: Option<SocketAddr>,
     /// Where children connect.
     pub listen: Option<SocketAddr>,
-    /// The parent's.
-    pub parent: Option<SocketAddr>,
+    /// The parent's, as it is configured.
+    pub parent: Option<String>,
 }
 
 /// What the API is made of.
@@ -101,6 +102,8 @@ pub struct ControlApi {
 pub(crate) struct Shared {
     parts: Parts,
     token: blake3::Hash,
+    /// Ends the requests that wait for something to happen.
+    stopping: CancellationToken,
 }
 
 impl ControlApi {
@@ -109,6 +112,7 @@ impl ControlApi {
     pub fn new(parts: Parts) -> Self {
         let shared = Arc::new(Shared {
             token: blake3::hash(parts.token.as_bytes()),
+            stopping: CancellationToken::new(),
             parts,
         });
         let local = routes::router(&shared);
@@ -126,18 +130,20 @@ impl ControlApi {
         self.guarded.clone()
     }
 
-    /// Serves local clients until `stop` resolves, and lets their requests end.
+    /// Serves local clients until [`stop`](Self::stop), and lets their requests end.
     ///
     /// # Errors
     /// What the listener reports.
-    pub async fn serve(
-        &self,
-        listener: TcpListener,
-        stop: impl Future<Output = ()> + Send + 'static,
-    ) -> std::io::Result<()> {
+    pub async fn serve(&self, listener: TcpListener) -> std::io::Result<()> {
+        let stopping = self.shared.stopping.clone();
         axum::serve(listener, self.router())
-            .with_graceful_shutdown(stop)
+            .with_graceful_shutdown(stopping.cancelled_owned())
             .await
+    }
+
+    /// Takes no more requests, and ends those that wait for something to happen.
+    pub fn stop(&self) {
+        self.shared.stopping.cancel();
     }
 }
 

@@ -5,10 +5,10 @@ use std::sync::Arc;
 use axum::extract::{Request, State};
 use axum::middleware::Next;
 use axum::response::Response;
-use serde::{Deserialize, Serialize};
 use waybook_location_tree::PlaceName;
 
 use super::{Kind, Problem, Shared};
+use crate::config::{RemoteRights, Who};
 
 /// What a request wants to do.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -21,94 +21,17 @@ pub(crate) enum Right {
     Operate,
 }
 
-/// Which places may do something. The place itself always may.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(from = "WhoText", into = "WhoText")]
-pub enum Who {
-    /// Every place of the tree.
-    All,
-    /// Its ancestors: a locality is administered from above.
-    Ancestors,
-    /// No other place.
-    None,
-    /// The places of these localities.
-    Localities(Vec<PlaceName>),
-}
-
-/// How [`Who`] is written: a word, or a list of names.
-#[derive(Serialize, Deserialize)]
-#[serde(
-    untagged,
-    expecting = "one of \"all\", \"ancestors\", \"none\", or a list of places"
-)]
-enum WhoText {
-    Word(Word),
-    List(Vec<PlaceName>),
-}
-
-#[derive(Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-enum Word {
-    All,
-    Ancestors,
-    None,
-}
-
-impl From<WhoText> for Who {
-    fn from(text: WhoText) -> Self {
-        match text {
-            WhoText::Word(Word::All) => Self::All,
-            WhoText::Word(Word::Ancestors) => Self::Ancestors,
-            WhoText::Word(Word::None) => Self::None,
-            WhoText::List(list) => Self::Localities(list),
-        }
-    }
-}
-
-impl From<Who> for WhoText {
-    fn from(who: Who) -> Self {
-        match who {
-            Who::All => Self::Word(Word::All),
-            Who::Ancestors => Self::Word(Word::Ancestors),
-            Who::None => Self::Word(Word::None),
-            Who::Localities(list) => Self::List(list),
-        }
-    }
-}
-
-/// The setting `[api.remote]`: who may do what from another place.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields, default, rename_all = "kebab-case")]
-pub struct Remote {
-    /// Who may look.
-    pub read: Who,
-    /// Who may open, claim and close sessions whose client's place this is.
-    pub open: Who,
-    /// Who may publish and withdraw presentations here.
-    pub operate: Who,
-}
-
-impl Default for Remote {
-    fn default() -> Self {
-        Self {
-            read: Who::All,
-            open: Who::Ancestors,
-            operate: Who::Ancestors,
-        }
-    }
-}
-
 /// The rights at one place.
 #[derive(Debug, Clone)]
 pub struct Rights {
     name: PlaceName,
-    remote: Remote,
+    remote: RemoteRights,
 }
 
 impl Rights {
     /// The rights at the place of that name.
     #[must_use]
-    pub fn new(name: PlaceName, remote: Remote) -> Self {
+    pub fn new(name: PlaceName, remote: RemoteRights) -> Self {
         Self { name, remote }
     }
 
@@ -164,7 +87,7 @@ mod tests {
         PlaceName::new(text).unwrap()
     }
 
-    fn allowed(remote: &Remote, right: Right, origin: &str) -> bool {
+    fn allowed(remote: &RemoteRights, right: Right, origin: &str) -> bool {
         Rights::new(name("core/bologna/lab"), remote.clone())
             .allow(right, &name(origin))
             .is_ok()
@@ -172,7 +95,7 @@ mod tests {
 
     #[test]
     fn a_locality_is_administered_from_above() {
-        let remote = Remote::default();
+        let remote = RemoteRights::default();
         for right in [Right::Open, Right::Operate] {
             assert!(allowed(&remote, right, "core/bologna/lab"));
             assert!(allowed(&remote, right, "core/bologna"));
@@ -184,15 +107,16 @@ mod tests {
     }
 
     #[test]
-    fn settings_are_words_or_lists() {
-        let remote: Remote =
-            toml::from_str("read = \"none\"\nopen = \"all\"\noperate = [\"core/x\"]").unwrap();
+    fn localities_take_the_place_of_the_default() {
+        let remote = RemoteRights {
+            read: Who::None,
+            open: Who::All,
+            operate: Who::Localities(vec![name("core/x")]),
+        };
         assert!(!allowed(&remote, Right::Read, "core"));
         assert!(allowed(&remote, Right::Read, "core/bologna/lab"));
         assert!(allowed(&remote, Right::Open, "core/elsewhere"));
         assert!(allowed(&remote, Right::Operate, "core/x/y"));
         assert!(!allowed(&remote, Right::Operate, "core"));
-        let error = toml::from_str::<Remote>("read = \"some\"").unwrap_err();
-        assert!(error.to_string().contains("\"ancestors\""), "{error}");
     }
 }

@@ -285,8 +285,11 @@ pub(super) async fn end(
         // Looked at once more with every report: it may have ended unreported, as a
         // session that is closed before it is established does.
         session(&shared, id).await?;
-        if news.changed().await.is_err() {
-            return Err(Kind::Stopping.because("the daemon is stopping"));
+        tokio::select! {
+            _ = news.changed() => {}
+            () = shared.stopping.cancelled() => {
+                return Err(Problem::from(crate::Stopping).at(&shared.parts.name));
+            }
         }
     }
 }

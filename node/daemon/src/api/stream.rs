@@ -26,7 +26,7 @@ pub(super) fn watched(
 ) -> Sse<impl Stream<Item = Result<Event, Infallible>>> {
     let events = stream::unfold(Some((shared, events, key)), async |state| {
         let (shared, mut events, key) = state?;
-        match events.recv().await {
+        match next(&shared, &mut events).await {
             Some(OpenEvent::Progress(progress)) => {
                 let event = event("progress", &ProgressInfo::from(&progress));
                 Some((Ok(event), Some((shared, events, key))))
@@ -36,6 +36,14 @@ pub(super) fn watched(
         }
     });
     Sse::new(events).keep_alive(KeepAlive::new().interval(KEEP_ALIVE))
+}
+
+/// The next event, unless the daemon stops.
+async fn next(shared: &Shared, events: &mut UnboundedReceiver<OpenEvent>) -> Option<OpenEvent> {
+    tokio::select! {
+        event = events.recv() => event,
+        () = shared.stopping.cancelled() => None,
+    }
 }
 
 fn last_event(shared: &Shared, outcome: &Outcome, key: &str) -> Event {
@@ -57,7 +65,7 @@ pub(super) async fn last(
     mut events: UnboundedReceiver<OpenEvent>,
     key: &str,
 ) -> Result<EstablishedInfo, Problem> {
-    while let Some(event) = events.recv().await {
+    while let Some(event) = next(shared, &mut events).await {
         if let OpenEvent::Done(outcome) = event {
             return judge(shared, &outcome, key);
         }

@@ -140,6 +140,8 @@ impl Place {
         out: &mut Vec<Output>,
     ) {
         let mut working = Vec::new();
+        // A visit that is listed twice is answered once: answers are long.
+        let setups: BTreeSet<_> = setups.iter().collect();
         for feed in setups {
             match self.fed_hop(from, *feed) {
                 Ok(session) => {

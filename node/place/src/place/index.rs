@@ -332,7 +332,8 @@ impl Place {
         }
         for place in std::mem::take(&mut self.index.news) {
             if let Some((summary, at)) = self.index.summaries.get(&place) {
-                let age = summary.age + now.since(*at);
+                // The age is what a neighbour said, so it may be any.
+                let age = summary.age.saturating_add(now.since(*at));
                 places.push(PlaceSummary {
                     age,
                     ..summary.clone()
@@ -418,7 +419,7 @@ impl Place {
                 .summaries
                 .values()
                 .map(|(summary, at)| PlaceSummary {
-                    age: summary.age + now.since(*at),
+                    age: summary.age.saturating_add(now.since(*at)),
                     ..summary.clone()
                 }),
         );

@@ -29,9 +29,10 @@ pub(super) type Key = (String, String);
 /// An open that has no session yet, or no longer one.
 #[derive(Debug)]
 struct Pending {
+    /// The one that came first. Its client may have gone while others wait.
     request: OpenRequest,
-    /// Requests of the same key that came later.
-    joined: Vec<(RequestId, bool)>,
+    /// Requests of the key that wait for the answer, and whether each watches.
+    waiting: Vec<(RequestId, bool)>,
     since: Instant,
     retries: u32,
 }
@@ -127,7 +128,7 @@ impl Place {
         match self.opens.keys.get(&key).copied() {
             Some(Held::Pending(first)) => {
                 if let Some(pending) = self.opens.pending.get_mut(&first) {
-                    pending.joined.push(joining);
+                    pending.waiting.push(joining);
                 }
             }
             Some(Held::Session(session)) => {
@@ -153,7 +154,7 @@ impl Place {
                 let retries = request.retries.min(MAX_RETRIES);
                 let pending = Pending {
                     request,
-                    joined: Vec::new(),
+                    waiting: vec![joining],
                     since: now,
                     retries,
                 };
@@ -210,13 +211,12 @@ impl Place {
         };
         let Pending {
             request,
-            mut joined,
+            waiting,
             since,
             retries,
         } = pending;
         let session = SessionId(self.rng.random());
-        joined.insert(0, (request.request, request.watch));
-        let watched = joined.iter().any(|(_, watches)| *watches);
+        let watched = waiting.iter().any(|(_, watches)| *watches);
         let timing = self.config.timing;
         let deadline = request
             .deadline
@@ -227,7 +227,7 @@ impl Place {
         let mut hop = Hop::new(visitor, None, now, now + deadline);
         hop.client = Some(Box::new(Client {
             key,
-            waiting: joined,
+            waiting,
             since,
             retries,
             plan: Some(plan),
@@ -273,8 +273,7 @@ impl Place {
     fn answer_pending(&mut self, pending: Pending, outcome: &Outcome, out: &mut Vec<Output>) {
         let key = (pending.request.profile.user, pending.request.key);
         self.opens.keys.remove(&key);
-        let first = (pending.request.request, false);
-        for (request, _) in std::iter::once(first).chain(pending.joined) {
+        for (request, _) in pending.waiting {
             out.push(Output::Opened {
                 request,
                 outcome: outcome.clone(),
@@ -360,14 +359,9 @@ impl Place {
             return;
         };
         let (since, retries) = (client.since, client.retries);
-        let joined: Vec<_> = client
-            .waiting
-            .into_iter()
-            .filter(|(id, _)| *id != request.request)
-            .collect();
         let pending = Pending {
             request,
-            joined,
+            waiting: client.waiting,
             since,
             retries,
         };
@@ -406,13 +400,18 @@ impl Place {
     pub(super) fn cancel(&mut self, now: Instant, id: RequestId, out: &mut Vec<Output>) {
         let mut done = None;
         for (first, pending) in &mut self.opens.pending {
-            pending.joined.retain(|(joined, _)| *joined != id);
-            if *first == id && pending.joined.is_empty() {
-                done = Some(*first);
+            if pending.waiting.iter().any(|(waiting, _)| *waiting == id) {
+                if pending.waiting.len() == 1 {
+                    done = Some(*first);
+                } else {
+                    return pending.waiting.retain(|(waiting, _)| *waiting != id);
+                }
             }
         }
-        if let Some(pending) = done.and_then(|id| self.opens.pending.remove(&id)) {
-            self.timers.cancel(&Timer::Retry(id));
+        if let Some(first) = done
+            && let Some(pending) = self.opens.pending.remove(&first)
+        {
+            self.timers.cancel(&Timer::Retry(first));
             return self.answer_pending(pending, &Outcome::Closed, out);
         }
         let waits = |hop: &&mut Hop| {

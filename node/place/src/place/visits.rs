@@ -175,10 +175,20 @@ impl Place {
             number: ready.number,
         };
         if self.heard(now, from, feed) {
+            let path = self.hops.get(&feed.session).and_then(|hop| {
+                let chosen = hop.visitor.plan().solution(ready.solution)?;
+                Some(chosen.stages.len())
+            });
+            let most = self.config.limits.solutions * 2;
+            if ready.refused.len() > most || ready.journey.len() > path.unwrap_or(0) {
+                let what = "it said more than there are solutions and hops";
+                return self.broke_protocol(now, feed, what, out);
+            }
             self.drive(now, feed.session, Event::ChildReady(ready), out);
         } else {
-            // Nobody awaits it: what it stands for is not needed.
-            self.release_child(now, from.clone(), feed, out);
+            // Nobody awaits it: what it stands for is not needed. Said once, for whoever
+            // sends it is not fed either, and must not make this place remember it.
+            self.send(from, Message::Release(feed), out);
         }
     }
 
@@ -199,19 +209,24 @@ impl Place {
         }
         self.unfeed(from, feed.session);
         if refuse.refused.len() > self.config.limits.solutions * 2 {
-            self.counters.refused_messages += 1;
-            let what = "it gave more reasons than there are solutions".to_owned();
-            let reason = RefusalReason::Protocol { what };
-            let event = Event::ChildLost {
-                number: feed.number,
-                reason,
-            };
-            return self.drive(now, feed.session, event, out);
+            let what = "it gave more reasons than there are solutions";
+            return self.broke_protocol(now, feed, what, out);
         }
         if refuse.next.is_some() {
             self.counters.fell_back += 1;
         }
         self.drive(now, feed.session, Event::ChildRefused(refuse), out);
+    }
+
+    /// The next hop said what it could not have: it counts as lost.
+    fn broke_protocol(&mut self, now: Instant, feed: Feed, what: &str, out: &mut Vec<Output>) {
+        self.counters.refused_messages += 1;
+        let what = what.to_owned();
+        let event = Event::ChildLost {
+            number: feed.number,
+            reason: RefusalReason::Protocol { what },
+        };
+        self.drive(now, feed.session, event, out);
     }
 
     pub(super) fn child_gone(

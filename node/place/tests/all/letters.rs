@@ -18,7 +18,7 @@ fn three() -> Neighbours {
 }
 
 /// Delivers until a letter of that kind to that place is next, and takes it out.
-fn intercept(all: &mut Neighbours, to: &str, what: &str) -> Letter {
+pub(crate) fn intercept(all: &mut Neighbours, to: &str, what: &str) -> Letter {
     loop {
         let letter = all
             .letters

@@ -5,4 +5,5 @@
 
 mod letters;
 mod neighbours;
+mod review;
 mod session;

@@ -287,7 +287,7 @@ pub enum StepInfo {
     /// The solution was refused.
     Refused {
         /// Where and why.
-        refusal: RefusalInfo,
+        refusal: Box<RefusalInfo>,
     },
     /// No alternative fits what is held further up: back towards the client.
     TracedBack,
@@ -309,7 +309,7 @@ impl From<&Progress> for ProgressInfo {
                     demand: amounts(demand),
                 },
                 Step::Refused(refusal) => StepInfo::Refused {
-                    refusal: RefusalInfo::new(refusal, None),
+                    refusal: Box::new(RefusalInfo::new(refusal, None)),
                 },
                 Step::TracedBack => StepInfo::TracedBack,
                 Step::Ready(report) => StepInfo::Ready { hop: report.into() },

@@ -18,7 +18,8 @@ use waybook_place::io::{Input, Output, RequestId, Survey};
 use waybook_place::{Config, Instant, Limits, Place, Timing};
 use waybook_plan::{NoPlan, Resource};
 
-use crate::api::{Addresses, ControlApi, Ends, Parts, Remote, Rights, SessionUrls, Shared, Urls};
+use crate::api::{Addresses, ControlApi, Ends, Parts, Rights, SessionUrls, Shared, Urls};
+use crate::config::RemoteRights;
 use crate::{Command, Io, OpenEvent, PeerApi, PeerStreams, PlaceHandle};
 
 pub(crate) const TOKEN: &str = "a token";
@@ -88,7 +89,7 @@ fn parts(name: &PlaceName, place: PlaceHandle, wiring: &Arc<Mutex<Wiring>>, ends
         token: TOKEN.to_owned(),
         urls: Arc::new(NamedByNumber),
         addresses: Addresses::default(),
-        rights: Rights::new(name.clone(), Remote::default()),
+        rights: Rights::new(name.clone(), RemoteRights::default()),
         profiles: "no/such/folder".into(),
         ends,
     }

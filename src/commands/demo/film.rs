@@ -3,18 +3,17 @@
 use std::io;
 use std::path::Path;
 
-use anyhow::Context;
 
 /// The tree of the demo.
-pub(super) const TOPOLOGY: &str = include_str!("../../configs/demo/topology.toml");
+pub(super) const TOPOLOGY: &str = include_str!("../../../configs/demo/topology.toml");
 /// The film as its servers publish it.
-pub(super) const PRESENTATION: &str = include_str!("../../configs/demo/film.toml");
+pub(super) const PRESENTATION: &str = include_str!("../../../configs/demo/film.toml");
 /// The name under which each quality's playlist is served.
 pub(super) const PLAYLIST: &str = "index.m3u8";
 
 macro_rules! film {
     ($($name:literal)*) => {
-        &[$(($name, include_bytes!(concat!("../../configs/demo/film/", $name)).as_slice())),*]
+        &[$(($name, include_bytes!(concat!("../../../configs/demo/film/", $name)).as_slice())),*]
     };
 }
 
@@ -46,8 +45,17 @@ pub(super) fn source(quality: &str, file: &str) -> Option<&'static [u8]> {
     FILES.iter().find(|(name, _)| *name == path).map(|(_, bytes)| *bytes)
 }
 
+/// The segments that a playlist names, in order.
+pub(super) fn segments(playlist: &[u8]) -> Vec<String> {
+    let text = String::from_utf8_lossy(playlist);
+    let names = text
+        .lines()
+        .filter(|line| !line.is_empty() && !line.starts_with('#'));
+    names.map(str::to_owned).collect()
+}
+
 /// Puts the topology, the presentation and the film where places can serve them.
-pub(super) fn lay_out(folder: &Path) -> anyhow::Result<()> {
+pub(super) fn lay_out(folder: &Path) -> io::Result<()> {
     let write = |path: &Path, bytes: &[u8]| -> io::Result<()> {
         if let Some(parent) = path.parent() {
             std::fs::create_dir_all(parent)?;
@@ -58,7 +66,8 @@ pub(super) fn lay_out(folder: &Path) -> anyhow::Result<()> {
     let texts = texts.into_iter().map(|(name, text)| (folder.join(name), text.as_bytes()));
     let film = FILES.iter().map(|(name, bytes)| (folder.join("film").join(name), *bytes));
     for (path, bytes) in texts.chain(film) {
-        write(&path, bytes).with_context(|| format!("cannot write {}", path.display()))?;
+        let explain = |error: io::Error| io::Error::new(error.kind(), format!("{}: {error}", path.display()));
+        write(&path, bytes).map_err(explain)?;
     }
     Ok(())
 }
@@ -66,13 +75,6 @@ pub(super) fn lay_out(folder: &Path) -> anyhow::Result<()> {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    /// The segments that a playlist names, in order.
-    fn segments(playlist: &[u8]) -> Vec<String> {
-        let text = String::from_utf8(playlist.to_vec()).unwrap();
-        let names = text.lines().filter(|line| !line.is_empty() && !line.starts_with('#'));
-        names.map(str::to_owned).collect()
-    }
 
     #[test]
     fn every_segment_that_a_playlist_names_is_carried() {

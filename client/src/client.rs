@@ -1,0 +1,366 @@
+//! The client.
+
+use std::path::Path;
+
+use bytes::Bytes;
+use http::{Method, Request, StatusCode, Uri, header};
+use http_body_util::{BodyExt, Full, Limited};
+use hyper::body::Incoming;
+use hyper_util::rt::TokioIo;
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+use tokio::net::TcpStream;
+use waybook_location_tree::PlaceName;
+
+use crate::model::{
+    BookingInfo, EndInfo, EstablishedInfo, HopInfo, OpenForm, PlaceInfo, PresentationInfo, Problem,
+    SessionDetail, SessionInfo, SurveyInfo, TreePlaceInfo,
+};
+use crate::{Error, Events, Runtime, connect};
+
+/// Greatest answer that is read as a whole.
+const MOST_ANSWER: usize = 64 << 20;
+
+/// Reaches one place, and through it every other one of its tree. Cheap to clone.
+#[derive(Debug, Clone)]
+pub struct Client {
+    address: String,
+    token: String,
+    at: Option<PlaceName>,
+}
+
+impl Client {
+    /// A client of the daemon that runs in that data folder.
+    ///
+    /// # Errors
+    /// If no daemon runs there, or its files cannot be read.
+    pub fn from_folder(folder: &Path) -> Result<Self, Error> {
+        let runtime = Runtime::read(folder)?;
+        let token = connect::token(folder)?;
+        let api = runtime.api.ok_or_else(|| Error::NotRunning {
+            folder: folder.to_owned(),
+        })?;
+        Ok(Self {
+            address: api.to_string(),
+            token,
+            at: None,
+        })
+    }
+
+    /// A client of the control API at an address such as `http://127.0.0.1:7000`.
+    ///
+    /// # Errors
+    /// [`Error::Url`] if it is no such address.
+    pub fn new(url: &str, token: &str) -> Result<Self, Error> {
+        let wrong = |why: &str| Error::Url {
+            url: url.to_owned(),
+            why: why.to_owned(),
+        };
+        let uri: Uri = url.parse().map_err(|_| wrong("it is no URL"))?;
+        if uri.scheme_str().is_some_and(|scheme| scheme != "http") {
+            return Err(wrong("the control API speaks plain `http://` on loopback"));
+        }
+        let host = uri.host().ok_or_else(|| wrong("it names no host"))?;
+        let port = uri.port_u16().ok_or_else(|| wrong("it names no port"))?;
+        Ok(Self {
+            address: format!("{host}:{port}"),
+            token: token.to_owned(),
+            at: None,
+        })
+    }
+
+    /// The same daemon, asked on behalf of another place: requests travel through the
+    /// tree, and that place answers.
+    #[must_use]
+    pub fn at(&self, place: PlaceName) -> Self {
+        Self {
+            at: Some(place),
+            ..self.clone()
+        }
+    }
+
+    /// Where the daemon answers, `host:port`.
+    #[must_use]
+    pub fn address(&self) -> &str {
+        &self.address
+    }
+
+    /// The place: its connections, addresses, resources and counters.
+    ///
+    /// # Errors
+    /// [`Error`], as for every request: the daemon cannot be reached, or answers with a
+    /// problem.
+    pub async fn place(&self) -> Result<PlaceInfo, Error> {
+        self.get("/place").await
+    }
+
+    /// The place and all below it, as far as they have said how they do.
+    ///
+    /// # Errors
+    /// As [`Client::place`].
+    pub async fn tree(&self) -> Result<Vec<TreePlaceInfo>, Error> {
+        self.get("/tree").await
+    }
+
+    /// The bookings at the place.
+    ///
+    /// # Errors
+    /// As [`Client::place`].
+    pub async fn bookings(&self) -> Result<Vec<BookingInfo>, Error> {
+        self.get("/bookings").await
+    }
+
+    /// The presentations that are served in the place's locality.
+    ///
+    /// # Errors
+    /// As [`Client::place`].
+    pub async fn presentations(&self) -> Result<Vec<PresentationInfo>, Error> {
+        self.get("/presentations").await
+    }
+
+    /// The place serves a presentation from now on; `toml` is a presentation file.
+    ///
+    /// # Errors
+    /// As [`Client::place`].
+    pub async fn publish(&self, toml: &str) -> Result<PresentationInfo, Error> {
+        let request = self.request(Method::PUT, "/presentations")?;
+        let request = request.header(header::CONTENT_TYPE, "application/toml");
+        self.read(request, toml.to_owned().into()).await
+    }
+
+    /// The place no longer serves a presentation.
+    ///
+    /// # Errors
+    /// As [`Client::place`].
+    pub async fn withdraw(&self, title: &str) -> Result<(), Error> {
+        self.tell(Method::DELETE, &format!("/presentations/{}", escape(title)))
+            .await
+    }
+
+    /// The sessions whose client's place it is.
+    ///
+    /// # Errors
+    /// As [`Client::place`].
+    pub async fn sessions(&self) -> Result<Vec<SessionInfo>, Error> {
+        self.get("/sessions").await
+    }
+
+    /// A session with every hop.
+    ///
+    /// # Errors
+    /// As [`Client::place`].
+    pub async fn session(&self, id: &str) -> Result<SessionDetail, Error> {
+        self.get(&format!("/sessions/{}", escape(id))).await
+    }
+
+    /// What the place knows of a session that it is a hop of.
+    ///
+    /// # Errors
+    /// As [`Client::place`].
+    pub async fn hop(&self, id: &str) -> Result<HopInfo, Error> {
+        self.get(&format!("/hops/{}", escape(id))).await
+    }
+
+    /// Opens a session and watches how it is set up. Claim it soon.
+    ///
+    /// # Errors
+    /// As [`Client::place`]; a refusal comes as the last event.
+    pub async fn open(&self, form: &OpenForm) -> Result<Events, Error> {
+        let request = self
+            .request(Method::POST, "/sessions")?
+            .header(header::CONTENT_TYPE, "application/json")
+            .header(header::ACCEPT, "text/event-stream");
+        Ok(Events::new(
+            self.send(request, json(form)?).await?,
+            self.address.clone(),
+        ))
+    }
+
+    /// Opens a session and waits until it stands. Claim it soon.
+    ///
+    /// # Errors
+    /// As [`Client::place`]; a refusal is a problem.
+    pub async fn open_quietly(&self, form: &OpenForm) -> Result<EstablishedInfo, Error> {
+        self.post("/sessions", form).await
+    }
+
+    /// Asks what an open would do.
+    ///
+    /// # Errors
+    /// As [`Client::place`].
+    pub async fn dry_run(&self, form: &OpenForm) -> Result<SurveyInfo, Error> {
+        self.post("/dry-run", form).await
+    }
+
+    /// Says that a session is going to be used.
+    ///
+    /// # Errors
+    /// As [`Client::place`].
+    pub async fn claim(&self, id: &str) -> Result<(), Error> {
+        self.tell(Method::POST, &format!("/sessions/{}/claim", escape(id)))
+            .await
+    }
+
+    /// Ends a session, or its set-up.
+    ///
+    /// # Errors
+    /// As [`Client::place`].
+    pub async fn close(&self, id: &str) -> Result<(), Error> {
+        self.tell(Method::DELETE, &format!("/sessions/{}", escape(id)))
+            .await
+    }
+
+    /// Waits until a session is over.
+    ///
+    /// # Errors
+    /// As [`Client::place`].
+    pub async fn wait_for_end(&self, id: &str) -> Result<EndInfo, Error> {
+        self.get(&format!("/sessions/{}/end", escape(id))).await
+    }
+
+    async fn get<T: DeserializeOwned>(&self, path: &str) -> Result<T, Error> {
+        self.read(self.request(Method::GET, path)?, Bytes::new())
+            .await
+    }
+
+    async fn post<T: DeserializeOwned>(
+        &self,
+        path: &str,
+        form: &impl Serialize,
+    ) -> Result<T, Error> {
+        let request = self
+            .request(Method::POST, path)?
+            .header(header::CONTENT_TYPE, "application/json");
+        self.read(request, json(form)?).await
+    }
+
+    async fn tell(&self, method: Method, path: &str) -> Result<(), Error> {
+        let request = self.request(method, path)?;
+        self.send(request, Bytes::new()).await.map(drop)
+    }
+
+    async fn read<T: DeserializeOwned>(
+        &self,
+        request: http::request::Builder,
+        body: Bytes,
+    ) -> Result<T, Error> {
+        let body = self.send(request, body).await?;
+        let bytes = collect(&self.address, body).await?;
+        serde_json::from_slice(&bytes).map_err(|error| Error::Answer(error.to_string()))
+    }
+
+    fn request(&self, method: Method, path: &str) -> Result<http::request::Builder, Error> {
+        let query = match &self.at {
+            // Names are letters, digits, `-` and `/`, all of which stand for themselves.
+            Some(place) => format!("?at={place}"),
+            None => String::new(),
+        };
+        let uri: Uri =
+            format!("/api/v1{path}{query}")
+                .parse()
+                .map_err(|error: http::uri::InvalidUri| Error::Url {
+                    url: path.to_owned(),
+                    why: error.to_string(),
+                })?;
+        Ok(Request::builder()
+            .method(method)
+            .uri(uri)
+            .header(header::HOST, &self.address)
+            .header(header::AUTHORIZATION, format!("Bearer {}", self.token)))
+    }
+
+    /// Sends a request over a connection of its own; problems are errors.
+    async fn send(&self, request: http::request::Builder, body: Bytes) -> Result<Incoming, Error> {
+        let request = request.body(Full::new(body)).map_err(|error| Error::Url {
+            url: self.address.clone(),
+            why: error.to_string(),
+        })?;
+        let stream = TcpStream::connect(&self.address)
+            .await
+            .map_err(|error| unreachable(&self.address, &error))?;
+        let (mut sender, connection) = hyper::client::conn::http1::handshake(TokioIo::new(stream))
+            .await
+            .map_err(|error| unreachable(&self.address, &error))?;
+        tokio::spawn(connection);
+        let response = sender
+            .send_request(request)
+            .await
+            .map_err(|error| unreachable(&self.address, &error))?;
+        let status = response.status();
+        let body = response.into_body();
+        if status.is_success() {
+            return Ok(body);
+        }
+        let bytes = collect(&self.address, body).await?;
+        Err(problem(status, &bytes))
+    }
+}
+
+pub(crate) fn unreachable(address: &str, why: &dyn std::fmt::Display) -> Error {
+    Error::Unreachable {
+        address: address.to_owned(),
+        why: why.to_string(),
+    }
+}
+
+async fn collect(address: &str, body: Incoming) -> Result<Bytes, Error> {
+    match Limited::new(body, MOST_ANSWER).collect().await {
+        Ok(body) => Ok(body.to_bytes()),
+        Err(error) => Err(unreachable(address, &error)),
+    }
+}
+
+fn problem(status: StatusCode, bytes: &[u8]) -> Error {
+    match serde_json::from_slice::<Problem>(bytes) {
+        Ok(problem) => Error::Problem(Box::new(problem)),
+        Err(_) => Error::Answer(format!("status {status}")),
+    }
+}
+
+fn json(form: &impl Serialize) -> Result<Bytes, Error> {
+    match serde_json::to_vec(form) {
+        Ok(bytes) => Ok(bytes.into()),
+        Err(error) => Err(Error::Answer(error.to_string())),
+    }
+}
+
+/// A text as one segment of a path (RFC 3986, section 3.3).
+fn escape(text: &str) -> String {
+    let mut escaped = String::with_capacity(text.len());
+    for byte in text.bytes() {
+        if byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_' | b'.' | b'~') {
+            escaped.push(char::from(byte));
+        } else {
+            escaped.push_str(&format!("%{byte:02X}"));
+        }
+    }
+    escaped
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn any_title_is_one_segment_of_a_path() {
+        assert_eq!(escape("film"), "film");
+        assert_eq!(escape("a/b c?é"), "a%2Fb%20c%3F%C3%A9");
+    }
+
+    #[test]
+    fn only_plain_addresses_are_urls() {
+        assert_eq!(
+            Client::new("http://127.0.0.1:80/", "x").unwrap().address(),
+            "127.0.0.1:80"
+        );
+        for url in ["https://127.0.0.1:80", "http://127.0.0.1", "127.0.0.1", ""] {
+            assert!(Client::new(url, "x").is_err(), "{url}");
+        }
+    }
+
+    #[test]
+    fn a_folder_without_a_daemon_says_how_to_start_one() {
+        let error = Client::from_folder("no/such/folder".as_ref()).unwrap_err();
+        assert!(error.to_string().contains("waybook place run"), "{error}");
+    }
+}

@@ -1,0 +1,131 @@
+//! What a client hears while a session is set up.
+
+use bytes::BytesMut;
+use http_body_util::BodyExt;
+use hyper::body::Incoming;
+
+use crate::Error;
+use crate::client::unreachable;
+use crate::model::{EstablishedInfo, Problem, ProgressInfo};
+
+/// Greatest event that is read.
+const MOST_EVENT: usize = 16 << 20;
+
+/// One thing that a client hears of its open.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Event {
+    /// News on the way.
+    Progress(Box<ProgressInfo>),
+    /// The session stands. The last event.
+    Established(Box<EstablishedInfo>),
+    /// There will be no session. The last event.
+    Refused(Box<Problem>),
+}
+
+/// The events of an open, as they come. Dropped before the last one, the set-up is given
+/// up.
+#[derive(Debug)]
+pub struct Events {
+    body: Incoming,
+    address: String,
+    buffer: BytesMut,
+    done: bool,
+}
+
+impl Events {
+    pub(crate) fn new(body: Incoming, address: String) -> Self {
+        Self {
+            body,
+            address,
+            buffer: BytesMut::new(),
+            done: false,
+        }
+    }
+
+    /// The next event; none after the last one. Cancel safe.
+    ///
+    /// # Errors
+    /// If the connection breaks, or an event cannot be read.
+    pub async fn next(&mut self) -> Result<Option<Event>, Error> {
+        loop {
+            if self.done {
+                return Ok(None);
+            }
+            if let Some(block) = take_block(&mut self.buffer) {
+                if let Some(event) = read_block(&block)? {
+                    self.done = !matches!(event, Event::Progress(_));
+                    return Ok(Some(event));
+                }
+                continue;
+            }
+            if self.buffer.len() > MOST_EVENT {
+                return Err(Error::Answer("an endless event".to_owned()));
+            }
+            let frame = self.body.frame().await.transpose();
+            let frame = frame.map_err(|error| unreachable(&self.address, &error))?;
+            match frame {
+                None => {
+                    let why = "the connection ended before the session stood";
+                    return Err(unreachable(&self.address, &why));
+                }
+                Some(frame) => {
+                    if let Some(data) = frame.data_ref() {
+                        self.buffer.extend_from_slice(data);
+                    }
+                }
+            }
+        }
+    }
+}
+
+/// Takes an event's lines, without the empty one that ends it.
+fn take_block(buffer: &mut BytesMut) -> Option<BytesMut> {
+    let end = buffer.windows(2).position(|pair| pair == b"\n\n")?;
+    let block = buffer.split_to(end);
+    let _ = buffer.split_to(2);
+    Some(block)
+}
+
+/// Reads an event; none for comments and events of kinds unknown.
+fn read_block(block: &[u8]) -> Result<Option<Event>, Error> {
+    let odd = |error: &dyn std::fmt::Display| Error::Answer(error.to_string());
+    let text = std::str::from_utf8(block).map_err(|error| odd(&error))?;
+    let mut kind = "";
+    let mut data = String::new();
+    for line in text.lines() {
+        if let Some(value) = line.strip_prefix("event:") {
+            kind = value.trim_start();
+        } else if let Some(value) = line.strip_prefix("data:") {
+            data.push_str(value.strip_prefix(' ').unwrap_or(value));
+        }
+    }
+    let data = data.as_str();
+    let event = match kind {
+        "progress" => serde_json::from_str(data).map(Event::Progress),
+        "established" => serde_json::from_str(data).map(Event::Established),
+        "refused" => serde_json::from_str(data).map(Event::Refused),
+        _ => return Ok(None),
+    };
+    event.map(Some).map_err(|error| odd(&error))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn events_are_read_as_they_come_in_pieces() {
+        let whole = b": hello\n\nevent: progress\ndata: {\"session\":\"1\",\"place\":\"core\",\
+            \"solution\":1,\ndata: \"step\":{\"kind\":\"traced-back\"}}\n\nevent: new\ndata: 1\n\n";
+        let mut buffer = BytesMut::new();
+        let mut events = Vec::new();
+        for byte in whole {
+            buffer.extend_from_slice(&[*byte]);
+            if let Some(block) = take_block(&mut buffer) {
+                events.extend(read_block(&block).unwrap());
+            }
+        }
+        assert!(matches!(&events[..], [Event::Progress(p)] if p.place == "core"));
+        assert!(read_block(b"event: established\ndata: {}").is_err());
+    }
+}

@@ -1,0 +1,25 @@
+//! The forms that go in and out of the control API.
+//!
+//! Amounts and times are given twice: exactly, for programs, and as text, for people.
+
+mod open;
+mod place;
+mod plan;
+mod problem;
+mod session;
+mod values;
+
+pub use open::{OpenForm, ProfileForm};
+pub use place::{
+    AddressesInfo, BookingInfo, CountersInfo, LinkInfo, PlaceInfo, PresentationInfo, QualityInfo,
+    ResourceInfo, Role, TreePlaceInfo,
+};
+pub use plan::{
+    AnswerInfo, LackInfo, RefusalInfo, SolutionInfo, StageInfo, SurveyInfo, SurveyedPlace,
+};
+pub use problem::Problem;
+pub use session::{
+    ComponentInfo, EndInfo, EstablishedInfo, HopInfo, HopReportInfo, Phase, ProgressInfo,
+    SessionDetail, SessionHop, SessionInfo, StepInfo, UrlsInfo,
+};
+pub use values::{Amount, Quantity, Span, SpanForm};

@@ -1,0 +1,157 @@
+//! What a place shows of itself and of its locality.
+
+use serde::{Deserialize, Serialize};
+
+use super::{Amount, Phase, Quantity, Span};
+
+/// A place.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PlaceInfo {
+    /// Its name, which is its address in the tree.
+    pub name: String,
+    /// Its life, from start to stop; later lives have greater numbers.
+    pub incarnation: u64,
+    /// The version of its software.
+    pub version: String,
+    /// The Decision Maker of requests that name none.
+    pub strategy: String,
+    /// Its neighbours with a connection.
+    pub links: Vec<LinkInfo>,
+    /// Where it is reached.
+    pub addresses: AddressesInfo,
+    /// Its resources.
+    pub resources: Vec<ResourceInfo>,
+    /// What it has counted in this life.
+    pub counters: CountersInfo,
+}
+
+/// A standing connection to a neighbour.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LinkInfo {
+    /// The neighbour.
+    pub place: String,
+    /// The neighbour's life.
+    pub incarnation: u64,
+    /// What the neighbour is to this place.
+    pub role: Role,
+}
+
+/// What a neighbour is to a place.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Role {
+    /// One hop nearer the root.
+    Parent,
+    /// One hop further down.
+    Child,
+}
+
+/// Where a place is reached.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct AddressesInfo {
+    /// This API.
+    pub api: Option<String>,
+    /// Where sessions' URLs lead.
+    pub gateway: Option<String>,
+    /// Where children connect.
+    pub listen: Option<String>,
+    /// The parent's.
+    pub parent: Option<String>,
+}
+
+/// A resource of a place.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ResourceInfo {
+    /// The kind.
+    pub resource: String,
+    /// What the place has.
+    pub capacity: Quantity,
+    /// Booked by established sessions.
+    pub established: Quantity,
+    /// Held by set-ups under way.
+    pub held: Quantity,
+    /// What is left.
+    pub free: Quantity,
+}
+
+/// What a place has counted since it started.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct CountersInfo {
+    /// Set-ups that clients asked for here.
+    pub opens: u64,
+    /// Those that were established.
+    pub established: u64,
+    /// Those that were refused.
+    pub refused: u64,
+    /// Agents that arrived and were let in.
+    pub visits: u64,
+    /// Messages without effect, because a newer one had been seen.
+    pub fenced: u64,
+    /// Messages for or from an older life.
+    pub outdated: u64,
+    /// Messages whose sender may not send them.
+    pub refused_messages: u64,
+    /// Bookings that ended because nobody refreshed them.
+    pub lapsed: u64,
+    /// Tracings back that started here.
+    pub traced_back: u64,
+    /// Fallbacks that went on from here.
+    pub fell_back: u64,
+}
+
+/// How a place of the locality does, as far as it has said so.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct TreePlaceInfo {
+    /// The place.
+    pub place: String,
+    /// How long ago it said so.
+    pub age: Span,
+    /// The share of its scarcest resource that is booked, in thousandths.
+    pub load: u16,
+    /// Sessions with a booking there.
+    pub sessions: u32,
+    /// What it has of each resource.
+    pub capacity: Vec<Amount>,
+    /// What is booked of each resource.
+    pub booked: Vec<Amount>,
+}
+
+/// A booking at a place.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct BookingInfo {
+    /// Whose.
+    pub session: String,
+    /// How firm.
+    pub phase: Phase,
+    /// How much.
+    pub booked: Vec<Amount>,
+}
+
+/// A presentation that a place of the locality serves.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PresentationInfo {
+    /// What clients ask for it by.
+    pub title: String,
+    /// For people.
+    pub description: String,
+    /// The place that serves it.
+    pub server: String,
+    /// Grows with every new edition: the server's life, then its count.
+    pub edition: String,
+    /// The quality levels, best first.
+    pub qualities: Vec<QualityInfo>,
+}
+
+/// A quality level of a presentation.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct QualityInfo {
+    /// Its name.
+    pub name: String,
+    /// Bandwidth towards the client, on every edge.
+    pub to_client: Quantity,
+    /// Bandwidth towards the server, on every edge.
+    pub to_server: Quantity,
+    /// The components from the client's side to the server's, with what runs them and
+    /// where they stand: `files (builtin) at server`.
+    pub components: Vec<String>,
+}

@@ -1,0 +1,296 @@
+//! Wires one place's rooms together, in the order in which they need each other.
+
+use std::future::Future;
+use std::net::SocketAddr;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::time::SystemTime;
+
+use serde::{Deserialize, Serialize};
+use tokio::task::JoinHandle;
+use tokio_util::sync::CancellationToken;
+use waybook_agents::Incarnation;
+use waybook_location_tree::PlaceName;
+use waybook_place::Place;
+
+use crate::config::DaemonConfig;
+use crate::files::{self, FileError};
+use crate::handle::PlaceHandle;
+use crate::identity::Identity;
+use crate::link::{DataSink, LinkConfig, Links};
+use crate::machinery::Machinery;
+use crate::peer::PeerStreams;
+use crate::pump::{Clock, Pump};
+use crate::store::Store;
+
+/// Why a daemon does not start.
+#[derive(Debug, thiserror::Error)]
+pub enum DaemonError {
+    /// A file or folder is missing or wrong.
+    #[error(transparent)]
+    File(#[from] FileError),
+    /// A socket cannot be bound; the sentence names the setting and the address.
+    #[error("{setting}: {error}")]
+    Socket {
+        /// The setting.
+        setting: &'static str,
+        /// What the system says.
+        error: std::io::Error,
+    },
+    /// The place refuses its settings.
+    #[error("{0}")]
+    Settings(String),
+    /// A room did not start.
+    #[error("{0}")]
+    Room(Box<dyn std::error::Error + Send + Sync>),
+}
+
+/// What the other rooms are made from.
+#[derive(Clone)]
+pub struct Core {
+    /// The whole configuration.
+    pub config: Arc<DaemonConfig>,
+    /// Reaches the place. What is sent before the place runs waits for it.
+    pub place: PlaceHandle,
+    /// Opens streams to neighbours.
+    pub peers: Arc<dyn PeerStreams>,
+    /// The links, for what they count and who is connected.
+    pub links: Links,
+    /// What local clients of the API show.
+    pub token: String,
+    /// What sessions' URLs are derived from.
+    pub gateway_secret: [u8; 32],
+    /// This life of the place.
+    pub incarnation: Incarnation,
+}
+
+/// Ends a room: refuse what is new, then let go. Established sessions are told nothing;
+/// they are kept for the next life.
+pub type StopRoom = Box<dyn FnOnce() -> Pin<Box<dyn Future<Output = ()> + Send>> + Send>;
+
+/// The rooms that [`Daemon::start`] is given: the data plane and the API.
+pub struct Rooms {
+    /// Runs components and lets requests through.
+    pub machinery: Arc<dyn Machinery>,
+    /// Serves the streams that neighbours open.
+    pub sink: Arc<dyn DataSink>,
+    /// Where the API listens, with its actual port.
+    pub api: Option<SocketAddr>,
+    /// Where sessions' URLs lead, with the actual port.
+    pub gateway: Option<SocketAddr>,
+    /// Run in this order when the daemon stops: first those that accept what is new.
+    pub stop: Vec<StopRoom>,
+}
+
+/// Where a running daemon is reached; `runtime.json` in the data folder.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Addresses {
+    /// The place.
+    pub name: PlaceName,
+    /// The process.
+    pub pid: u32,
+    /// The life of the place.
+    pub incarnation: Incarnation,
+    /// The QUIC socket.
+    pub quic: SocketAddr,
+    /// The API.
+    pub api: Option<SocketAddr>,
+    /// Where sessions' URLs lead.
+    pub gateway: Option<SocketAddr>,
+}
+
+/// Starts daemons.
+#[derive(Debug)]
+pub struct Daemon;
+
+impl Daemon {
+    /// Starts a daemon on the caller's tokio runtime. `build` makes the data plane and
+    /// the API; the place starts when they stand, and connections when the place does.
+    ///
+    /// # Errors
+    /// [`DaemonError`]; nothing is left running then.
+    pub async fn start<B, F>(config: DaemonConfig, build: B) -> Result<RunningDaemon, DaemonError>
+    where
+        B: FnOnce(Core) -> F,
+        F: Future<Output = Result<Rooms, Box<dyn std::error::Error + Send + Sync>>>,
+    {
+        Self::start_at(config, SystemTime::now(), build).await
+    }
+
+    /// As [`Daemon::start`], with the wall clock handed in: it decides whether the
+    /// certificate holds, and the number of the place's life.
+    ///
+    /// # Errors
+    /// As [`Daemon::start`].
+    pub async fn start_at<B, F>(
+        config: DaemonConfig,
+        wall_clock: SystemTime,
+        build: B,
+    ) -> Result<RunningDaemon, DaemonError>
+    where
+        B: FnOnce(Core) -> F,
+        F: Future<Output = Result<Rooms, Box<dyn std::error::Error + Send + Sync>>>,
+    {
+        let identity = Identity::load(&config.identity, &config.place.name, wall_clock)?;
+        let folder = config.data_dir.clone();
+        let opened = tokio::task::spawn_blocking(move || Store::open(&folder, wall_clock)).await;
+        let mut store = opened.map_err(|error| DaemonError::Room(error.into()))??;
+        let records = store.take_records();
+        let link_config = LinkConfig {
+            listen: config.listen,
+            parent: config.parent.clone(),
+            transport: config.transport,
+            children: config.place.limits.children,
+            incarnation: store.incarnation(),
+        };
+        let socket = |error| DaemonError::Socket {
+            setting: "listen",
+            error,
+        };
+        let (links, link_events) = Links::bind(identity, link_config).map_err(socket)?;
+        let quic = links.local_addr().map_err(socket)?;
+        let (handle, commands) = PlaceHandle::new();
+        let core = Core {
+            config: Arc::new(config),
+            place: handle.clone(),
+            peers: Arc::new(links.clone()),
+            links: links.clone(),
+            token: store.token().to_owned(),
+            gateway_secret: store.gateway_secret(),
+            incarnation: store.incarnation(),
+        };
+        let rooms = build(core.clone()).await.map_err(DaemonError::Room)?;
+        let addresses = Addresses {
+            name: core.config.place.name.clone(),
+            pid: std::process::id(),
+            incarnation: store.incarnation(),
+            quic,
+            api: rooms.api,
+            gateway: rooms.gateway,
+        };
+        let started = begin(&core, &store, records, &addresses);
+        let (place, outputs, clock) = match started {
+            Ok(started) => started,
+            Err(error) => {
+                stop_rooms(rooms.stop).await;
+                return Err(error);
+            }
+        };
+        let store = Arc::new(store);
+        let pump = Pump::new(
+            place,
+            clock,
+            links.clone(),
+            store.clone(),
+            rooms.machinery,
+            handle.events_sender(),
+        );
+        let stopping = CancellationToken::new();
+        let pump = tokio::spawn(pump.run(outputs, commands, link_events, stopping.clone()));
+        links.run(rooms.sink);
+        tracing::info!(place = %addresses.name, %quic, "the place runs");
+        Ok(RunningDaemon {
+            core,
+            addresses,
+            store,
+            pump,
+            stopping,
+            stop_rooms: rooms.stop,
+        })
+    }
+}
+
+/// Begins the place's life, and says where the daemon is reached.
+fn begin(
+    core: &Core,
+    store: &Store,
+    records: Vec<(waybook_place::io::RecordKey, Vec<u8>)>,
+    addresses: &Addresses,
+) -> Result<(Place, Vec<waybook_place::io::Output>, Clock), DaemonError> {
+    let clock = Clock::start();
+    let mut outputs = Vec::new();
+    let place = Place::new(
+        core.config.place.clone(),
+        core.incarnation,
+        files::random_bytes(),
+        records,
+        clock.now(),
+        &mut outputs,
+    )
+    .map_err(DaemonError::Settings)?;
+    let json = serde_json::to_string_pretty(addresses)
+        .map_err(|error| DaemonError::Settings(error.to_string()))?;
+    store.write_runtime(&json)?;
+    Ok((place, outputs, clock))
+}
+
+/// A daemon that runs. Dropping it stops nothing in good order: call
+/// [`RunningDaemon::stop`].
+pub struct RunningDaemon {
+    core: Core,
+    addresses: Addresses,
+    store: Arc<Store>,
+    pump: JoinHandle<()>,
+    stopping: CancellationToken,
+    stop_rooms: Vec<StopRoom>,
+}
+
+impl RunningDaemon {
+    /// Where it is reached, with actual ports.
+    #[must_use]
+    pub fn addresses(&self) -> &Addresses {
+        &self.addresses
+    }
+
+    /// Reaches the place.
+    #[must_use]
+    pub fn place(&self) -> &PlaceHandle {
+        &self.core.place
+    }
+
+    /// The connections to neighbours.
+    #[must_use]
+    pub fn links(&self) -> &Links {
+        &self.core.links
+    }
+
+    /// What the rooms were made from.
+    #[must_use]
+    pub fn core(&self) -> &Core {
+        &self.core
+    }
+
+    /// Waits until the task that owns the place has ended, which it does by itself only
+    /// if something is broken.
+    pub async fn failed(&mut self) {
+        let _ = (&mut self.pump).await;
+    }
+
+    /// Stops in good order: accepts nothing new, ends the place without a word to
+    /// established sessions (they are kept for the next life), writes every record, and
+    /// closes the connections.
+    ///
+    /// # Errors
+    /// [`DaemonError`] if a record could not be written; all else is done nevertheless.
+    pub async fn stop(self) -> Result<(), DaemonError> {
+        stop_rooms(self.stop_rooms).await;
+        self.stopping.cancel();
+        if !self.pump.is_finished() {
+            let _ = self.pump.await;
+        }
+        let store = self.store.clone();
+        let flushed = tokio::task::spawn_blocking(move || store.flush()).await;
+        self.core.links.stop().await;
+        self.store.remove_runtime();
+        // The folder's lock goes with the last owner of the store.
+        drop(self.store);
+        flushed.map_err(|error| DaemonError::Room(error.into()))??;
+        Ok(())
+    }
+}
+
+async fn stop_rooms(rooms: Vec<StopRoom>) {
+    for stop in rooms {
+        stop().await;
+    }
+}

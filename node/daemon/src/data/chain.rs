@@ -1,0 +1,124 @@
+//! The way of a request through one place: each component of the session's chain, then
+//! the next place.
+
+use std::future::Future;
+use std::pin::Pin;
+use std::sync::Arc;
+
+use http::{HeaderValue, Request, Response};
+use waybook_location_tree::PlaceName;
+use waybook_place::io::{InstanceId, Route};
+
+use super::headers::SESSION;
+use super::hop;
+use super::plane::Plane;
+use super::problem::{ProblemKind, problem};
+use super::session::Session;
+use super::session_body::SessionBody;
+use crate::Body;
+
+/// An answer to a request, some time.
+pub type Answer = Pin<Box<dyn Future<Output = Response<Body>> + Send>>;
+
+/// What comes after a component on the path of a session: the next component of this
+/// place, or the next place.
+#[derive(Clone)]
+pub struct NextHop {
+    plane: Arc<Plane>,
+    session: Arc<Session>,
+    route: Arc<Route>,
+    /// The component of the route's chain that is next.
+    index: usize,
+}
+
+impl NextHop {
+    /// The beginning of the session's path through this place.
+    pub(super) fn first(plane: &Arc<Plane>, session: &Arc<Session>) -> Self {
+        Self {
+            plane: Arc::clone(plane),
+            session: Arc::clone(session),
+            route: session.route(),
+            index: 0,
+        }
+    }
+
+    /// What comes after `instance`, if that is on the session's path here.
+    pub(super) fn after(
+        plane: &Arc<Plane>,
+        session: &Arc<Session>,
+        instance: InstanceId,
+    ) -> Option<Self> {
+        let mut next = Self::first(plane, session);
+        next.index = 1 + next.route.chain.iter().position(|one| *one == instance)?;
+        Some(next)
+    }
+
+    /// Sends the request on.
+    #[must_use]
+    pub fn call(mut self, request: Request<Body>) -> Answer {
+        let plane = Arc::clone(&self.plane);
+        if let Some(instance) = self.route.chain.get(self.index).copied() {
+            self.index += 1;
+            return match plane.running(instance) {
+                Ok(running) => running.call(request, self),
+                Err(why) => Box::pin(std::future::ready(problem(
+                    &plane.config.place,
+                    ProblemKind::ComponentUnavailable,
+                    &why,
+                ))),
+            };
+        }
+        match self.route.next.clone() {
+            Some(to) => Box::pin(self.send(to, request)),
+            None => Box::pin(std::future::ready(problem(
+                &plane.config.place,
+                ProblemKind::NoNextHop,
+                "the last component of the path asked for what comes after it",
+            ))),
+        }
+    }
+
+    /// Sends the request to the next place.
+    async fn send(self, to: PlaceName, mut request: Request<Body>) -> Response<Body> {
+        let unreachable = |why: &dyn std::fmt::Display| {
+            let detail = format!("{to} cannot be reached: {why}");
+            let here = &self.plane.config.place;
+            problem(here, ProblemKind::NextPlaceUnreachable, &detail)
+        };
+        let limit = self.plane.config.limits.connect_timeout;
+        let io = match tokio::time::timeout(limit, self.plane.peers.open(&to)).await {
+            Ok(Ok(io)) => io,
+            Ok(Err(error)) => return unreachable(&error),
+            Err(_) => return unreachable(&"no stream was opened in time"),
+        };
+        let session = self.session.id.to_string();
+        if let Ok(session) = HeaderValue::try_from(session) {
+            request.headers_mut().insert(SESSION, session);
+        }
+        match hop::send(io, request).await {
+            Ok(response) => response,
+            Err(error) => unreachable(&error),
+        }
+    }
+
+    /// As [`call`](Self::call), for a component that sends requests by itself: they end
+    /// with the session.
+    pub(super) async fn call_inside(self, request: Request<Body>) -> Response<Body> {
+        let session = Arc::clone(&self.session);
+        let place = self.plane.config.place.clone();
+        let request = request.map(|body| SessionBody::inside(&session, body));
+        tokio::select! {
+            response = self.call(request) => {
+                response.map(|body| SessionBody::inside(&session, body))
+            }
+            () = session.ended.cancelled() => {
+                problem(&place, ProblemKind::UnknownSession, "the session is over")
+            }
+        }
+    }
+
+    /// The place's name, for problems.
+    pub(super) fn place(&self) -> &PlaceName {
+        &self.plane.config.place
+    }
+}

@@ -1,0 +1,85 @@
+//! What runs components.
+//!
+//! A [`Runtime`] starts components of one kind; what it has started answers requests
+//! ([`Running`]) and is given, with each, what comes after it on the session's path.
+
+mod builtin;
+mod confined;
+mod files;
+mod next_listener;
+mod outgoing;
+mod output;
+mod process;
+mod supervisor;
+mod upstream;
+
+use std::future::Future;
+use std::pin::Pin;
+use std::sync::Arc;
+
+use http::Request;
+use tokio_util::sync::CancellationToken;
+use waybook_place::io::InstanceId;
+use waybook_plan::Component;
+
+use super::DataConfig;
+use super::chain::{Answer, NextHop};
+use super::plane::Plane;
+use crate::Body;
+
+/// Starts components of one kind.
+pub(super) trait Runtime: Send + Sync {
+    /// Starts a component and returns when it answers. An error says what was wrong, and
+    /// what would be right. Dropping the future gives up; whatever goes on in the
+    /// background ends with [`Starting::cancel`].
+    fn start(
+        &self,
+        starting: Starting,
+        component: Component,
+    ) -> Pin<Box<dyn Future<Output = Result<Started, String>> + Send + '_>>;
+}
+
+/// A component that answers requests.
+pub(super) trait Running: Send + Sync {
+    /// Answers a request of a session in whose chain the component stands.
+    fn call(&self, request: Request<Body>, next: NextHop) -> Answer;
+}
+
+/// What a component is given for its life.
+pub(super) struct Starting {
+    /// Which instance it is.
+    pub(super) instance: InstanceId,
+    /// Cancelled when the instance is to stop.
+    pub(super) cancel: CancellationToken,
+    /// For what goes on beside the requests.
+    pub(super) plane: Arc<Plane>,
+}
+
+/// A component that has started.
+pub(super) struct Started {
+    pub(super) running: Arc<dyn Running>,
+    /// Where it answers, for people and logs.
+    pub(super) endpoint: String,
+}
+
+/// All runtimes of a place.
+pub(super) struct Runtimes {
+    builtin: builtin::Builtin,
+    process: process::Processes,
+}
+
+impl Runtimes {
+    pub(super) fn new(config: &DataConfig) -> Self {
+        Self {
+            builtin: builtin::Builtin::new(config),
+            process: process::Processes::new(config),
+        }
+    }
+
+    pub(super) fn of(&self, runtime: waybook_plan::Runtime) -> &dyn Runtime {
+        match runtime {
+            waybook_plan::Runtime::Builtin => &self.builtin,
+            waybook_plan::Runtime::Process => &self.process,
+        }
+    }
+}

@@ -1,0 +1,212 @@
+//! The connections to neighbours: QUIC, mutually authenticated, one for each neighbour.
+//!
+//! A child dials its parent and keeps the connection; it dials again for ever. The child
+//! opens one long-lived *control stream*, on which each side first sends a hello and then
+//! messages. All other streams carry data: the first byte is the stream's kind.
+//!
+//! Invariants: for each neighbour, events come in the order up, received…, down, up…;
+//! nothing of a replaced connection comes after the event that replaced it. Who a
+//! neighbour is follows from its verified certificate alone.
+
+mod connection;
+mod counters;
+mod dial;
+mod endpoint;
+mod frames;
+mod registry;
+mod streams;
+
+use std::collections::BTreeMap;
+use std::io;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use quinn::VarInt;
+use tokio::sync::{OwnedSemaphorePermit, mpsc, watch};
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+use waybook_agents::{Envelope, Incarnation};
+use waybook_location_tree::PlaceName;
+
+use crate::Io;
+use crate::config::{ParentConfig, TransportConfig};
+use crate::identity::Identity;
+use counters::Counting;
+pub use counters::LinkCounters;
+use registry::Registry;
+
+/// Why a connection is closed, as the other end sees it in the QUIC close frame.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[repr(u32)]
+pub enum CloseCode {
+    /// The place stops in good order.
+    Stopping = 0,
+    /// A newer connection of the same place has taken over.
+    Replaced = 1,
+    /// The certificate's name is not one that may connect here.
+    WrongName = 2,
+    /// There is no version that both ends speak.
+    Version = 3,
+    /// Something arrived that the protocol does not allow.
+    Protocol = 4,
+    /// Too much waits to be sent to the other end.
+    Overflow = 5,
+    /// The place has as many children as it may have.
+    Full = 6,
+    /// A later life of the same place is connected.
+    Outdated = 7,
+    /// The other end has not greeted in time.
+    Silent = 8,
+}
+
+impl From<CloseCode> for VarInt {
+    fn from(code: CloseCode) -> Self {
+        Self::from_u32(code as u32)
+    }
+}
+
+/// What the links tell the task that owns the place.
+#[derive(Debug)]
+pub enum LinkEvent {
+    /// A connection stands.
+    Up {
+        /// The parent or a child.
+        neighbour: PlaceName,
+        /// Its life.
+        incarnation: Incarnation,
+    },
+    /// The connection is gone.
+    Down {
+        /// The neighbour.
+        neighbour: PlaceName,
+    },
+    /// A message arrived.
+    Received {
+        /// Who sent it.
+        from: PlaceName,
+        /// The message.
+        envelope: Box<Envelope>,
+        /// Held until the message is dealt with, so that a neighbour cannot send faster
+        /// than the place works.
+        permit: OwnedSemaphorePermit,
+    },
+}
+
+/// Takes the data streams that neighbours open.
+pub trait DataSink: Send + Sync {
+    /// Serves a stream. Must not block.
+    fn accept(&self, from: PlaceName, stream: Box<dyn Io>);
+}
+
+/// What the links are told of the place.
+#[derive(Debug, Clone)]
+pub struct LinkConfig {
+    /// The socket.
+    pub listen: SocketAddr,
+    /// The parent, if there is one.
+    pub parent: Option<ParentConfig>,
+    /// The connections.
+    pub transport: TransportConfig,
+    /// Children connected at one time.
+    pub children: usize,
+    /// This life of the place.
+    pub incarnation: Incarnation,
+}
+
+struct Shared {
+    identity: Identity,
+    config: LinkConfig,
+    endpoint: quinn::Endpoint,
+    client: quinn::ClientConfig,
+    registry: Registry,
+    counting: Counting,
+    stopping: CancellationToken,
+    tasks: TaskTracker,
+}
+
+/// The connections of one place. Cheap to clone.
+#[derive(Clone)]
+pub struct Links {
+    shared: Arc<Shared>,
+}
+
+impl Links {
+    /// Binds the socket. Nothing is accepted or dialled before [`Links::run`].
+    ///
+    /// # Errors
+    /// What the system says of the socket, with its address.
+    pub fn bind(
+        identity: Identity,
+        config: LinkConfig,
+    ) -> io::Result<(Self, mpsc::UnboundedReceiver<LinkEvent>)> {
+        let (endpoint, client) = endpoint::bind(&identity, &config)?;
+        let (events, receiver) = mpsc::unbounded_channel();
+        let shared = Shared {
+            identity,
+            registry: Registry::new(events, config.transport.queue),
+            config,
+            endpoint,
+            client,
+            counting: Counting::default(),
+            stopping: CancellationToken::new(),
+            tasks: TaskTracker::new(),
+        };
+        let shared = Arc::new(shared);
+        Ok((Self { shared }, receiver))
+    }
+
+    /// Begins to accept children and to dial the parent; data streams go to `sink`.
+    pub fn run(&self, sink: Arc<dyn DataSink>) {
+        let shared = &self.shared;
+        let accepting = endpoint::accept(shared.clone(), sink.clone());
+        shared.tasks.spawn(accepting);
+        if let Some(parent) = shared.config.parent.clone() {
+            shared.tasks.spawn(dial::keep(shared.clone(), parent, sink));
+        }
+    }
+
+    /// The address that the socket is bound to, with the actual port.
+    ///
+    /// # Errors
+    /// If the system does not say.
+    pub fn local_addr(&self) -> io::Result<SocketAddr> {
+        self.shared.endpoint.local_addr()
+    }
+
+    /// Hands a message over for sending. If the neighbour is not connected, or is so
+    /// slow that its queue is full, the message is lost; the protocol recovers.
+    pub fn send(&self, to: &PlaceName, envelope: Envelope) {
+        self.shared
+            .registry
+            .send(to, envelope, &self.shared.counting);
+    }
+
+    /// The neighbours with a connection, and their lives, as they come and go.
+    #[must_use]
+    pub fn connected(&self) -> watch::Receiver<BTreeMap<PlaceName, Incarnation>> {
+        self.shared.registry.connected()
+    }
+
+    /// What has been counted since the start.
+    #[must_use]
+    pub fn counters(&self) -> LinkCounters {
+        self.shared.counting.read()
+    }
+
+    /// Closes all connections and waits until the neighbours have been told, or for a
+    /// second.
+    pub async fn stop(&self) {
+        let shared = &self.shared;
+        shared.stopping.cancel();
+        shared
+            .endpoint
+            .close(CloseCode::Stopping.into(), b"the place is stopping");
+        shared.tasks.close();
+        let _ = tokio::time::timeout(Duration::from_secs(1), async {
+            shared.tasks.wait().await;
+            shared.endpoint.wait_idle().await;
+        })
+        .await;
+    }
+}

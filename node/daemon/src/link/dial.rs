@@ -1,0 +1,113 @@
+//! Keeps the connection to the parent.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use quinn::ConnectionError;
+
+use super::connection::{Side, serve};
+use super::{CloseCode, DataSink, Shared};
+use crate::config::ParentConfig;
+
+/// Dials the parent, and again whenever the connection has ended, until the place stops.
+pub(super) async fn keep(shared: Arc<Shared>, parent: ParentConfig, sink: Arc<dyn DataSink>) {
+    let transport = shared.config.transport;
+    let mut pause = transport.redial_first;
+    let mut said = String::new();
+    loop {
+        let since = Instant::now();
+        let why = tokio::select! {
+            why = dial(&shared, &parent, &sink) => why,
+            () = shared.stopping.cancelled() => return,
+        };
+        let stood = since.elapsed() > transport.redial_longest;
+        if stood {
+            said.clear();
+        }
+        // The same news again and again helps nobody.
+        if why == said {
+            tracing::debug!(parent = parent.address, why, "no connection to the parent");
+        } else {
+            tracing::warn!(parent = parent.address, why, "no connection to the parent");
+            said = why;
+        }
+        // Only a connection that stood for long shows that all is well: two daemons of
+        // one name would otherwise replace each other as fast as they can dial.
+        if stood {
+            pause = transport.redial_first;
+        }
+        let jittered = pause.mul_f64(crate::files::jitter());
+        tokio::select! {
+            () = tokio::time::sleep(jittered) => {}
+            () = shared.stopping.cancelled() => return,
+        }
+        pause = (pause * 2).min(transport.redial_longest);
+    }
+}
+
+/// Dials once and serves the connection until it ends. Says why there is none any more.
+async fn dial(shared: &Arc<Shared>, parent: &ParentConfig, sink: &Arc<dyn DataSink>) -> String {
+    // A place with a parent has a name with one.
+    let Some(name) = shared.identity.name().parent() else {
+        return "a root has no parent".to_owned();
+    };
+    let addresses = match tokio::net::lookup_host(&parent.address).await {
+        Ok(addresses) => addresses,
+        Err(error) => return format!("the address cannot be resolved: {error}"),
+    };
+    let own = shared.config.listen;
+    let mut why =
+        "the address resolves to nothing that the socket of this place reaches".to_owned();
+    for address in addresses {
+        if address.is_ipv4() != own.is_ipv4() {
+            continue;
+        }
+        if own.ip().is_loopback() && !address.ip().is_loopback() {
+            why = format!(
+                "{address} is not reached from loopback; set `listen`, to \"0.0.0.0:0\" for instance"
+            );
+            continue;
+        }
+        let connecting =
+            shared
+                .endpoint
+                .connect_with(shared.client.clone(), address, &name.dns_name());
+        let connecting = match connecting {
+            Ok(connecting) => connecting,
+            Err(error) => {
+                why = error.to_string();
+                continue;
+            }
+        };
+        let within = shared.config.transport.handshake_timeout;
+        match tokio::time::timeout(within, connecting).await {
+            Ok(Ok(connection)) => {
+                let ended = serve(shared, &connection, Side::Child, sink).await;
+                return explain(&ended);
+            }
+            Ok(Err(error)) => why = explain(&error),
+            Err(_) => why = format!("no answer from {address} within {}", shown(within)),
+        }
+        shared.counting.failed_handshakes.add(1);
+    }
+    why
+}
+
+fn shown(duration: Duration) -> String {
+    format!("{duration:?}")
+}
+
+/// Why a connection has ended, for people.
+fn explain(error: &ConnectionError) -> String {
+    match error {
+        ConnectionError::ApplicationClosed(close) => {
+            let reason = String::from_utf8_lossy(&close.reason);
+            let reason: String = reason.chars().filter(|c| !c.is_control()).collect();
+            match close.error_code == CloseCode::Stopping.into() {
+                true => reason,
+                false => format!("the parent refuses this place: {reason}"),
+            }
+        }
+        error => error.to_string(),
+    }
+}

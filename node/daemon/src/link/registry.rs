@@ -1,0 +1,185 @@
+//! Which connection is a neighbour's present one.
+//!
+//! Every event of a neighbour is sent while its entry here is locked, and only for the
+//! present connection; that alone gives events their order.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use dashmap::DashMap;
+use dashmap::mapref::entry::Entry;
+use quinn::Connection;
+use tokio::sync::mpsc::error::TrySendError;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc, watch};
+use waybook_agents::{Envelope, Incarnation};
+use waybook_location_tree::PlaceName;
+
+use super::counters::Counting;
+use super::{CloseCode, LinkEvent};
+
+/// Messages of one neighbour that may wait for the place.
+const INBOUND: usize = 4096;
+
+pub(super) struct Registry {
+    neighbours: DashMap<PlaceName, Neighbour>,
+    generations: AtomicU64,
+    events: mpsc::UnboundedSender<LinkEvent>,
+    connected: watch::Sender<BTreeMap<PlaceName, Incarnation>>,
+    queue: usize,
+}
+
+struct Neighbour {
+    generation: u64,
+    incarnation: Incarnation,
+    connection: Connection,
+    outbound: mpsc::Sender<Envelope>,
+}
+
+/// A registered connection.
+pub(super) struct Registration {
+    pub(super) name: PlaceName,
+    generation: u64,
+    pub(super) outbound: mpsc::Receiver<Envelope>,
+    /// Bounds what waits for the place.
+    pub(super) inbound: Arc<Semaphore>,
+}
+
+impl Registry {
+    pub(super) fn new(events: mpsc::UnboundedSender<LinkEvent>, queue: usize) -> Self {
+        Self {
+            neighbours: DashMap::new(),
+            generations: AtomicU64::new(0),
+            events,
+            connected: watch::Sender::default(),
+            queue,
+        }
+    }
+
+    pub(super) fn connected(&self) -> watch::Receiver<BTreeMap<PlaceName, Incarnation>> {
+        self.connected.subscribe()
+    }
+
+    /// How many children of `own` are connected, not counting that one.
+    pub(super) fn children_but(&self, one: &PlaceName, own: &PlaceName) -> usize {
+        let connected = self.connected.borrow();
+        let children = connected.keys().filter(|n| *n != one && own.contains(n));
+        children.count()
+    }
+
+    /// Makes a connection the neighbour's present one, in place of an older one.
+    /// None if a later life of the neighbour is connected.
+    pub(super) fn register(
+        &self,
+        name: &PlaceName,
+        incarnation: Incarnation,
+        connection: &Connection,
+    ) -> Option<Registration> {
+        let generation = self.generations.fetch_add(1, Ordering::Relaxed);
+        let (sender, outbound) = mpsc::channel(self.queue);
+        let new = Neighbour {
+            generation,
+            incarnation,
+            connection: connection.clone(),
+            outbound: sender,
+        };
+        // The entry stays locked until the events are sent.
+        let entry = match self.neighbours.entry(name.clone()) {
+            Entry::Occupied(old) if old.get().incarnation > incarnation => return None,
+            Entry::Occupied(mut old) => {
+                let old_connection = old.insert(new).connection;
+                old_connection.close(
+                    CloseCode::Replaced.into(),
+                    b"a newer connection of this place has taken over",
+                );
+                self.tell(LinkEvent::Down {
+                    neighbour: name.clone(),
+                });
+                old.into_ref()
+            }
+            Entry::Vacant(vacant) => vacant.insert(new),
+        };
+        self.tell(LinkEvent::Up {
+            neighbour: name.clone(),
+            incarnation,
+        });
+        self.connected.send_modify(|all| {
+            all.insert(name.clone(), incarnation);
+        });
+        drop(entry);
+        Some(Registration {
+            name: name.clone(),
+            generation,
+            outbound,
+            inbound: Arc::new(Semaphore::new(INBOUND)),
+        })
+    }
+
+    /// Takes a connection out, unless a newer one has replaced it.
+    pub(super) fn deregister(&self, registration: &Registration) {
+        if let Entry::Occupied(entry) = self.neighbours.entry(registration.name.clone())
+            && entry.get().generation == registration.generation
+        {
+            self.tell(LinkEvent::Down {
+                neighbour: registration.name.clone(),
+            });
+            self.connected.send_modify(|all| {
+                all.remove(&registration.name);
+            });
+            entry.remove();
+        }
+    }
+
+    /// Passes messages on to the place. False if the connection has been replaced.
+    pub(super) fn deliver(
+        &self,
+        registration: &Registration,
+        messages: impl Iterator<Item = (Envelope, OwnedSemaphorePermit)>,
+    ) -> bool {
+        let entry = self.neighbours.get(&registration.name);
+        let present = entry.filter(|n| n.generation == registration.generation);
+        if present.is_none() {
+            return false;
+        }
+        for (envelope, permit) in messages {
+            self.tell(LinkEvent::Received {
+                from: registration.name.clone(),
+                envelope: Box::new(envelope),
+                permit,
+            });
+        }
+        true
+    }
+
+    pub(super) fn send(&self, to: &PlaceName, envelope: Envelope, counting: &Counting) {
+        let Some(neighbour) = self.neighbours.get(to) else {
+            counting.unsent.add(1);
+            return;
+        };
+        match neighbour.outbound.try_send(envelope) {
+            Ok(()) => counting.sent.add(1),
+            Err(TrySendError::Closed(_)) => counting.unsent.add(1),
+            Err(TrySendError::Full(_)) => {
+                counting.unsent.add(1);
+                if neighbour.connection.close_reason().is_none() {
+                    counting.overflows.add(1);
+                    tracing::warn!(neighbour = %to, "too much waits to be sent; closing");
+                    neighbour.connection.close(
+                        CloseCode::Overflow.into(),
+                        b"too many messages wait to be sent",
+                    );
+                }
+            }
+        }
+    }
+
+    /// The present connection to a neighbour.
+    pub(super) fn connection(&self, to: &PlaceName) -> Option<Connection> {
+        self.neighbours.get(to).map(|n| n.connection.clone())
+    }
+
+    fn tell(&self, event: LinkEvent) {
+        // The place's task ends first when the daemon stops.
+        let _ = self.events.send(event);
+    }
+}

@@ -1,0 +1,224 @@
+//! The task that owns the place: feeds it inputs and carries out its outputs in order.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use tokio::sync::{broadcast, mpsc, oneshot};
+use tokio::time::Instant as Moment;
+use tokio_util::sync::CancellationToken;
+use waybook_place::io::{Input, Outcome, Output, RequestId, Survey};
+use waybook_place::{Instant, Place};
+use waybook_plan::NoPlan;
+
+use crate::handle::{Command, OpenEvent, SessionEvent};
+use crate::link::{LinkEvent, Links};
+use crate::machinery::Machinery;
+use crate::store::Store;
+
+/// Inputs handled before the outputs are carried out. More make better batches, fewer
+/// make shorter delays.
+const BATCH: usize = 256;
+
+/// The place's clock: monotonic, and zero when the daemon starts.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Clock {
+    origin: Moment,
+}
+
+impl Clock {
+    pub(crate) fn start() -> Self {
+        Self {
+            origin: Moment::now(),
+        }
+    }
+
+    pub(crate) fn now(&self) -> Instant {
+        let since = self.origin.elapsed().as_nanos();
+        Instant(u64::try_from(since).unwrap_or(u64::MAX))
+    }
+
+    fn moment(&self, of: Instant) -> Moment {
+        let since = of.since(Instant(0));
+        // Further off than the clock goes is never.
+        let never = std::time::Duration::from_secs(365 * 24 * 3600);
+        self.origin + since.min(self.origin.elapsed() + never)
+    }
+}
+
+/// Everything that the pump carries outputs to.
+pub(crate) struct Pump {
+    pub(crate) place: Place,
+    pub(crate) clock: Clock,
+    pub(crate) links: Links,
+    pub(crate) store: Arc<Store>,
+    pub(crate) machinery: Arc<dyn Machinery>,
+    pub(crate) events: broadcast::Sender<SessionEvent>,
+    requests: Requests,
+}
+
+/// The clients that wait for answers.
+#[derive(Default)]
+struct Requests {
+    last: u64,
+    opens: BTreeMap<RequestId, mpsc::UnboundedSender<OpenEvent>>,
+    surveys: BTreeMap<RequestId, oneshot::Sender<Result<Survey, NoPlan>>>,
+}
+
+impl Requests {
+    fn next(&mut self) -> RequestId {
+        self.last += 1;
+        RequestId(self.last)
+    }
+}
+
+impl Pump {
+    pub(crate) fn new(
+        place: Place,
+        clock: Clock,
+        links: Links,
+        store: Arc<Store>,
+        machinery: Arc<dyn Machinery>,
+        events: broadcast::Sender<SessionEvent>,
+    ) -> Self {
+        Self {
+            place,
+            clock,
+            links,
+            store,
+            machinery,
+            events,
+            requests: Requests::default(),
+        }
+    }
+
+    /// Pumps until the daemon stops. `outputs` are those of the place's start.
+    pub(crate) async fn run(
+        mut self,
+        mut outputs: Vec<Output>,
+        mut commands: mpsc::UnboundedReceiver<Command>,
+        mut link_events: mpsc::UnboundedReceiver<LinkEvent>,
+        stopping: CancellationToken,
+    ) {
+        let mut waiting_commands = Vec::with_capacity(BATCH);
+        let mut waiting_events = Vec::with_capacity(BATCH);
+        loop {
+            for output in outputs.drain(..) {
+                self.carry_out(output);
+            }
+            let timeout = self.place.next_timeout().map(|at| self.clock.moment(at));
+            let tick = async {
+                match timeout {
+                    Some(at) => tokio::time::sleep_until(at).await,
+                    None => std::future::pending().await,
+                }
+            };
+            tokio::select! {
+                // In no fixed order: no flood of one kind may starve the others.
+                () = stopping.cancelled() => return,
+                () = tick => self.place.handle(self.clock.now(), Input::Tick, &mut outputs),
+                n = commands.recv_many(&mut waiting_commands, BATCH) => {
+                    if n == 0 {
+                        return;
+                    }
+                    for command in waiting_commands.drain(..) {
+                        self.obey(command, &mut outputs);
+                    }
+                }
+                n = link_events.recv_many(&mut waiting_events, BATCH) => {
+                    if n == 0 {
+                        return;
+                    }
+                    for event in waiting_events.drain(..) {
+                        self.hear(event, &mut outputs);
+                    }
+                }
+            }
+        }
+    }
+
+    fn obey(&mut self, command: Command, outputs: &mut Vec<Output>) {
+        let now = self.clock.now();
+        match command {
+            Command::Input(input) => self.place.handle(now, input, outputs),
+            Command::Open(mut request, sender) => {
+                let id = self.requests.next();
+                request.request = id;
+                self.requests.opens.insert(id, sender);
+                self.place.handle(now, Input::Open(request), outputs);
+            }
+            Command::DryRun(mut request, sender) => {
+                let id = self.requests.next();
+                request.request = id;
+                self.requests.surveys.insert(id, sender);
+                self.place.handle(now, Input::DryRun(request), outputs);
+            }
+            Command::Query(look) => look(&self.place, now),
+        }
+    }
+
+    fn hear(&mut self, event: LinkEvent, outputs: &mut Vec<Output>) {
+        // The permit lasts until the message has been handled.
+        let (input, _permit) = match event {
+            LinkEvent::Up {
+                neighbour,
+                incarnation,
+            } => {
+                let input = Input::LinkUp {
+                    neighbour,
+                    incarnation,
+                };
+                (input, None)
+            }
+            LinkEvent::Down { neighbour } => (Input::LinkDown { neighbour }, None),
+            LinkEvent::Received {
+                from,
+                envelope,
+                permit,
+            } => {
+                let envelope = *envelope;
+                (Input::Received { from, envelope }, Some(permit))
+            }
+        };
+        self.place.handle(self.clock.now(), input, outputs);
+    }
+
+    fn carry_out(&mut self, output: Output) {
+        match output {
+            Output::Send { to, envelope } => self.links.send(&to, envelope),
+            Output::Start {
+                instance,
+                component,
+            } => self.machinery.start(instance, component),
+            Output::Stop { instance } => self.machinery.stop(instance),
+            Output::Route(route) => self.machinery.route(route),
+            Output::Unroute { session } => self.machinery.unroute(session),
+            Output::Store { key, value } => self.store.put(key, value),
+            Output::Opened { request, outcome } => {
+                if let Outcome::Established(established) = &outcome {
+                    // Nobody has to listen.
+                    let _ = self.events.send(SessionEvent::Established {
+                        session: established.session,
+                        title: established.title.clone(),
+                    });
+                }
+                // A client that has gone does not claim the session, and so it ends.
+                if let Some(sender) = self.requests.opens.remove(&request) {
+                    let _ = sender.send(OpenEvent::Done(outcome));
+                }
+            }
+            Output::Progress { request, progress } => {
+                if let Some(sender) = self.requests.opens.get(&request) {
+                    let _ = sender.send(OpenEvent::Progress(progress));
+                }
+            }
+            Output::Surveyed { request, survey } => {
+                if let Some(sender) = self.requests.surveys.remove(&request) {
+                    let _ = sender.send(survey);
+                }
+            }
+            Output::Ended { session, why } => {
+                let _ = self.events.send(SessionEvent::Ended { session, why });
+            }
+        }
+    }
+}

@@ -1,0 +1,214 @@
+//! Makes the rooms of a daemon and runs it: the data plane and the control API around the
+//! place.
+
+use std::future::Future;
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::net::TcpListener;
+use tokio::sync::broadcast::error::RecvError;
+use waybook_agents::SessionId;
+use waybook_location_tree::PlaceName;
+use waybook_place::io::{InstanceId, Route};
+use waybook_plan::Component;
+
+use crate::api::{self, ControlApi, Ends, Parts, Rights, SessionUrls};
+use crate::config::{DaemonConfig, ProgramConfig, Ready};
+use crate::data::{DataConfig, DataPlane, Program, Readiness};
+use crate::link::DataSink;
+use crate::{
+    Core, Daemon, DaemonError, Io, Machinery, Rooms, RunningDaemon, SessionEvent, StopRoom,
+};
+
+/// How long a room's last requests may take when the daemon stops.
+const LAST_REQUESTS: Duration = Duration::from_secs(2);
+
+/// Runs a daemon until `stop` resolves, and stops it in good order.
+///
+/// # Errors
+/// If it does not start, or ends by itself.
+pub async fn run(config: DaemonConfig, stop: impl Future<Output = ()>) -> Result<(), DaemonError> {
+    let mut daemon = start(config).await?;
+    tokio::select! {
+        () = stop => {
+            tracing::info!("stopping; established sessions are kept for the next start");
+            daemon.stop().await
+        }
+        () = daemon.failed() => {
+            let broken = DaemonError::Settings("the place ended by itself; see the log".to_owned());
+            // What can still be written is.
+            daemon.stop().await.and(Err(broken))
+        }
+    }
+}
+
+/// Starts a daemon with all its rooms.
+///
+/// # Errors
+/// [`DaemonError`]; nothing is left running then.
+pub async fn start(config: DaemonConfig) -> Result<RunningDaemon, DaemonError> {
+    Daemon::start(config, async |core| Ok(rooms(&core).await?)).await
+}
+
+async fn rooms(core: &Core) -> Result<Rooms, DaemonError> {
+    let config = &core.config;
+    let (gateway, gateway_at) = bind("gateway.listen", config.gateway.listen).await?;
+    let (listener, api_at) = bind("api.listen", config.api.listen).await?;
+
+    let plane = DataPlane::new(
+        data_config(core, gateway_at),
+        core.peers.clone(),
+        core.place.clone(),
+    );
+    let ends = Ends::default();
+    let control = ControlApi::new(Parts {
+        place: core.place.clone(),
+        name: config.place.name.clone(),
+        peers: core.peers.clone(),
+        token: core.token.clone(),
+        urls: Arc::new(plane.clone()),
+        addresses: api::Addresses {
+            api: Some(api_at),
+            gateway: Some(gateway_at),
+            listen: core.links.local_addr().ok(),
+            parent: config.parent.as_ref().map(|parent| parent.address.clone()),
+        },
+        rights: Rights::new(config.place.name.clone(), config.api.remote.clone()),
+        profiles: config.data_dir.join("profiles"),
+        ends: ends.clone(),
+    });
+    plane.set_peer_api(Arc::new(control.clone()));
+
+    let listening = tokio::spawn(listen(core.place.events(), ends));
+    let serving = tokio::spawn({
+        let control = control.clone();
+        async move { control.serve(listener).await }
+    });
+    let letting_through = tokio::spawn({
+        let plane = plane.clone();
+        async move { plane.serve_gateway(gateway).await }
+    });
+    let stop_api: StopRoom = Box::new(move || {
+        Box::pin(async move {
+            control.stop();
+            listening.abort();
+            let mut serving = serving;
+            if tokio::time::timeout(LAST_REQUESTS, &mut serving)
+                .await
+                .is_err()
+            {
+                serving.abort();
+            }
+        })
+    });
+    let stop_data: StopRoom = Box::new({
+        let plane = plane.clone();
+        move || {
+            Box::pin(async move {
+                plane.stop_all().await;
+                letting_through.abort();
+            })
+        }
+    });
+    Ok(Rooms {
+        machinery: Arc::new(plane.clone()),
+        sink: Arc::new(plane),
+        api: Some(api_at),
+        gateway: Some(gateway_at),
+        stop: vec![stop_api, stop_data],
+    })
+}
+
+/// Remembers how sessions end.
+async fn listen(mut events: tokio::sync::broadcast::Receiver<SessionEvent>, ends: Ends) {
+    loop {
+        match events.recv().await {
+            Ok(SessionEvent::Ended { session, why }) => ends.report(session, &why),
+            Ok(SessionEvent::Established { .. }) | Err(RecvError::Lagged(_)) => {}
+            Err(RecvError::Closed) => return,
+        }
+    }
+}
+
+async fn bind(
+    setting: &'static str,
+    address: SocketAddr,
+) -> Result<(TcpListener, SocketAddr), DaemonError> {
+    let fail = |error: std::io::Error| DaemonError::Socket {
+        setting,
+        error: std::io::Error::new(error.kind(), format!("{address}: {error}")),
+    };
+    let listener = TcpListener::bind(address).await.map_err(fail)?;
+    let bound = listener.local_addr().map_err(fail)?;
+    Ok((listener, bound))
+}
+
+/// What the data plane is told, out of the whole configuration.
+fn data_config(core: &Core, gateway: SocketAddr) -> DataConfig {
+    let config = &core.config;
+    let mut data = DataConfig::new(config.place.name.clone(), core.gateway_secret);
+    data.gateway = gateway;
+    data.public_url.clone_from(&config.gateway.public_url);
+    data.host_suffix.clone_from(&config.gateway.host_suffix);
+    data.files.clone_from(&config.file_roots);
+    data.upstreams.clone_from(&config.upstreams);
+    data.programs = config
+        .programs
+        .iter()
+        .filter_map(|(name, settings)| Some((name.clone(), program(settings)?)))
+        .collect();
+    data
+}
+
+/// A program as the data plane runs it; none for an empty command, which the
+/// configuration rules out.
+fn program(settings: &ProgramConfig) -> Option<Program> {
+    let (command, args) = settings.command.split_first()?;
+    let mut program = Program::new(PathBuf::from(command));
+    program.args = args.to_vec();
+    program.env.clone_from(&settings.env);
+    program.working_dir.clone_from(&settings.working_dir);
+    program.ready_timeout = settings.timeout;
+    program.readiness = match &settings.ready {
+        Ready::Tcp => Readiness::Tcp,
+        Ready::Http(path) => Readiness::Http(path.clone()),
+    };
+    Some(program)
+}
+
+impl Machinery for DataPlane {
+    fn start(&self, instance: InstanceId, component: Component) {
+        Self::start(self, instance, component);
+    }
+
+    fn stop(&self, instance: InstanceId) {
+        Self::stop(self, instance);
+    }
+
+    fn route(&self, route: Route) {
+        Self::route(self, route);
+    }
+
+    fn unroute(&self, session: SessionId) {
+        Self::unroute(self, session);
+    }
+}
+
+impl DataSink for DataPlane {
+    fn accept(&self, from: PlaceName, stream: Box<dyn Io>) {
+        let plane = self.clone();
+        tokio::spawn(async move { plane.serve_peer(from, stream).await });
+    }
+}
+
+impl SessionUrls for DataPlane {
+    fn urls(&self, session: SessionId) -> Option<api::Urls> {
+        let urls = self.session_url(session);
+        Some(api::Urls {
+            path: urls.path_url,
+            host: urls.host_url,
+        })
+    }
+}

@@ -1,0 +1,190 @@
+//! Daemons on loopback, over real QUIC.
+
+use std::time::{Duration, SystemTime};
+
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use waybook_daemon::PeerStreams;
+use waybook_daemon::identity::{Authority, DEFAULT_VALIDITY};
+use waybook_daemon::{Existing, RunningDaemon};
+
+use crate::tree::{Forest, PATIENCE, joined, name, start, start_at, until};
+
+/// The lives that a place itself knows its neighbours by.
+async fn links_of(daemon: &RunningDaemon) -> Vec<String> {
+    let look = daemon
+        .place()
+        .query(|place, _| place.links().map(|(n, _)| n.to_string()).collect());
+    look.await.unwrap()
+}
+
+#[tokio::test]
+async fn three_places_join_and_their_places_are_told() {
+    let forest = Forest::new();
+    let root = forest.start("core", None).await;
+    let middle = forest.start("core/a", Some(&root)).await;
+    let leaf = forest.start("core/a/x", Some(&middle)).await;
+    joined(&root, &middle).await;
+    joined(&middle, &leaf).await;
+    // Events come before whoever asks after they were seen.
+    assert_eq!(links_of(&middle).await, ["core", "core/a/x"]);
+    assert_eq!(links_of(&root).await, ["core/a"]);
+    let (up, down) = (name("core"), name("core/a"));
+    for (from, to) in [(&middle, &up), (&root, &down)] {
+        let mut stream = from.links().open(to).await.unwrap();
+        stream.write_all(b"hello").await.unwrap();
+        stream.shutdown().await.unwrap();
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer).await.unwrap();
+        assert_eq!(answer, format!("{} said hello", from.addresses().name));
+    }
+    let stranger = name("core/b");
+    let error = root.links().open(&stranger).await.err().unwrap();
+    assert_eq!(error.kind(), std::io::ErrorKind::NotConnected);
+    leaf.stop().await.unwrap();
+    until(&middle, |c| !c.contains_key(&name("core/a/x"))).await;
+    middle.stop().await.unwrap();
+    root.stop().await.unwrap();
+}
+
+#[tokio::test]
+async fn a_child_rejoins_by_itself_when_its_parent_restarts() {
+    let forest = Forest::new();
+    let root = forest.start("core", None).await;
+    let child = forest.start("core/a", Some(&root)).await;
+    joined(&root, &child).await;
+    let before = root.addresses().clone();
+    root.stop().await.unwrap();
+    until(&child, |c| c.is_empty()).await;
+    let mut config = forest.config("core", None);
+    config.listen = before.quic;
+    let root = start(config).await.unwrap();
+    assert!(root.addresses().incarnation > before.incarnation);
+    joined(&root, &child).await;
+}
+
+#[test]
+fn a_child_notices_a_crash_long_before_the_idle_time_out() {
+    let runtime = || {
+        tokio::runtime::Builder::new_multi_thread()
+            .worker_threads(1)
+            .enable_all()
+            .build()
+            .unwrap()
+    };
+    let forest = Forest::new();
+    let (here, there) = (runtime(), runtime());
+    let root = there.block_on(forest.start("core", None));
+    let child = here.block_on(forest.start("core/a", Some(&root)));
+    here.block_on(joined(&root, &child));
+    let before = root.addresses().clone();
+    // Nobody is told anything.
+    there.shutdown_background();
+    drop(root);
+    let mut config = forest.config("core", None);
+    config.listen = before.quic;
+    let data_dir = config.data_dir.clone();
+    let since = std::time::Instant::now();
+    let root = here.block_on(async {
+        // The old life lets go of folder and socket in its own time.
+        loop {
+            match start(config.clone()).await {
+                Ok(root) => break root,
+                Err(error) => assert!(since.elapsed() < PATIENCE, "{error} {data_dir:?}"),
+            }
+            tokio::task::yield_now().await;
+        }
+    });
+    here.block_on(joined(&root, &child));
+    let idle = forest.config("core", None).transport.idle_timeout;
+    assert!(since.elapsed() < idle, "{:?}", since.elapsed());
+}
+
+#[tokio::test]
+async fn a_newer_life_of_a_child_replaces_the_older() {
+    let forest = Forest::new();
+    let root = forest.start("core", None).await;
+    let first = forest.start("core/a", Some(&root)).await;
+    joined(&root, &first).await;
+    // The same name from another folder, as after a restore on another machine.
+    let other = forest.folder.path().join("other");
+    forest.plant_from(&forest.authority, "core/a", &other);
+    let mut config = forest.config("core/a", Some(root.addresses().quic.to_string()));
+    config.identity = waybook_daemon::config::IdentityPaths::in_folder(&other.join("identity"));
+    config.data_dir = other;
+    let later = SystemTime::now() + Duration::from_secs(60);
+    let second = start_at(config, later).await.unwrap();
+    joined(&root, &second).await;
+    // The older one comes back again and again, and is refused.
+    let refused = async {
+        while root.links().counters().refused == 0 {
+            tokio::task::yield_now().await;
+        }
+    };
+    tokio::time::timeout(PATIENCE, refused).await.unwrap();
+    joined(&root, &second).await;
+}
+
+#[tokio::test]
+async fn a_place_of_another_authority_is_refused() {
+    let forest = Forest::new();
+    let root = forest.start("core", None).await;
+    let path = forest.folder.path().join("foreign");
+    let foreign = Authority::create(&path, "foreign", DEFAULT_VALIDITY, Existing::Keep).unwrap();
+    forest.plant_from(&foreign, "core/a", &forest.data_dir("core/a"));
+    // It trusts the right authority, so that it is the root that has to refuse.
+    let config = forest.config("core/a", Some(root.addresses().quic.to_string()));
+    std::fs::copy(&config.identity.authority, path.join("own.crt")).unwrap();
+    let mut bundle = std::fs::read_to_string(&config.identity.authority).unwrap();
+    let trusted = forest.folder.path().join("authority/authority.crt");
+    bundle += &std::fs::read_to_string(trusted).unwrap();
+    std::fs::write(&config.identity.authority, bundle).unwrap();
+    let child = start(config).await.unwrap();
+    let failed = async {
+        while root.links().counters().failed_handshakes == 0 {
+            tokio::task::yield_now().await;
+        }
+    };
+    tokio::time::timeout(PATIENCE, failed).await.unwrap();
+    assert!(child.links().connected().borrow().is_empty());
+    assert!(root.links().connected().borrow().is_empty());
+}
+
+#[tokio::test]
+async fn two_daemons_never_share_a_folder() {
+    let forest = Forest::new();
+    let first = forest.start("core", None).await;
+    let error = start(forest.config("core", None)).await.err().unwrap();
+    let error = error.to_string();
+    let wanted = format!("another daemon (process {})", std::process::id());
+    assert!(error.contains(&wanted), "{error}");
+    first.stop().await.unwrap();
+    start(forest.config("core", None)).await.unwrap();
+}
+
+#[tokio::test]
+async fn lives_grow_even_when_the_clock_is_set_back() {
+    let forest = Forest::new();
+    forest.plant("core");
+    let now = SystemTime::now();
+    let mut last = None;
+    for clock in [now, now - Duration::from_secs(1800), now] {
+        let daemon = start_at(forest.config("core", None), clock).await.unwrap();
+        let life = daemon.addresses().incarnation;
+        assert!(last < Some(life), "{last:?} {life:?}");
+        last = Some(life);
+        daemon.stop().await.unwrap();
+    }
+}
+
+#[tokio::test]
+async fn commands_find_a_running_daemon_and_no_stopped_one() {
+    let forest = Forest::new();
+    let daemon = forest.start("core", None).await;
+    let path = forest.data_dir("core").join("runtime.json");
+    let text = std::fs::read_to_string(&path).unwrap();
+    let found: waybook_daemon::Addresses = serde_json::from_str(&text).unwrap();
+    assert_eq!(found, *daemon.addresses());
+    assert_ne!(found.quic.port(), 0);
+    daemon.stop().await.unwrap();
+    assert!(!path.exists());
+}

@@ -1,0 +1,8 @@
+//! The daemon's core: settings, identity, data folder, connections, order of events.
+
+mod config;
+mod daemon;
+mod identity;
+mod store;
+mod topology;
+mod tree;

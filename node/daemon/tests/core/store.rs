@@ -1,0 +1,79 @@
+//! The data folder.
+
+use std::os::unix::fs::PermissionsExt;
+use std::time::SystemTime;
+
+use tempfile::TempDir;
+use waybook_agents::SessionId;
+use waybook_daemon::store::Store;
+use waybook_place::io::RecordKey;
+
+#[test]
+fn records_secrets_and_modes_survive() {
+    let folder = TempDir::new().unwrap();
+    let path = folder.path().join("data");
+    let keys = [
+        RecordKey::Session(SessionId(7)),
+        RecordKey::Presentation("film".to_owned()),
+    ];
+    let first = Store::open(&path, SystemTime::now()).unwrap();
+    for key in &keys {
+        first.put(key.clone(), Some(b"one".to_vec()));
+        first.put(key.clone(), Some(b"two".to_vec()));
+    }
+    first.put(RecordKey::Presentation("gone".to_owned()), Some(vec![1]));
+    first.put(RecordKey::Presentation("gone".to_owned()), None);
+    first.flush().unwrap();
+    let (token, secret) = (first.token().to_owned(), first.gateway_secret());
+    drop(first);
+
+    let mut second = Store::open(&path, SystemTime::now()).unwrap();
+    let mut records = second.take_records();
+    records.sort();
+    let mut wanted: Vec<_> = keys.map(|k| (k, b"two".to_vec())).into();
+    wanted.sort();
+    assert_eq!(records, wanted);
+    assert_eq!((second.token(), second.gateway_secret()), (&*token, secret));
+    assert_eq!(token.len(), 64);
+
+    let mode = |name: &str| {
+        let meta = std::fs::metadata(path.join(name)).unwrap();
+        meta.permissions().mode() & 0o777
+    };
+    assert_eq!(mode(""), 0o700);
+    for file in ["token", "gateway-secret", "lock", "records.redb", "version"] {
+        assert_eq!(mode(file), 0o600, "{file}");
+    }
+}
+
+#[test]
+fn folders_that_do_not_suit_are_refused() {
+    let folder = TempDir::new().unwrap();
+    let path = folder.path().join("data");
+    let open = || {
+        Store::open(&path, SystemTime::now())
+            .unwrap_err()
+            .to_string()
+    };
+    drop(Store::open(&path, SystemTime::now()).unwrap());
+
+    std::fs::write(path.join("version"), "2\n").unwrap();
+    let error = open();
+    assert!(error.contains("layout 2"), "{error}");
+    std::fs::write(path.join("version"), "1\n").unwrap();
+
+    std::fs::write(path.join("token"), "short").unwrap();
+    let error = open();
+    assert!(error.contains("64 hexadecimal digits"), "{error}");
+    std::fs::remove_file(path.join("token")).unwrap();
+
+    let held = Store::open(&path, SystemTime::now()).unwrap();
+    let error = open();
+    let pid = format!("process {}", std::process::id());
+    assert!(error.contains(&pid), "{error}");
+    drop(held);
+
+    std::fs::set_permissions(&path, PermissionsExt::from_mode(0o755)).unwrap();
+    let error = open();
+    assert!(error.contains("chmod 700"), "{error}");
+}

@@ -1,0 +1,89 @@
+//! What can be written on the command line.
+
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand};
+
+use crate::commands::{
+    bookings, ca, check, close, demo, down, open, place, presentations, publish, session, sessions, tree,
+    up, withdraw,
+};
+
+/// Sends agents ahead of a session to book and build its service path.
+#[derive(Parser)]
+#[command(name = "waybook", version, propagate_version = true)]
+#[command(after_help = "\
+Exit codes:
+  0  done
+  1  failed
+  2  the command line, a file or a request is wrong
+  3  refused: no solution could be booked, or there is none
+  4  no daemon could be reached
+  5  not allowed
+
+Examples:
+  waybook up configs/demo/topology.toml
+  waybook publish configs/demo/film.toml
+  waybook open film --at core/bologna/lab
+  waybook down")]
+pub(crate) struct Cli {
+    /// What every command takes.
+    #[command(flatten)]
+    pub(crate) global: Global,
+    /// What to do.
+    #[command(subcommand)]
+    pub(crate) command: Command,
+}
+
+/// What every command takes.
+#[derive(Args)]
+pub(crate) struct Global {
+    /// Print JSON, for programs; events one a line
+    #[arg(long, global = true)]
+    pub(crate) json: bool,
+
+    /// Where `waybook up` keeps its places [default: $XDG_STATE_HOME/waybook, or .waybook]
+    #[arg(long, global = true, value_name = "DIR", env = "WAYBOOK_DIR")]
+    pub(crate) dir: Option<PathBuf>,
+
+    /// Ask the place with this data folder, in place of one that `waybook up` started
+    #[arg(long, global = true, value_name = "DIR", env = "WAYBOOK_DATA_DIR")]
+    pub(crate) data: Option<PathBuf>,
+}
+
+/// The commands.
+#[derive(Subcommand)]
+pub(crate) enum Command {
+    /// Make an authority and the places' certificates
+    #[command(subcommand)]
+    Ca(ca::Ca),
+    /// Run one place
+    #[command(subcommand)]
+    Place(place::Place),
+    /// Start all places of a topology on this machine
+    Up(up::Up),
+    /// Stop the places that `waybook up` started
+    Down(down::Down),
+    /// Let a place serve presentations
+    Publish(publish::Publish),
+    /// Let a place no longer serve a presentation
+    Withdraw(withdraw::Withdraw),
+    /// List the presentations that can be opened
+    Presentations(presentations::Presentations),
+    /// Open a session, watch it being built, and get its URL
+    Open(open::Open),
+    /// List sessions
+    Sessions(sessions::Sessions),
+    /// Show a session with every hop
+    Session(session::Session),
+    /// Close a session
+    Close(close::Close),
+    /// Show the location tree and how its places do
+    Tree(tree::Tree),
+    /// Show what is booked at a place
+    Bookings(bookings::Bookings),
+    /// Start a tree, play a film through it, fill it up, and check all of it
+    Demo(demo::Demo),
+    /// Check files: places, topologies, presentations, profiles
+    Check(check::Check),
+}

@@ -1,0 +1,168 @@
+//! Plays the film as a player would, and checks every byte against its source.
+
+use std::fmt::Write as _;
+
+use bytes::Bytes;
+use http_body_util::{BodyExt, Empty};
+use hyper::header::{CONTENT_RANGE, RANGE};
+use hyper::{Request, StatusCode};
+use hyper_util::client::legacy::Client;
+use hyper_util::client::legacy::connect::HttpConnector;
+use hyper_util::rt::TokioExecutor;
+use serde::Serialize;
+use sha2::{Digest, Sha256};
+
+use super::film;
+use crate::fail::{Done, Fail};
+
+/// The range that is asked for: somewhere inside, of no round length.
+const FROM: usize = 1_000;
+const TO: usize = 25_678;
+
+/// What was fetched through a session's URL and found right.
+#[derive(Debug, Serialize)]
+pub(super) struct Played {
+    /// Each file with its length and digest.
+    pub(super) files: Vec<PlayedFile>,
+    /// The bytes of the range that was fetched as well, `from-to`.
+    pub(super) range: String,
+}
+
+/// One file of the film.
+#[derive(Debug, Serialize)]
+pub(super) struct PlayedFile {
+    /// Its name below the session's URL.
+    pub(super) name: String,
+    /// Its length.
+    pub(super) bytes: usize,
+    /// SHA-256, in hexadecimal.
+    pub(super) sha256: String,
+}
+
+impl Played {
+    /// All bytes together, the range apart.
+    pub(super) fn bytes(&self) -> usize {
+        self.files.iter().map(|file| file.bytes).sum()
+    }
+}
+
+/// A player.
+pub(super) struct Player {
+    http: Client<HttpConnector, Empty<Bytes>>,
+}
+
+impl Player {
+    pub(super) fn new() -> Self {
+        Self {
+            http: Client::builder(TokioExecutor::new()).build_http(),
+        }
+    }
+
+    /// Fetches the playlist and the segments that it names, and compares each with the
+    /// source by digest; then a range of the first segment.
+    pub(super) async fn play(
+        &self,
+        url: &str,
+        quality: &str,
+        mut heard: impl FnMut(&PlayedFile),
+    ) -> Done<Played> {
+        let playlist = self.check(url, quality, film::PLAYLIST, &mut heard).await?;
+        let text = film::source(quality, film::PLAYLIST).unwrap_or_default();
+        let segments = film::segments(text);
+        let first = segments
+            .first()
+            .ok_or_else(|| Fail::failed(format!("the playlist of `{quality}` is empty")))?;
+        let mut files = vec![playlist];
+        for segment in &segments {
+            files.push(self.check(url, quality, segment, &mut heard).await?);
+        }
+        let range = self.check_range(url, quality, first).await?;
+        Ok(Played { files, range })
+    }
+
+    /// Fetches a file and compares it.
+    async fn check(
+        &self,
+        url: &str,
+        quality: &str,
+        name: &str,
+        heard: &mut impl FnMut(&PlayedFile),
+    ) -> Done<PlayedFile> {
+        let source = source(quality, name)?;
+        let (status, _, body) = self.get(url, name, None).await?;
+        if status != StatusCode::OK {
+            return Err(wrong(name, &format!("is answered with {status}")));
+        }
+        let (want, got) = (sha256(source), sha256(&body));
+        if want != got {
+            let message = format!(
+                "has digest {got} through the session, {want} at its source ({} and {} bytes)",
+                body.len(),
+                source.len()
+            );
+            return Err(wrong(name, &message));
+        }
+        let file = PlayedFile {
+            name: name.to_owned(),
+            bytes: body.len(),
+            sha256: got,
+        };
+        heard(&file);
+        Ok(file)
+    }
+
+    async fn check_range(&self, url: &str, quality: &str, name: &str) -> Done<String> {
+        let source = source(quality, name)?;
+        let range = format!("{FROM}-{TO}");
+        let (status, said, body) = self.get(url, name, Some(&range)).await?;
+        let want = format!("bytes {range}/{}", source.len());
+        let right = status == StatusCode::PARTIAL_CONTENT
+            && said.as_deref() == Some(&want)
+            && source.get(FROM..=TO) == Some(&body);
+        if !right {
+            let message = format!(
+                "does not give its bytes {range}: {status}, {said:?}, {} bytes",
+                body.len()
+            );
+            return Err(wrong(name, &message));
+        }
+        Ok(range)
+    }
+
+    /// The status, the content range, and the body.
+    async fn get(
+        &self,
+        url: &str,
+        name: &str,
+        range: Option<&str>,
+    ) -> Done<(StatusCode, Option<String>, Bytes)> {
+        let fail = |error: &dyn std::fmt::Display| wrong(name, &format!("cannot be fetched: {error}"));
+        let mut request = Request::get(format!("{}/{name}", url.trim_end_matches('/')));
+        if let Some(range) = range {
+            request = request.header(RANGE, format!("bytes={range}"));
+        }
+        let request = request.body(Empty::new()).map_err(|error| fail(&error))?;
+        let response = self.http.request(request).await.map_err(|error| fail(&error))?;
+        let status = response.status();
+        let said = response.headers().get(CONTENT_RANGE);
+        let said = said.and_then(|value| value.to_str().ok()).map(str::to_owned);
+        let body = response.into_body().collect().await.map_err(|error| fail(&error))?;
+        Ok((status, said, body.to_bytes()))
+    }
+}
+
+fn source(quality: &str, name: &str) -> Done<&'static [u8]> {
+    film::source(quality, name)
+        .ok_or_else(|| Fail::failed(format!("the film has no file `{quality}/{name}`")))
+}
+
+fn wrong(name: &str, what: &str) -> Fail {
+    Fail::failed(format!("check failed: `{name}` {what}"))
+}
+
+fn sha256(bytes: &[u8]) -> String {
+    Sha256::digest(bytes).iter().fold(String::new(), |mut hex, byte| {
+        let _ = write!(hex, "{byte:02x}");
+        hex
+    })
+}

@@ -1,0 +1,64 @@
+//! The commands, one file each.
+
+pub(crate) mod bookings;
+pub(crate) mod ca;
+pub(crate) mod check;
+pub(crate) mod close;
+pub(crate) mod demo;
+pub(crate) mod down;
+pub(crate) mod open;
+pub(crate) mod place;
+pub(crate) mod presentations;
+pub(crate) mod publish;
+pub(crate) mod session;
+pub(crate) mod sessions;
+pub(crate) mod tree;
+pub(crate) mod up;
+pub(crate) mod withdraw;
+
+use std::path::Path;
+
+use crate::cli::{Cli, Command};
+use crate::fail::{Done, Fail};
+
+/// Does what the command line says.
+pub(crate) fn run(cli: Cli) -> Done {
+    let global = &cli.global;
+    match cli.command {
+        Command::Ca(command) => command.run(global),
+        Command::Check(command) => command.run(global),
+        Command::Down(command) => command.run(global),
+        Command::Place(command) => command.run(),
+        command => {
+            // A client waits far more than it works: one thread does.
+            let runtime = tokio::runtime::Builder::new_current_thread()
+                .enable_all()
+                .build()
+                .map_err(Fail::failed)?;
+            runtime.block_on(async {
+                match command {
+                    Command::Up(command) => command.run(global).await,
+                    Command::Publish(command) => command.run(global).await,
+                    Command::Withdraw(command) => command.run(global).await,
+                    Command::Presentations(command) => command.run(global).await,
+                    Command::Open(command) => command.run(global).await,
+                    Command::Sessions(command) => command.run(global).await,
+                    Command::Session(command) => command.run(global).await,
+                    Command::Close(command) => command.run(global).await,
+                    Command::Tree(command) => command.run(global).await,
+                    Command::Bookings(command) => command.run(global).await,
+                    Command::Demo(command) => command.run(global).await,
+                    Command::Ca(_) | Command::Check(_) | Command::Down(_) | Command::Place(_) => {
+                        Ok(())
+                    }
+                }
+            })
+        }
+    }
+}
+
+/// Reads a file that a person named.
+pub(crate) fn read_file(path: &Path) -> Done<String> {
+    std::fs::read_to_string(path)
+        .map_err(|error| Fail::usage(format!("{}: {error}", path.display())))
+}

@@ -1,0 +1,82 @@
+//! `waybook place`: runs one place in the foreground.
+
+use std::io;
+use std::path::PathBuf;
+
+use clap::{Args, Subcommand};
+use tokio::signal::unix::{SignalKind, signal};
+use tracing_subscriber::EnvFilter;
+use waybook_daemon::config::{DaemonConfig, LogConfig, LogFormat, Overrides};
+
+use crate::fail::{Done, Fail};
+
+/// One place.
+#[derive(Subcommand)]
+pub(crate) enum Place {
+    /// Run a place until it is told to stop
+    Run(Run),
+}
+
+/// Runs a place.
+#[derive(Args)]
+#[command(after_help = "\
+Examples:
+  waybook place run --config lab.toml
+  waybook place run --config lab.toml --set gateway.listen=127.0.0.1:8080 --set log.level=debug
+  WAYBOOK_TIMING__SETUP_LEASE=\"8 s\" waybook place run --config lab.toml
+
+SIGTERM and SIGINT stop it in order; established sessions are kept for the next start.
+Flags go before the environment (WAYBOOK_TABLE__KEY), and that before the file. WAYBOOK_LOG
+sets what is logged, such as `info,waybook_daemon=debug`.")]
+pub(crate) struct Run {
+    /// The place's configuration file
+    #[arg(long, value_name = "FILE", env = "WAYBOOK_CONFIG")]
+    config: PathBuf,
+    /// Overrides a setting
+    #[arg(long, value_name = "KEY=VALUE")]
+    set: Vec<String>,
+}
+
+impl Place {
+    /// Does it.
+    pub(crate) fn run(self) -> Done {
+        let Self::Run(run) = self;
+        let overrides = Overrides::from_process(run.set);
+        let config = DaemonConfig::load(&run.config, &overrides).map_err(Fail::usage)?;
+        log(&config.log)?;
+        // One thread carried two to three times the messages of several.
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .enable_all()
+            .build()
+            .map_err(Fail::failed)?;
+        runtime.block_on(async {
+            let mut terminate = signal(SignalKind::terminate()).map_err(Fail::failed)?;
+            let mut interrupt = signal(SignalKind::interrupt()).map_err(Fail::failed)?;
+            let stop = async move {
+                tokio::select! {
+                    _ = terminate.recv() => {}
+                    _ = interrupt.recv() => {}
+                }
+            };
+            waybook_daemon::run(config, stop)
+                .await
+                .map_err(Fail::failed)
+        })
+    }
+}
+
+fn log(config: &LogConfig) -> Done {
+    let level = std::env::var("WAYBOOK_LOG").unwrap_or_else(|_| config.level.clone());
+    let filter = EnvFilter::try_new(&level)
+        .map_err(|error| Fail::usage(format!("`{level}` is no filter for the log: {error}")))?;
+    let builder = tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_writer(io::stderr);
+    match config.format {
+        LogFormat::Json => builder.json().init(),
+        LogFormat::Text => builder
+            .with_ansi(io::IsTerminal::is_terminal(&io::stderr()))
+            .init(),
+    }
+    Ok(())
+}

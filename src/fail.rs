@@ -1,0 +1,113 @@
+//! How a command fails: with a sentence for people and a code for programs.
+
+use std::process::ExitCode;
+
+use serde_json::json;
+use waybook_client::Error;
+use waybook_client::model::Problem;
+
+/// The documented exit codes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Exit {
+    /// It was tried, and did not work.
+    Failed = 1,
+    /// The command line, a file or a request is wrong.
+    Usage = 2,
+    /// There is no solution, or none could be booked.
+    Refused = 3,
+    /// No daemon could be reached.
+    Unreachable = 4,
+    /// A place does not allow it.
+    NotAllowed = 5,
+}
+
+/// Why a command failed.
+#[derive(Debug)]
+pub(crate) struct Fail {
+    exit: Exit,
+    message: String,
+    problem: Option<Box<Problem>>,
+}
+
+/// What a command comes to.
+pub(crate) type Done<T = ()> = Result<T, Fail>;
+
+impl Fail {
+    /// A failure with its sentence.
+    pub(crate) fn new(exit: Exit, message: impl Into<String>) -> Self {
+        Self {
+            exit,
+            message: message.into(),
+            problem: None,
+        }
+    }
+
+    /// What was asked is wrong.
+    pub(crate) fn usage(message: impl ToString) -> Self {
+        Self::new(Exit::Usage, message.to_string())
+    }
+
+    /// It was tried, and did not work.
+    pub(crate) fn failed(message: impl ToString) -> Self {
+        Self::new(Exit::Failed, message.to_string())
+    }
+
+    /// A problem that a place answered with.
+    pub(crate) fn problem(problem: Box<Problem>) -> Self {
+        let exit = match problem.kind.rsplit(':').next().unwrap_or_default() {
+            "refused" | "no-plan" => Exit::Refused,
+            "not-allowed" | "unauthorized" => Exit::NotAllowed,
+            "not-connected" | "stopping" => Exit::Unreachable,
+            "invalid" | "malformed" => Exit::Usage,
+            _ => Exit::Failed,
+        };
+        Self {
+            exit,
+            message: problem.detail.clone(),
+            problem: Some(problem),
+        }
+    }
+
+    /// The same, with what was being done before the sentence.
+    pub(crate) fn during(mut self, what: impl std::fmt::Display) -> Self {
+        self.message = format!("{what}: {}", self.message);
+        self
+    }
+
+    /// Whether a place answered with a problem of that kind.
+    pub(crate) fn is(&self, kind: &str) -> bool {
+        self.problem.as_ref().is_some_and(|p| p.is(kind))
+    }
+
+    /// Tells the person, or the program, and gives the code.
+    pub(crate) fn report(&self, json: bool) -> ExitCode {
+        if json {
+            let report = json!({
+                "error": self.message,
+                "exit": self.exit as u8,
+                "problem": self.problem,
+            });
+            eprintln!("{report}");
+        } else {
+            eprintln!("waybook: {}", self.message);
+            for refusal in self.problem.iter().flat_map(|p| &p.refused) {
+                eprintln!("  {}", crate::show::refusal(refusal));
+            }
+        }
+        ExitCode::from(self.exit as u8)
+    }
+}
+
+impl From<Error> for Fail {
+    fn from(error: Error) -> Self {
+        let exit = match error {
+            Error::Problem(problem) => return Self::problem(problem),
+            Error::NotRunning { .. } | Error::Unreachable { .. } | Error::File { .. } => {
+                Exit::Unreachable
+            }
+            Error::Url { .. } => Exit::Usage,
+            Error::Answer(_) => Exit::Failed,
+        };
+        Self::new(exit, error.to_string())
+    }
+}

@@ -1,0 +1,99 @@
+//! How a command finds the daemon that it talks to.
+
+use std::path::{Path, PathBuf};
+
+use waybook_client::Client;
+use waybook_location_tree::PlaceName;
+
+use crate::cli::Global;
+use crate::fail::{Done, Exit, Fail};
+use crate::up_state::UpState;
+
+impl Global {
+    /// Where `waybook up` keeps its places.
+    pub(crate) fn up_dir(&self) -> PathBuf {
+        if let Some(dir) = &self.dir {
+            return dir.clone();
+        }
+        match std::env::var_os("XDG_STATE_HOME") {
+            Some(state) if Path::new(&state).is_absolute() => Path::new(&state).join("waybook"),
+            _ => PathBuf::from(".waybook"),
+        }
+    }
+
+    /// A client that speaks to that place: straight if it runs here, else through any
+    /// place that does. Without a name, to the place of `--data`, or to the topmost of
+    /// those that run here.
+    pub(crate) fn client(&self, at: Option<&PlaceName>) -> Done<Client> {
+        if let Some(data) = &self.data {
+            let client = Client::from_folder(data)?;
+            return Ok(match at {
+                Some(at) => client.at(at.clone()),
+                None => client,
+            });
+        }
+        let state = self.up()?;
+        let named = at.and_then(|at| state.places.iter().find(|place| place.name == *at));
+        if let Some(place) = named {
+            return Ok(Client::from_folder(&place.data)?);
+        }
+        // The first one is the root; should it be down, another one may know the way.
+        let mut found = Err(self.nothing_up());
+        for place in &state.places {
+            match Client::from_folder(&place.data) {
+                Ok(client) => {
+                    return Ok(match at {
+                        Some(at) => client.at(at.clone()),
+                        None => client,
+                    });
+                }
+                Err(error) => found = Err(error.into()),
+            }
+        }
+        found
+    }
+
+    /// A client of a place that must be told.
+    pub(crate) fn client_of(&self, at: Option<&PlaceName>) -> Done<Client> {
+        if at.is_none() && self.data.is_none() {
+            return Err(Fail::usage(
+                "say which place is meant, with `--at PLACE` (`waybook tree` shows them)",
+            ));
+        }
+        self.client(at)
+    }
+
+    /// Clients of the place meant, or of all places that run here if none is named.
+    pub(crate) fn clients(&self, at: Option<&PlaceName>) -> Done<Vec<Client>> {
+        if at.is_some() || self.data.is_some() {
+            return Ok(vec![self.client(at)?]);
+        }
+        let mut clients = Vec::new();
+        let mut fail = self.nothing_up();
+        for place in self.up()?.places {
+            match Client::from_folder(&place.data) {
+                Ok(client) => clients.push(client),
+                Err(error) => fail = error.into(),
+            }
+        }
+        if clients.is_empty() {
+            return Err(fail);
+        }
+        Ok(clients)
+    }
+
+    fn up(&self) -> Done<UpState> {
+        UpState::load(&self.up_dir())?.ok_or_else(|| self.nothing_up())
+    }
+
+    fn nothing_up(&self) -> Fail {
+        Fail::new(
+            Exit::Unreachable,
+            format!(
+                "no places are up in {}: start some with `waybook up TOPOLOGY`, name another \
+                 folder with `--dir`, or one place's data folder with `--data`",
+                self.up_dir().display()
+            ),
+        )
+    }
+}

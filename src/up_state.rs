@@ -1,0 +1,126 @@
+//! What `waybook up` has started, so that `waybook down` stops exactly that.
+
+use std::fs::{self, File};
+use std::io;
+use std::path::{Path, PathBuf};
+
+use rustix::process::{Pid, Signal, kill_process};
+use serde::{Deserialize, Serialize};
+use waybook_location_tree::PlaceName;
+
+use crate::fail::{Done, Fail};
+
+/// The places that are up.
+#[derive(Debug, Default, Serialize, Deserialize)]
+pub(crate) struct UpState {
+    /// The topology file.
+    pub(crate) topology: PathBuf,
+    /// Parents before their children.
+    pub(crate) places: Vec<UpPlace>,
+}
+
+/// A place that was started.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub(crate) struct UpPlace {
+    /// Its name.
+    pub(crate) name: PlaceName,
+    /// Its data folder.
+    pub(crate) data: PathBuf,
+    /// Its configuration file.
+    pub(crate) config: PathBuf,
+    /// Its log.
+    pub(crate) log: PathBuf,
+    /// Its process.
+    pub(crate) pid: u32,
+    /// When the process began, in the kernel's count, where that can be told: another
+    /// process may get the same number later.
+    pub(crate) began: Option<u64>,
+}
+
+impl UpState {
+    fn path(dir: &Path) -> PathBuf {
+        dir.join("up.json")
+    }
+
+    /// What is up in a folder.
+    pub(crate) fn load(dir: &Path) -> Done<Option<Self>> {
+        let path = Self::path(dir);
+        let fail =
+            |error: &dyn std::fmt::Display| Fail::failed(format!("{}: {error}", path.display()));
+        match fs::read_to_string(&path) {
+            Ok(text) => serde_json::from_str(&text).map(Some).map_err(|e| fail(&e)),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+            Err(error) => Err(fail(&error)),
+        }
+    }
+
+    /// Writes down what is up; readers see the old or the new.
+    pub(crate) fn save(&self, dir: &Path) -> Done {
+        let path = Self::path(dir);
+        let write = || -> io::Result<()> {
+            let new = path.with_extension("new");
+            fs::write(&new, serde_json::to_vec_pretty(self)?)?;
+            fs::rename(new, &path)
+        };
+        write().map_err(|error| Fail::failed(format!("{}: {error}", path.display())))
+    }
+
+    /// Nothing is up any more.
+    pub(crate) fn remove(dir: &Path) -> Done {
+        let path = Self::path(dir);
+        fs::remove_file(&path).map_err(|error| Fail::failed(format!("{}: {error}", path.display())))
+    }
+
+    /// Keeps other commands from changing what is up, as long as the file is held.
+    pub(crate) fn lock(dir: &Path) -> Done<File> {
+        let path = dir.join("up.lock");
+        let fail =
+            |error: &dyn std::fmt::Display| Fail::failed(format!("{}: {error}", path.display()));
+        let file = File::create(&path).map_err(|error| fail(&error))?;
+        file.try_lock()
+            .map_err(|_| fail(&"another `waybook up` or `down` is at work there"))?;
+        Ok(file)
+    }
+}
+
+impl UpPlace {
+    /// Whether its process still runs.
+    pub(crate) fn is_alive(&self) -> bool {
+        match stat(self.pid) {
+            Some((state, began)) => state != "Z" && self.began.is_none_or(|noted| noted == began),
+            // Without the kernel's file system: whether there is a process of that number.
+            None => {
+                !Path::new("/proc/self/stat").exists()
+                    && pid(self.pid).is_some_and(|p| rustix::process::test_kill_process(p).is_ok())
+            }
+        }
+    }
+
+    /// Sends a signal to its process, if that still runs.
+    pub(crate) fn signal(&self, signal: Signal) {
+        if self.is_alive()
+            && let Some(pid) = pid(self.pid)
+        {
+            // It may end just now, which is as well.
+            let _ = kill_process(pid, signal);
+        }
+    }
+}
+
+fn pid(number: u32) -> Option<Pid> {
+    Pid::from_raw(i32::try_from(number).ok()?)
+}
+
+/// When a process began, in the kernel's count.
+pub(crate) fn began(pid: u32) -> Option<u64> {
+    stat(pid).map(|(_, began)| began)
+}
+
+/// State and beginning of a process (fields 3 and 22 of `/proc/PID/stat`).
+fn stat(pid: u32) -> Option<(String, u64)> {
+    let text = fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
+    // The second field is the program's name in brackets, which may contain anything.
+    let mut fields = text.rsplit_once(") ")?.1.split(' ');
+    let state = fields.next()?.to_owned();
+    Some((state, fields.nth(18)?.parse().ok()?))
+}
