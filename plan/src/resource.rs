@@ -121,6 +121,10 @@ impl<'de> Deserialize<'de> for Resource {
 pub struct Demand(Vec<(Resource, u64)>);
 
 impl Demand {
+    /// Most kinds of resource in a demand that is read from elsewhere. A hostile one
+    /// with a frame full of names would cost more time than it is worth.
+    pub const MAX_KINDS: usize = 64;
+
     /// The demand for nothing.
     #[must_use]
     pub fn none() -> Self {
@@ -181,14 +185,20 @@ impl Demand {
 
 impl<'de> Deserialize<'de> for Demand {
     /// Reads pairs in any order and restores the invariants, so that nothing that
-    /// arrives can break them.
+    /// arrives can break them. More than [`Demand::MAX_KINDS`] pairs are refused.
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        use serde::de::Error;
         let pairs = Vec::<(Resource, u64)>::deserialize(deserializer)?;
+        if pairs.len() > Self::MAX_KINDS {
+            return Err(D::Error::custom(format!(
+                "a demand for {} kinds of resource; at most {} are allowed",
+                pairs.len(),
+                Self::MAX_KINDS
+            )));
+        }
         let mut demand = Self::none();
         for (resource, amount) in pairs {
-            demand
-                .add(&resource, amount)
-                .map_err(serde::de::Error::custom)?;
+            demand.add(&resource, amount).map_err(D::Error::custom)?;
         }
         Ok(demand)
     }

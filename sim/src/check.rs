@@ -14,6 +14,9 @@ use waybook_plan::{Demand, Plan, Resource};
 
 #[cfg(test)]
 mod tests;
+mod walks;
+
+pub(crate) use walks::Walks;
 
 use crate::World;
 use crate::client::Knows;

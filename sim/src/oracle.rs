@@ -52,6 +52,10 @@ pub fn plan(setting: &Setting, client: &PlaceName, request: &OpenRequest) -> Res
     maker.expect("a strategy that exists").decide(&question)
 }
 
+/// What lacks at one place: of each resource that does not suffice, how much is wanted and
+/// how much is free.
+pub type Lacks = BTreeMap<Resource, (u64, u64)>;
+
 /// What is free everywhere at this moment, from what is booked.
 #[must_use]
 pub fn free(world: &World) -> Free {
@@ -84,14 +88,11 @@ pub fn first_feasible(plan: &Plan, free: &Free) -> Option<SolutionNumber> {
 /// Where on the way from the client a solution does not fit, and all that lacks there, with
 /// what is wanted and what is free.
 #[must_use]
-pub fn first_lack(
-    solution: &Solution,
-    free: &Free,
-) -> Option<(PlaceName, BTreeMap<Resource, (u64, u64)>)> {
+pub fn first_lack(solution: &Solution, free: &Free) -> Option<(PlaceName, Lacks)> {
     let nothing = BTreeMap::new();
     solution.stages.iter().find_map(|stage| {
         let free = free.get(&stage.place).unwrap_or(&nothing);
-        let lacks: BTreeMap<_, _> = stage
+        let lacks: Lacks = stage
             .demand
             .iter()
             .map(|(resource, wanted)| {

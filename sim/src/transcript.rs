@@ -66,7 +66,7 @@ impl Transcript {
         let mut line = String::new();
         let ms = now.0 / 1_000_000;
         let us = now.0 / 1000 % 1000;
-        let _ = write!(line, "{:6}.{us:03}ms {place:<10} {what}", ms);
+        let _ = write!(line, "{ms:6}.{us:03}ms {place:<10} {what}");
         self.digest.add(line.as_bytes());
         self.count += 1;
         if self.lines.len() == self.keep {

@@ -68,7 +68,7 @@ struct Facts {
 #[derive(Debug, Serialize)]
 struct Seen {
     session: EstablishedInfo,
-    played: Played,
+    played: Option<Played>,
 }
 
 /// The demo under way.
@@ -141,6 +141,7 @@ impl Stage<'_> {
             self.heading(&format!("Session {count}: {CLIENT} asks for `{TITLE}`"))?;
             self.session(&client, &player, count).await?;
         }
+        self.play_the_others(&player).await?;
         self.check_qualities()?;
         if keep {
             return self.keep_one(&client).await;
@@ -240,28 +241,52 @@ impl Stage<'_> {
             session.took.text
         ))?;
         self.line(&format!("  {}", paint(Color::Bold, &url)))?;
-        let json = self.json;
+        let mut seen = Seen {
+            session,
+            played: None,
+        };
+        if count == 1 {
+            seen.played = Some(self.play(player, &seen.session, true).await?);
+        }
+        self.facts.sessions.push(seen);
+        Ok(())
+    }
+
+    /// Plays the film through one session, at the rate that it has booked.
+    async fn play(&self, player: &Player, session: &EstablishedInfo, aloud: bool) -> Done<Played> {
+        let url = session.urls.as_ref().map_or("", |urls| &urls.path);
+        let aloud = aloud && !self.json;
         let began = Instant::now();
-        let played = player.play(&url, &session.quality, |file| {
-            if !json && count == 1 {
-                let name = &file.name;
-                let _ = show::line(&format!(
-                    "    {name:14} {:>7} bytes  {}",
-                    file.bytes, file.sha256
-                ));
+        let played = player.play(url, &session.quality, |file| {
+            if aloud {
+                let (name, bytes) = (&file.name, file.bytes);
+                let _ = show::line(&format!("    {name:14} {bytes:>7} bytes  {}", file.sha256));
             }
         });
         let played = played.await?;
-        let (files, bytes) = (played.files.len(), played.bytes());
-        let took = began.elapsed().as_secs_f64();
         self.check(
             true,
             &format!(
-                "{files} files, {bytes} bytes in {took:.1} s, and bytes {} of one: all as at the source",
+                "{}: {} files, {} bytes in {:.1} s, and bytes {} of one, all as at the source",
+                session.quality,
+                played.files.len(),
+                played.bytes(),
+                began.elapsed().as_secs_f64(),
                 played.range
             ),
         )?;
-        self.facts.sessions.push(Seen { session, played });
+        Ok(played)
+    }
+
+    /// Plays the film through all sessions but the first at once: each has its own rate.
+    async fn play_the_others(&mut self, player: &Player) -> Done {
+        self.heading("The other sessions play at once, each at the rate it has booked")?;
+        let others = self.facts.sessions.iter().skip(1);
+        let plays = others.map(|seen| self.play(player, &seen.session, false));
+        let played = futures_util::future::try_join_all(plays).await?;
+        for (seen, played) in self.facts.sessions.iter_mut().skip(1).zip(played) {
+            seen.played = Some(played);
+        }
         Ok(())
     }
 

@@ -64,8 +64,9 @@ pub struct Core {
     pub incarnation: Incarnation,
 }
 
-/// Ends a room: refuse what is new, then let go. Established sessions are told nothing;
-/// they are kept for the next life.
+/// Ends a room: refuse what is new, then let go. The place has ended by then: it answers
+/// nothing more, and hears of no component that ends. Established sessions are told
+/// nothing; they are kept for the next life.
 pub type StopRoom = Box<dyn FnOnce() -> Pin<Box<dyn Future<Output = ()> + Send>> + Send>;
 
 /// The rooms that [`Daemon::start`] is given: the data plane and the API.
@@ -266,18 +267,20 @@ impl RunningDaemon {
         let _ = (&mut self.pump).await;
     }
 
-    /// Stops in good order: accepts nothing new, ends the place without a word to
-    /// established sessions (they are kept for the next life), writes every record, and
-    /// closes the connections.
+    /// Stops in good order: ends the place without a word to established sessions (they
+    /// are kept for the next life), stops the rooms, writes every record, and closes the
+    /// connections.
     ///
     /// # Errors
     /// [`DaemonError`] if a record could not be written; all else is done nevertheless.
     pub async fn stop(self) -> Result<(), DaemonError> {
-        stop_rooms(self.stop_rooms).await;
+        // The place goes first: it must not take the end of its components for a failure
+        // of the sessions that they serve.
         self.stopping.cancel();
         if !self.pump.is_finished() {
             let _ = self.pump.await;
         }
+        stop_rooms(self.stop_rooms).await;
         let store = self.store.clone();
         let flushed = tokio::task::spawn_blocking(move || store.flush()).await;
         self.core.links.stop().await;

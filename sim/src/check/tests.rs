@@ -195,3 +195,46 @@ fn ledgers_that_do_not_add_up_are_caught() {
     let said = ledger(&capacity, both(), &[]).unwrap_err();
     assert!(said.contains("not shown"), "{said}");
 }
+
+#[test]
+fn walks_that_turn_back_or_go_on_for_ever_are_caught() {
+    use std::sync::Arc;
+    use waybook_agents::{PlanVisitor, Visit};
+    use waybook_plan::{Solution, SolutionNumber, Stage};
+
+    let solution = |number| {
+        let stage = |place| Stage {
+            place: name(place),
+            demand: Demand::none(),
+            components: Vec::new(),
+        };
+        Arc::new(Solution {
+            number: SolutionNumber(number),
+            quality: "hd".to_owned(),
+            stages: vec![stage("r/a"), stage("r")],
+        })
+    };
+    let visit = |numbers: &[u16]| {
+        let plan = Plan {
+            title: "film".to_owned(),
+            solutions: numbers.iter().map(|n| solution(*n)).collect(),
+        };
+        Visit {
+            agent: PlanVisitor::new(SessionId(1), plan, false),
+            remaining: Duration::from_secs(1),
+        }
+    };
+    let mut walks = Walks::default();
+    let to = name("r");
+    assert_eq!(walks.sent(&to, &visit(&[1, 2])), Ok(()));
+    assert_eq!(
+        walks.sent(&to, &visit(&[1, 2])),
+        Ok(()),
+        "a repeated hand-off"
+    );
+    assert_eq!(walks.sent(&to, &visit(&[2])), Ok(()));
+    let back = walks.sent(&to, &visit(&[1, 2])).unwrap_err();
+    assert!(back.contains("after a later one"), "{back}");
+    let on = walks.sent(&to, &visit(&[3])).unwrap_err();
+    assert!(on.contains("more than 2 times"), "{on}");
+}

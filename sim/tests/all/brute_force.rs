@@ -115,7 +115,8 @@ fn is_well_refused(refusal: &Refusal, plan: &Plan, free: &Free) {
     }
 }
 
-/// One client after the other asks, and each gets what brute force says.
+/// One client after the other asks, first for a dry run, and each gets what brute force
+/// says.
 fn compare(setting: &Setting, clients: &[(PlaceName, bool)]) {
     let mut world = World::new(setting, 1).unwrap_or_else(|e| panic!("{e}"));
     world.run_for(SECOND).unwrap();
@@ -128,6 +129,15 @@ fn compare(setting: &Setting, clients: &[(PlaceName, bool)]) {
         let plan = oracle::plan(setting, client, &open).unwrap();
         let free = oracle::free(&world);
         let wanted = oracle::first_feasible(&plan, &free);
+        let id = world.dry_run(client, open.clone());
+        world.run_until_answered(LIMIT).unwrap();
+        match world.knows(id) {
+            Knows::Survey(Ok(survey)) => {
+                assert_eq!(survey.plan, plan, "for {client}");
+                assert_eq!(survey.chosen, wanted, "for {client}");
+            }
+            other => panic!("{client} got {other:?}"),
+        }
         let id = world.open(client, open, Script::STAYS, Duration::ZERO);
         let quiet = world.run_until_quiet(LIMIT);
         quiet.unwrap_or_else(|e| panic!("{e}"));

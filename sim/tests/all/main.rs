@@ -7,6 +7,7 @@ mod brute_force;
 mod clients;
 mod crashes;
 mod determinism;
+mod leases;
 mod messages;
 mod network;
 mod soak;

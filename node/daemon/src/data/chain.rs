@@ -18,12 +18,12 @@ use super::session_body::SessionBody;
 use crate::Body;
 
 /// An answer to a request, some time.
-pub type Answer = Pin<Box<dyn Future<Output = Response<Body>> + Send>>;
+pub(super) type Answer = Pin<Box<dyn Future<Output = Response<Body>> + Send>>;
 
 /// What comes after a component on the path of a session: the next component of this
 /// place, or the next place.
 #[derive(Clone)]
-pub struct NextHop {
+pub(super) struct NextHop {
     plane: Arc<Plane>,
     session: Arc<Session>,
     route: Arc<Route>,
@@ -55,7 +55,7 @@ impl NextHop {
 
     /// Sends the request on.
     #[must_use]
-    pub fn call(mut self, request: Request<Body>) -> Answer {
+    pub(super) fn call(mut self, request: Request<Body>) -> Answer {
         let plane = Arc::clone(&self.plane);
         if let Some(instance) = self.route.chain.get(self.index).copied() {
             self.index += 1;

@@ -43,7 +43,7 @@ impl SessionBody {
     /// A request's body, held to the bandwidth booked towards the server.
     pub(super) fn to_server(session: &Arc<Session>, inner: Body) -> Body {
         let shaper = Arc::clone(&session.to_server);
-        Self::new(session, inner, Some(shaper), None)
+        Self::wrap(session, inner, Some(shaper), None)
     }
 
     /// A response's body, held to the bandwidth booked towards the client.
@@ -53,15 +53,15 @@ impl SessionBody {
         permit: OwnedSemaphorePermit,
     ) -> Body {
         let shaper = Arc::clone(&session.to_client);
-        Self::new(session, inner, Some(shaper), Some(permit))
+        Self::wrap(session, inner, Some(shaper), Some(permit))
     }
 
     /// A body between the components of one place, which ends with the session.
     pub(super) fn inside(session: &Arc<Session>, inner: Body) -> Body {
-        Self::new(session, inner, None, None)
+        Self::wrap(session, inner, None, None)
     }
 
-    fn new(
+    fn wrap(
         session: &Arc<Session>,
         inner: Body,
         shaper: Option<Arc<Shaper>>,

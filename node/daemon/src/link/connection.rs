@@ -78,7 +78,7 @@ pub(super) fn explain(error: &ConnectionError) -> String {
             let reason: String = reason.chars().filter(|c| !c.is_control()).collect();
             match close.error_code == CloseCode::Stopping.into() {
                 true => reason,
-                false => format!("the other end refuses this place: {reason}"),
+                false => format!("the other end refuses: {reason}"),
             }
         }
         error => error.to_string(),

@@ -195,7 +195,7 @@ async fn a_child_hears_why_it_is_refused_and_trusts_only_its_parent() {
     let waited = tokio::time::timeout(PATIENCE, trouble.wait_for(Option::is_some)).await;
     let why = waited.unwrap().unwrap().clone().unwrap();
     assert!(
-        why.contains("refuses this place") && why.contains("`children`"),
+        why.contains("the other end refuses") && why.contains("`children`"),
         "{why}"
     );
 }

@@ -108,16 +108,18 @@ pub(crate) async fn start_at(
     config: DaemonConfig,
     clock: SystemTime,
 ) -> Result<RunningDaemon, DaemonError> {
-    Daemon::start_at(config, clock, async |_| {
-        Ok(Rooms {
-            machinery: Arc::new(Quiet),
-            sink: Arc::new(Quiet),
-            api: None,
-            gateway: None,
-            stop: Vec::new(),
-        })
-    })
-    .await
+    Daemon::start_at(config, clock, async |_| Ok(quiet_rooms())).await
+}
+
+/// Rooms that do nothing.
+pub(crate) fn quiet_rooms() -> Rooms {
+    Rooms {
+        machinery: Arc::new(Quiet),
+        sink: Arc::new(Quiet),
+        api: None,
+        gateway: None,
+        stop: Vec::new(),
+    }
 }
 
 /// Waits until what a daemon is connected to is as wanted.

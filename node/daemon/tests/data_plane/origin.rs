@@ -21,8 +21,9 @@ use waybook_daemon::{Body, BoxError, empty_body, full_body};
 /// What the server saw and how much it took in.
 #[derive(Clone)]
 pub(crate) struct Origin {
-    /// Says when a request or its response was dropped before its end.
-    aborted: mpsc::UnboundedSender<&'static str>,
+    /// Says what happens, above all when a request or its response was dropped before
+    /// its end.
+    events: mpsc::UnboundedSender<&'static str>,
     /// Bytes of request bodies that have arrived.
     pub(crate) taken: Arc<Mutex<u64>>,
 }
@@ -32,9 +33,9 @@ pub(crate) type Aborts = mpsc::UnboundedReceiver<&'static str>;
 
 impl Origin {
     pub(crate) fn new() -> (Self, Aborts) {
-        let (aborted, aborts) = mpsc::unbounded_channel();
+        let (events, happened) = mpsc::unbounded_channel();
         let taken = Arc::default();
-        (Self { aborted, taken }, aborts)
+        (Self { events, taken }, happened)
     }
 
     /// Listens.
@@ -82,6 +83,7 @@ impl Origin {
             }
             "/never" => {
                 let _watch = self.watch("request");
+                let _ = self.events.send("waiting");
                 std::future::pending().await
             }
             "/hash" => {
@@ -89,10 +91,11 @@ impl Origin {
                 let mut hasher = blake3::Hasher::new();
                 while let Some(frame) = body.frame().await {
                     let Ok(frame) = frame else {
-                        let _ = self.aborted.send("upload");
+                        let _ = self.events.send("upload");
                         return Response::new(empty_body());
                     };
                     if let Some(data) = frame.data_ref() {
+                        let _ = self.events.send("taking");
                         *self.taken.lock().unwrap() += data.len() as u64;
                         hasher.update(data);
                     }
@@ -145,7 +148,7 @@ impl Origin {
     fn watch(&self, what: &'static str) -> Watch {
         Watch {
             what,
-            aborted: self.aborted.clone(),
+            events: self.events.clone(),
             ended: false,
         }
     }
@@ -166,14 +169,14 @@ impl Origin {
 /// Tells when it is dropped before the end.
 struct Watch {
     what: &'static str,
-    aborted: mpsc::UnboundedSender<&'static str>,
+    events: mpsc::UnboundedSender<&'static str>,
     ended: bool,
 }
 
 impl Drop for Watch {
     fn drop(&mut self) {
         if !self.ended {
-            let _ = self.aborted.send(self.what);
+            let _ = self.events.send(self.what);
         }
     }
 }

@@ -1,19 +1,24 @@
 //! Bodies of all kinds over four edges.
 
 use std::pin::Pin;
+use std::time::Duration;
 
+use futures_util::StreamExt;
 use http::{HeaderMap, HeaderValue, Request, Version};
 use http_body::Frame;
 use http_body_util::{BodyExt, StreamBody};
 use hyper::body::Incoming;
 use hyper_util::client::legacy::Client;
 use hyper_util::rt::TokioExecutor;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpStream;
 use waybook_agents::SessionId;
 use waybook_daemon::{Body, BoxError, empty_body, full_body};
 use waybook_place::io::Input;
+use waybook_plan::Runtime;
 
 use crate::origin::{Origin, Pattern, digest, pattern_digest};
-use crate::world::{Path, SESSION, bytes, get, send, soon, text};
+use crate::world::{Path, SESSION, bytes, component, get, send, soon, text};
 
 const LARGE: u64 = 64 << 20;
 
@@ -110,15 +115,14 @@ async fn aborts_reach_the_origin() {
     );
 
     // Before there is a response: the client's connection is cut.
-    let mut stream = tokio::net::TcpStream::connect(path.gateway).await.unwrap();
+    let mut stream = TcpStream::connect(path.gateway).await.unwrap();
     let target = path.url.split_once("/s/").unwrap().1;
     let text = format!(
         "GET /s/{target}never HTTP/1.1\r\nhost: {}\r\n\r\n",
         path.gateway
     );
-    tokio::io::AsyncWriteExt::write_all(&mut stream, text.as_bytes())
-        .await
-        .unwrap();
+    stream.write_all(text.as_bytes()).await.unwrap();
+    assert_eq!(soon("the request", aborts.recv()).await, Some("waiting"));
     drop(stream);
     assert_eq!(
         soon("the abort of a wait", aborts.recv()).await,
@@ -130,14 +134,21 @@ async fn aborts_reach_the_origin() {
 async fn an_aborted_upload_is_no_complete_one() {
     let (origin, mut aborts) = Origin::listen().await;
     let path = Path::to(origin).await;
-    let part = Frame::data("part".into());
-    let broken = futures_util::stream::iter([Ok(part), Err(BoxError::from("broken"))]);
+    let part = futures_util::stream::iter([Ok(Frame::data("part".into()))]);
+    let (cut, is_cut) = tokio::sync::oneshot::channel::<()>();
+    let broken = futures_util::stream::once(async move {
+        let _ = is_cut.await;
+        Err(BoxError::from("broken"))
+    });
+    let broken = StreamExt::chain(part, broken);
     let request = Request::post(format!("{}hash", path.url));
     let request = request
         .body(StreamBody::new(broken).boxed_unsync())
         .unwrap();
-    let sent = crate::world::client().request(request);
-    assert!(soon("the failure", sent).await.is_err());
+    let sent = tokio::spawn(crate::world::client().request(request));
+    assert_eq!(soon("the part", aborts.recv()).await, Some("taking"));
+    cut.send(()).unwrap();
+    assert!(soon("the failure", sent).await.unwrap().is_err());
     assert_eq!(soon("the abort", aborts.recv()).await, Some("upload"));
 }
 
@@ -201,6 +212,7 @@ async fn a_client_may_speak_http_2() {
     );
 
     let request = Request::get(format!("{}silent", path.url)).body(empty_body());
+    assert_eq!(aborts.recv().await, Some("taking"));
     let silent = soon("a response", client.request(request.unwrap()))
         .await
         .unwrap();
@@ -230,4 +242,52 @@ async fn only_the_clients_place_reports_use_and_not_too_often() {
         assert!(often < 5, "{} reported {often} times", place.name);
     }
     assert!(path.places[1].reported().is_empty());
+}
+
+#[tokio::test]
+async fn a_long_response_counts_as_use_while_it_is_awaited() {
+    let (origin, _) = Origin::listen().await;
+    let url = format!("http://{origin}/");
+    let server = component(Runtime::Builtin, "upstream", &[("url", &url)]);
+    let mut path = Path::build(server, |_, config| {
+        config.upstreams = vec![url.clone()];
+        config.limits.active_every = Duration::from_millis(20);
+    })
+    .await;
+    let _open = get(&format!("{}silent", path.url)).await;
+    let session = SessionId(SESSION);
+    for _ in 0..5 {
+        assert_eq!(path.places[0].report().await, Input::Active { session });
+    }
+}
+
+#[tokio::test]
+async fn a_client_that_waits_for_leave_to_send_gets_it_only_if_it_may() {
+    let (origin, _) = Origin::listen().await;
+    let path = Path::to(origin).await;
+    let below = path.url.split_once("/s/").unwrap().1;
+    let absent = format!("{}/", "0".repeat(40));
+    for (target, answer) in [(below, "HTTP/1.1 100"), (&absent, "HTTP/1.1 404")] {
+        let mut stream = TcpStream::connect(path.gateway).await.unwrap();
+        let head = format!(
+            "POST /s/{target}hash HTTP/1.1\r\nhost: {}\r\nexpect: 100-continue\r\n\
+             content-length: 3\r\nconnection: close\r\n\r\n",
+            path.gateway
+        );
+        stream.write_all(head.as_bytes()).await.unwrap();
+        let mut first = [0; 12];
+        let read = soon("the answer to the head", stream.read_exact(&mut first));
+        read.await.unwrap();
+        assert_eq!(first, answer.as_bytes());
+        if answer.ends_with("100") {
+            stream.write_all(b"abc").await.unwrap();
+            let mut rest = String::new();
+            let read = soon("the response", stream.read_to_string(&mut rest));
+            read.await.unwrap();
+            assert!(
+                rest.ends_with(blake3::hash(b"abc").to_hex().as_str()),
+                "{rest}"
+            );
+        }
+    }
 }

@@ -81,7 +81,7 @@ async fn a_program_gets_its_settings_and_nothing_of_the_daemon() {
 
 #[tokio::test]
 async fn a_program_in_the_middle_of_the_path_reaches_what_comes_next() {
-    let (origin, _) = Origin::listen().await;
+    let (origin, mut aborts) = Origin::listen().await;
     let mut path = Path::to(origin).await;
     let mut config = DataConfig::new(name(PLACES[2]), [7; 32]);
     config
@@ -103,6 +103,12 @@ async fn a_program_in_the_middle_of_the_path_reaches_what_comes_next() {
     let seen = ask(&path.url, "x?y").await;
     assert!(seen.starts_with("GET /x?y\n"), "{seen}");
     assert!(seen.contains("x-passed: by the program\n"), "{seen}");
+    let mut silent = get(&format!("{}silent", path.url)).await.into_body();
+    let first = soon("the first bytes", silent.frame()).await.unwrap();
+    assert_eq!(first.unwrap().into_data().unwrap(), "first");
+    drop(silent);
+    assert_eq!(soon("the abort", aborts.recv()).await, Some("body"));
+
     let length = 4 << 20;
     let response = get(&format!("{}pattern?{length}", path.url)).await;
     let got = crate::origin::digest(response.into_body());
@@ -216,12 +222,11 @@ async fn a_program_that_ends_too_often_has_failed() {
 async fn a_crash_within_a_response_is_no_complete_response() {
     let mut place = place(program("serve"));
     let (_, url) = serving(&mut place).await;
-    let response = get(&format!("{url}crash-in-body")).await;
-    assert!(
-        soon("the cut", response.into_body().collect())
-            .await
-            .is_err()
-    );
+    let server = pid(&ask(&url, "pid").await);
+    let mut body = get(&format!("{url}unfinished")).await.into_body();
+    assert!(soon("the first bytes", body.frame()).await.unwrap().is_ok());
+    kill_process(server, Signal::KILL).unwrap();
+    assert!(soon("the cut", body.frame()).await.unwrap().is_err());
     place.plane.stop_all().await;
 }
 

@@ -76,18 +76,17 @@ async fn answer(request: Request<Incoming>) -> Result<Response<Body>, Infallible
     Ok(match path.as_str() {
         "/pid" => Response::new(full_body(std::process::id().to_string())),
         "/child" => {
-            let mut child = std::process::Command::new("sleep");
+            let mut child = tokio::process::Command::new("sleep");
             let child = child.arg("1000").spawn().unwrap();
-            Response::new(full_body(child.id().to_string()))
+            Response::new(full_body(child.id().unwrap().to_string()))
         }
         "/exit" => std::process::exit(1),
-        "/crash-in-body" => {
+        "/unfinished" => {
             let first = futures_util::stream::once(std::future::ready(Ok::<_, BoxError>(
                 http_body::Frame::data("first".into()),
             )));
-            let crash = futures_util::stream::poll_fn(|_| std::process::exit(1));
-            let both = futures_util::StreamExt::chain(first, crash);
-            Response::new(http_body_util::StreamBody::new(both).boxed_unsync())
+            let more = futures_util::StreamExt::chain(first, futures_util::stream::pending());
+            Response::new(http_body_util::StreamBody::new(more).boxed_unsync())
         }
         // Everything else goes to what comes next, marked.
         _ => {

@@ -1,15 +1,20 @@
 //! What is not let through, and which place says so.
 
-use http::{Request, StatusCode};
+use std::future::Future;
+use std::pin::Pin;
+use std::sync::Arc;
+
+use http::{Request, Response, StatusCode};
 use hyper_util::rt::TokioIo;
 use waybook_agents::SessionId;
 use waybook_daemon::data::DataConfig;
-use waybook_daemon::empty_body;
+use waybook_daemon::{Body, PeerApi, empty_body, full_body};
+use waybook_location_tree::PlaceName;
 use waybook_plan::Runtime;
 
 use crate::origin::Origin;
 use crate::world::{
-    PLACES, Path, Place, SESSION, assert_problem, component, get, name, route, soon,
+    PLACES, Path, Place, SESSION, assert_problem, component, get, name, route, soon, text,
 };
 
 /// Sends a request as a neighbour does.
@@ -127,6 +132,7 @@ async fn a_server_that_is_gone_or_silent_is_told_of() {
     let response = get(&format!("{}never", path.url)).await;
     let status = StatusCode::GATEWAY_TIMEOUT;
     assert_problem(response, status, "component-timeout", PLACES[4]).await;
+    assert_eq!(soon("the request", aborts.recv()).await, Some("waiting"));
     assert_eq!(soon("the abort", aborts.recv()).await, Some("request"));
 }
 
@@ -198,4 +204,29 @@ async fn only_what_the_operator_allows_is_started() {
         place.start(component.clone()).await;
         strict.try_start(component).await.unwrap_err();
     }
+}
+
+/// Says who asked for what.
+struct Api;
+
+impl PeerApi for Api {
+    fn call(
+        &self,
+        from: PlaceName,
+        request: Request<Body>,
+    ) -> Pin<Box<dyn Future<Output = Response<Body>> + Send + '_>> {
+        let said = format!("{from} asks for {}", request.uri());
+        Box::pin(std::future::ready(Response::new(full_body(said))))
+    }
+}
+
+#[tokio::test]
+async fn requests_without_a_session_are_the_apis() {
+    let place = Place::alone(DataConfig::new(name("core"), [0; 32]));
+    place.plane.set_peer_api(Arc::new(Api));
+    let response = ask(&place, "core/bologna", None).await;
+    assert_eq!(text(response).await, "core/bologna asks for /x");
+    let response = ask(&place, "core/bologna", Some("1")).await;
+    let status = StatusCode::NOT_FOUND;
+    assert_problem(response, status, "unknown-session", "core").await;
 }

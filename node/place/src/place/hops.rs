@@ -1,6 +1,6 @@
 //! Hops: the agents that stay here, and the carrying out of what they want done.
 
-use std::collections::VecDeque;
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::time::Duration;
 
 use waybook_agents::{
@@ -17,6 +17,9 @@ use super::opens::Client;
 use super::timers::Timer;
 use crate::io::{Output, Route};
 use crate::{BookingPhase, Instant};
+
+/// How many ended visits are remembered for each session that may be here.
+const FENCES_PER_SESSION: usize = 4;
 
 /// One hop of a session: its agent, and what the place has for it.
 #[derive(Debug)]
@@ -49,6 +52,26 @@ pub(super) struct Sent {
     pub(super) heard: Instant,
     /// Whether the next hop knows that the session is established.
     pub(super) confirmed: bool,
+}
+
+/// Which sessions come from a neighbour or go on to it, so that what happens to one costs
+/// nothing for the sessions of all others.
+#[derive(Debug, Default)]
+pub(super) struct Edges(BTreeMap<PlaceName, BTreeSet<SessionId>>);
+
+impl Edges {
+    pub(super) fn add(&mut self, neighbour: &PlaceName, session: SessionId) {
+        self.0.entry(neighbour.clone()).or_default().insert(session);
+    }
+
+    fn remove(&mut self, neighbour: &PlaceName, session: SessionId) {
+        if let Some(sessions) = self.0.get_mut(neighbour) {
+            sessions.remove(&session);
+            if sessions.is_empty() {
+                self.0.remove(neighbour);
+            }
+        }
+    }
 }
 
 impl Hop {
@@ -112,6 +135,7 @@ impl Place {
             return;
         };
         let before = hop.visitor.state();
+        let child_before = hop.visitor.child().map(|(place, _)| place.clone());
         let mut events = VecDeque::from([event]);
         let mut actions = Vec::new();
         let mut ended = None;
@@ -165,6 +189,15 @@ impl Place {
         }
         if ended.is_some() || hop.visitor.state() != before {
             self.changed(now);
+        }
+        let child = hop.visitor.child().map(|(place, _)| place);
+        if child != child_before.as_ref() {
+            if let Some(before) = &child_before {
+                self.edges.remove(before, session);
+            }
+            if let Some(child) = child {
+                self.edges.add(child, session);
+            }
         }
         match ended {
             None => {
@@ -259,11 +292,16 @@ impl Place {
         self.timers.set(Timer::Child(session), at);
     }
 
+    /// The hops whose sessions come from that neighbour or go on to it.
+    pub(super) fn hops_at_edge(&self, neighbour: &PlaceName) -> impl Iterator<Item = &Hop> {
+        let sessions = self.edges.0.get(neighbour).into_iter().flatten();
+        sessions.filter_map(|session| self.hops.get(session))
+    }
+
     /// On a new connection: what was under way on the old one may be lost.
     pub(super) fn repeat_to(&mut self, now: Instant, to: &PlaceName, out: &mut Vec<Output>) {
         let open: Vec<_> = self
-            .hops
-            .values()
+            .hops_at_edge(to)
             .filter(|h| h.visitor.child().is_some_and(|(place, _)| place == to))
             .filter(|h| {
                 h.sent
@@ -377,29 +415,41 @@ impl Place {
         }
         match &hop.from {
             Some(from) => {
+                self.edges.remove(from, session);
                 if let Some(refuse) = &refuse {
                     if refuse.next.is_some() {
                         self.counters.traced_back += 1;
                     }
                     self.send(from, Message::Refuse(refuse.clone()), out);
                 }
-                self.raise_fence(now, session, hop.visitor.number(), refuse);
+                self.raise_fence(now, from, hop.feed(), refuse);
             }
             None => self.client_over(now, hop, refuse, out),
         }
     }
 
-    /// Remembers that visits up to that number are over.
+    /// Remembers that visits from that neighbour, up to that number, are over.
     pub(super) fn raise_fence(
         &mut self,
         now: Instant,
-        session: SessionId,
-        number: SolutionNumber,
+        from: &PlaceName,
+        feed: Feed,
         answer: Option<Refuse>,
     ) {
-        self.fences.raise(session, number, answer);
-        let lasts = self.config.timing.setup_deadline + self.config.timing.transport_idle;
-        self.timers.set(Timer::Fence(session), now + lasts);
+        let Feed { session, number } = feed;
+        let most = self
+            .config
+            .limits
+            .sessions
+            .saturating_mul(FENCES_PER_SESSION);
+        let from = from.clone();
+        if self
+            .fences
+            .raise(session, from.clone(), number, answer, most)
+        {
+            let lasts = self.config.timing.setup_deadline + self.config.timing.transport_idle;
+            self.timers.set(Timer::Fence(session, from), now + lasts);
+        }
     }
 }
 

@@ -19,14 +19,23 @@ use crate::io::{Output, RecordKey};
 
 /// Entries per message; a presentation has at most some tens of kilobytes, most have one.
 const INDEX_PART: usize = 16;
+/// Withdrawn titles, each with its server, per message.
+const WITHDRAWN_PART: usize = 1_000;
 /// Summaries per message.
 const SUMMARY_PART: usize = 500;
+/// Names of places that are gone, per message.
+const GONE_PART: usize = 2_000;
 
 /// What is known of the locality.
 #[derive(Debug, Default)]
 pub(super) struct Index {
     entries: BTreeMap<String, BTreeMap<PlaceName, IndexEntry>>,
     size: usize,
+    /// How many of the entries are this place's own.
+    own: usize,
+    /// By child, what it has not listed again since it began to list all anew. Offered
+    /// for the grace time, because a list comes in parts.
+    stale: BTreeMap<PlaceName, BTreeSet<(String, PlaceName)>>,
     /// Editions of this place's own presentations, counted within its life.
     editions: u64,
     summaries: BTreeMap<PlaceName, (PlaceSummary, Instant)>,
@@ -55,6 +64,12 @@ impl Index {
                 true
             }
         }
+    }
+
+    fn contains(&self, title: &str, server: &PlaceName) -> bool {
+        self.entries
+            .get(title)
+            .is_some_and(|servers| servers.contains_key(server))
     }
 
     fn remove(&mut self, title: &str, server: &PlaceName) -> Option<IndexEntry> {
@@ -133,7 +148,9 @@ impl Place {
         presentation: Arc<Presentation>,
         out: &mut Vec<Output>,
     ) {
-        if self.index.size >= self.config.limits.index {
+        let limits = &self.config.limits;
+        let full = self.index.size >= limits.index || self.index.own >= limits.presentations;
+        if full && !self.index.contains(&presentation.title, &self.config.name) {
             self.counters.refused_messages += 1;
             return;
         }
@@ -157,41 +174,44 @@ impl Place {
             edition,
             presentation,
         };
+        let title = &entry.presentation.title;
+        self.index.own += usize::from(!self.index.contains(title, &entry.server));
         self.index.insert(entry.clone());
-        self.tell_parent_of(vec![entry], Vec::new(), out);
+        self.tell_parent_of(&[entry], &[], out);
     }
 
     pub(super) fn withdraw(&mut self, _now: Instant, title: &str, out: &mut Vec<Output>) {
         let here = self.config.name.clone();
         if let Some(entry) = self.index.remove(title, &here) {
+            self.index.own -= 1;
             let key = RecordKey::Presentation(title.to_owned());
             out.push(Output::Store { key, value: None });
-            self.tell_parent_of(
-                Vec::new(),
-                vec![(title.to_owned(), here, entry.edition)],
-                out,
-            );
+            self.tell_parent_of(&[], &[(title.to_owned(), here, entry.edition)], out);
         }
     }
 
     fn tell_parent_of(
         &self,
-        entries: Vec<IndexEntry>,
-        withdrawn: Vec<(String, PlaceName, Edition)>,
+        entries: &[IndexEntry],
+        withdrawn: &[(String, PlaceName, Edition)],
         out: &mut Vec<Output>,
     ) {
-        if let Some(parent) = self.config.name.parent()
-            && !(entries.is_empty() && withdrawn.is_empty())
-        {
-            self.send(
-                &parent,
-                Message::Index {
-                    complete: false,
-                    entries,
-                    withdrawn,
-                },
-                out,
-            );
+        let Some(parent) = self.config.name.parent() else {
+            return;
+        };
+        let tell = |entries: &[IndexEntry], withdrawn: &[_], out: &mut Vec<Output>| {
+            let message = Message::Index {
+                complete: false,
+                entries: entries.to_vec(),
+                withdrawn: withdrawn.to_vec(),
+            };
+            self.send(&parent, message, out);
+        };
+        for part in withdrawn.chunks(WITHDRAWN_PART) {
+            tell(&[], part, out);
+        }
+        for part in entries.chunks(INDEX_PART) {
+            tell(part, &[], out);
         }
     }
 
@@ -220,6 +240,7 @@ impl Place {
     /// A child tells what its locality holds.
     pub(super) fn indexed(
         &mut self,
+        now: Instant,
         from: &PlaceName,
         complete: bool,
         entries: Vec<IndexEntry>,
@@ -230,36 +251,45 @@ impl Place {
             self.counters.refused_messages += 1;
             return;
         }
-        let mut gone = Vec::new();
         if complete {
-            gone = self.entries_below(from);
+            let below = self.entries_below(from).into_iter();
+            let stale = below.map(|(title, server, _)| (title, server));
+            self.index.stale.insert(from.clone(), stale.collect());
+            let at = now + self.config.timing.index_grace;
+            self.timers.set(Timer::IndexGrace(from.clone()), at);
+        }
+        if let Some(stale) = self.index.stale.get_mut(from) {
+            for entry in &entries {
+                stale.remove(&(entry.presentation.title.clone(), entry.server.clone()));
+            }
         }
         let known = |title: &str, server: &PlaceName, edition: Edition| {
             let entry = self.index.entries.get(title).and_then(|s| s.get(server));
             entry.is_some_and(|e| e.edition <= edition)
         };
-        gone.extend(withdrawn.into_iter().filter(|(title, server, edition)| {
-            from.contains(server) && known(title, server, *edition)
-        }));
-        gone.retain(|(title, server, _)| {
-            // What is still there need not be withdrawn first.
-            entries
-                .iter()
-                .all(|e| e.presentation.title != *title || e.server != *server)
-        });
+        let gone: Vec<_> = withdrawn
+            .into_iter()
+            .filter(|(title, server, edition)| {
+                from.contains(server) && known(title, server, *edition)
+            })
+            .collect();
         for (title, server, _) in &gone {
             self.index.remove(title, server);
         }
         let mut news = Vec::new();
         for entry in entries {
             let sound = from.contains(&entry.server) && entry.presentation.check().is_ok();
-            if !sound || self.index.size >= self.config.limits.index {
+            let room = self.index.size < self.config.limits.index
+                || self
+                    .index
+                    .contains(&entry.presentation.title, &entry.server);
+            if !sound || !room {
                 self.counters.refused_messages += 1;
             } else if self.index.insert(entry.clone()) {
                 news.push(entry);
             }
         }
-        self.tell_parent_of(news, gone, out);
+        self.tell_parent_of(&news, &gone, out);
     }
 
     fn entries_below(&self, child: &PlaceName) -> Vec<(String, PlaceName, Edition)> {
@@ -269,19 +299,32 @@ impl Place {
             .collect()
     }
 
-    /// A child has been cut off for too long: its locality is no longer offered.
+    /// A child has been cut off for too long: its locality is no longer offered. Or it is
+    /// back, and has not listed some of it again.
     pub(super) fn forget_locality(
         &mut self,
         now: Instant,
         child: &PlaceName,
         out: &mut Vec<Output>,
     ) {
-        let gone = self.entries_below(child);
+        let stale = self.index.stale.remove(child).unwrap_or_default();
+        let is_back = self.links.is_up(child);
+        let gone: Vec<_> = if is_back {
+            let stale = stale.into_iter().filter_map(|(title, server)| {
+                let edition = self.index.entries.get(&title)?.get(&server)?.edition;
+                Some((title, server, edition))
+            });
+            stale.collect()
+        } else {
+            self.entries_below(child)
+        };
         for (title, server, _) in &gone {
             self.index.remove(title, server);
         }
-        self.tell_parent_of(Vec::new(), gone, out);
-        self.forget_summaries(now, child);
+        self.tell_parent_of(&[], &gone, out);
+        if !is_back {
+            self.forget_summaries(now, child);
+        }
     }
 
     /// This place has changed; the parent is told with the next summary.
@@ -340,27 +383,20 @@ impl Place {
                 });
             }
         }
-        let mut gone = std::mem::take(&mut self.index.gone);
-        for part in places.chunks(SUMMARY_PART) {
-            let gone = std::mem::take(&mut gone);
-            self.send(
-                &parent,
-                Message::Summaries {
-                    places: part.to_vec(),
-                    gone,
-                },
-                out,
-            );
+        let gone = std::mem::take(&mut self.index.gone);
+        let tell = |places: &[PlaceSummary], gone: &[PlaceName], out: &mut Vec<Output>| {
+            let message = Message::Summaries {
+                places: places.to_vec(),
+                gone: gone.to_vec(),
+            };
+            self.send(&parent, message, out);
+        };
+        // What is gone comes first: some of it may be back.
+        for part in gone.chunks(GONE_PART) {
+            tell(&[], part, out);
         }
-        if !gone.is_empty() {
-            self.send(
-                &parent,
-                Message::Summaries {
-                    places: Vec::new(),
-                    gone,
-                },
-                out,
-            );
+        for part in places.chunks(SUMMARY_PART) {
+            tell(part, &[], out);
         }
     }
 

@@ -114,11 +114,15 @@ impl Place {
             return;
         }
         let is_child = self.config.name.contains(&neighbour);
-        if is_child && before.is_none() {
-            if self.links.up().count() > self.config.limits.children {
+        if is_child {
+            let is_other = |n: &PlaceName| self.config.name.contains(n) && *n != neighbour;
+            let others = self.links.up().filter(|(n, _)| is_other(n)).count();
+            if others >= self.config.limits.children {
                 self.counters.refused_messages += 1;
                 return;
             }
+        }
+        if is_child && before.is_none() {
             let key = RecordKey::Child(neighbour.clone());
             out.push(Output::Store {
                 key,
@@ -160,8 +164,7 @@ impl Place {
     /// finds again by itself.
     fn crashed(&mut self, now: Instant, neighbour: &PlaceName, out: &mut Vec<Output>) {
         let setups: Vec<_> = self
-            .hops
-            .values()
+            .hops_at_edge(neighbour)
             .filter(|h| h.visitor.state() != State::Established)
             .collect();
         let mut events = Vec::new();
@@ -239,8 +242,7 @@ impl Place {
                 && !listed.contains(&hop.visitor.session())
         };
         let over: Vec<_> = self
-            .hops
-            .values()
+            .hops_at_edge(from)
             .filter(over)
             .map(|h| h.visitor.session())
             .collect();

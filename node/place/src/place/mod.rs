@@ -37,7 +37,7 @@ use crate::{Config, Counters, Instant};
 use components::Components;
 use feeds::Feeds;
 use fences::Fences;
-use hops::Hop;
+use hops::{Edges, Hop};
 use index::Index;
 use ledger::Ledger;
 use links::Links;
@@ -64,6 +64,7 @@ pub struct Place {
     hops: BTreeMap<SessionId, Hop>,
     /// How many of the hops are not established yet.
     setups: usize,
+    edges: Edges,
     fences: Fences,
     feeds: Feeds,
     opens: Opens,
@@ -140,6 +141,7 @@ impl Place {
             components: Components::default(),
             hops: BTreeMap::new(),
             setups: 0,
+            edges: Edges::default(),
             fences: Fences::default(),
             feeds: Feeds::default(),
             opens: Opens::default(),
@@ -206,7 +208,7 @@ impl Place {
             Timer::Lease(session) => self.lease_timer(now, session, out),
             Timer::Deadline(session) => self.drive(now, session, Event::Deadline, out),
             Timer::Child(session) => self.child_timer(now, session, out),
-            Timer::Fence(session) => self.fences.forget(session),
+            Timer::Fence(session, from) => self.fences.forget(session, from),
             Timer::Release(to, session, number) => {
                 self.release_timer(now, to, session, number, out)
             }
@@ -264,7 +266,7 @@ impl Place {
                 entries,
                 withdrawn,
             } => {
-                self.indexed(from, complete, entries, withdrawn, out);
+                self.indexed(now, from, complete, entries, withdrawn, out);
             }
             Message::Summaries { places, gone } => self.summarized(now, from, places, gone),
             Message::Search {

@@ -250,6 +250,9 @@ impl Place {
         }
         let answers = asked.keys().map(|place| (place.clone(), None)).collect();
         let request = request.request;
+        if self.questions.open.len() >= self.config.limits.questions {
+            return tell_survey(request, plan, answers, out);
+        }
         let id = self.questions.add(Question::Survey {
             request,
             plan,

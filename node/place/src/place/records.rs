@@ -181,6 +181,9 @@ impl Place {
             )));
         }
         let next = child.map(|(place, _)| place);
+        for neighbour in hop.from.iter().chain(&next) {
+            self.edges.add(neighbour, session);
+        }
         hops::bind(&mut hop, next, out);
         self.hops.insert(session, hop);
         // Components that are shared with a session restored before may answer already.

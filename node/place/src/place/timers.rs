@@ -19,8 +19,8 @@ pub(super) enum Timer {
     Deadline(SessionId),
     /// The next hop may be silent, or a hand-off may need to be repeated.
     Child(SessionId),
-    /// What was refused or released of this session may be forgotten.
-    Fence(SessionId),
+    /// What was refused or released of this session, to that neighbour, may be forgotten.
+    Fence(SessionId, PlaceName),
     /// A release has not been acknowledged.
     Release(PlaceName, SessionId, SolutionNumber),
     /// The set-ups that go on to this neighbour are to be refreshed.
@@ -37,7 +37,8 @@ pub(super) enum Timer {
     Question(u64),
     /// An open that was refused because of other set-ups' holds is to be tried again.
     Retry(RequestId),
-    /// A child has been cut off for so long that its locality is no longer offered.
+    /// A child has been cut off for so long that its locality is no longer offered, or is
+    /// back for so long that what it has not listed again is not offered either.
     IndexGrace(PlaceName),
     /// News of the locality is to be told to the parent.
     Summary,

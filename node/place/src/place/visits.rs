@@ -52,7 +52,7 @@ impl Place {
         }
         if self
             .fences
-            .get(feed.session)
+            .get(feed.session, from)
             .is_some_and(|f| f.number >= feed.number)
         {
             self.counters.fenced += 1;
@@ -79,6 +79,7 @@ impl Place {
         self.timers.set(Timer::Lease(feed.session), hop.lease);
         self.timers.set(Timer::Deadline(feed.session), deadline);
         self.timers.cancel(&Timer::Child(feed.session));
+        self.edges.add(from, feed.session);
         self.hops.insert(feed.session, hop);
         let answers = out.len();
         self.drive(now, feed.session, Event::Arrive, out);
@@ -122,7 +123,7 @@ impl Place {
     pub(super) fn answer_gone(&mut self, from: &PlaceName, feed: Feed, out: &mut Vec<Output>) {
         let fence = self
             .fences
-            .get(feed.session)
+            .get(feed.session, from)
             .filter(|f| f.number == feed.number);
         match fence.and_then(|f| f.answer.clone()) {
             Some(refuse) => self.send(from, Message::Refuse(refuse), out),
@@ -314,12 +315,12 @@ impl Place {
             }
             Some(hop) if feed.number >= hop.visitor.number() => {
                 self.drive(now, feed.session, Event::Released, out);
-                self.raise_fence(now, feed.session, feed.number, None);
+                self.raise_fence(now, from, feed, None);
             }
             // A newer visit has replaced the one that is given up.
             Some(_) => self.counters.fenced += 1,
             // It may still be on its way.
-            None => self.raise_fence(now, feed.session, feed.number, None),
+            None => self.raise_fence(now, from, feed, None),
         }
         self.send(from, Message::ReleaseAck(feed), out);
     }

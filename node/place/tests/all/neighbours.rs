@@ -122,7 +122,12 @@ impl Neighbours {
         let place = config.name.clone();
         let records = self.records.get(&place).cloned().unwrap_or_default();
         let mut out = Vec::new();
-        let seed = [u8::try_from(place.as_str().len()).unwrap(); 32];
+        // Places, and lives of one, must not draw the same sessions.
+        let mut seed = [0; 32];
+        for (at, byte) in place.as_str().bytes().enumerate() {
+            seed[at % 24] ^= byte;
+        }
+        seed[24..].copy_from_slice(&life.0.to_le_bytes());
         let new = Place::new(
             config,
             life,

@@ -8,6 +8,7 @@ use std::sync::Arc;
 use std::task::{Context, Poll};
 
 use rustix::fs::{Mode, OFlags, ResolveFlags};
+use rustix::io::Errno;
 use tokio::io::{AsyncRead, AsyncSeek, ReadBuf, SeekFrom};
 use tower_http::services::fs::{Backend, File as ServedFile};
 
@@ -45,12 +46,11 @@ impl Confined {
                     below
                 };
                 // The kernel itself refuses to leave the directory, so there is no moment
-                // between a check and the opening in which a link could be put in. And
-                // opening must not hang on a pipe.
+                // between a check and the opening in which a link could be put in.
                 let file = File::from(rustix::fs::openat2(
                     &this.directory,
                     below,
-                    flags | OFlags::CLOEXEC | OFlags::NONBLOCK,
+                    flags | OFlags::CLOEXEC,
                     Mode::empty(),
                     ResolveFlags::BENEATH | ResolveFlags::NO_MAGICLINKS,
                 )?);
@@ -69,13 +69,17 @@ impl Confined {
 
 /// What may not be served is as if it were not there.
 fn hide(error: io::Error) -> io::Error {
-    let os = error
-        .raw_os_error()
-        .map(rustix::io::Errno::from_raw_os_error);
+    let os = error.raw_os_error().map(Errno::from_raw_os_error);
     match os {
-        Some(rustix::io::Errno::XDEV | rustix::io::Errno::LOOP | rustix::io::Errno::NXIO) => {
-            io::ErrorKind::NotFound.into()
-        }
+        Some(
+            Errno::XDEV
+            | Errno::LOOP
+            | Errno::NXIO
+            | Errno::INVAL
+            | Errno::NAMETOOLONG
+            | Errno::NOTDIR
+            | Errno::ACCESS,
+        ) => io::ErrorKind::NotFound.into(),
         _ => error,
     }
 }
@@ -87,7 +91,8 @@ impl Backend for Confined {
     type MetadataFuture = Later<Metadata>;
 
     fn open(&self, path: PathBuf) -> Self::OpenFuture {
-        let opened = self.open_with(path, OFlags::RDONLY);
+        // Opening must not hang on a pipe.
+        let opened = self.open_with(path, OFlags::RDONLY | OFlags::NONBLOCK);
         Box::pin(async move {
             let (file, metadata) = opened.await?;
             if metadata.is_dir() {

@@ -1,5 +1,9 @@
 //! The local address that a process is given as `NEXT`: leads to what comes after it on
 //! the path of its session.
+//!
+//! Every program of this machine can connect to it, as to the component itself: a place
+//! that runs programs of people who distrust each other gives each a machine, or a
+//! network namespace, of its own.
 
 use std::convert::Infallible;
 use std::io;

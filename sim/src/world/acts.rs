@@ -1,0 +1,207 @@
+//! What clients do, and what befalls places and edges.
+
+use std::time::Duration;
+
+use waybook_agents::Incarnation;
+use waybook_location_tree::PlaceName;
+use waybook_place::Place;
+use waybook_place::io::{Input, OpenRequest, RequestId};
+
+use super::queue::Event;
+use super::{Behaviour, Tell, World};
+use crate::check::Violation;
+use crate::client::{Client, Knows, Script};
+use crate::{oracle, random};
+
+impl World {
+    /// Says how components of that name behave from now on, at one place or everywhere.
+    pub fn behave(&mut self, place: Option<&PlaceName>, component: &str, behaviour: Behaviour) {
+        let rule = (place.cloned(), component.to_owned(), behaviour);
+        self.behaviours.push(rule);
+    }
+
+    /// Says that every place has heard by now what it needs of the index, so that plans
+    /// can be foretold.
+    pub fn index_is_known(&mut self) {
+        self.index_known = true;
+    }
+
+    /// Lets a client ask for a session after a while.
+    pub fn open(
+        &mut self,
+        place: &PlaceName,
+        request: OpenRequest,
+        script: Script,
+        after: Duration,
+    ) -> RequestId {
+        self.ask(place, request, script, after, true)
+    }
+
+    /// Lets a client ask at once what an open would do.
+    pub fn dry_run(&mut self, place: &PlaceName, request: OpenRequest) -> RequestId {
+        self.ask(place, request, Script::VANISHES, Duration::ZERO, false)
+    }
+
+    fn ask(
+        &mut self,
+        place: &PlaceName,
+        request: OpenRequest,
+        script: Script,
+        after: Duration,
+        open: bool,
+    ) -> RequestId {
+        let expected = (self.index_known)
+            .then(|| oracle::plan(&self.setting, place, &request).ok())
+            .flatten();
+        let request = self.clients.add(Client {
+            place: place.clone(),
+            request,
+            script,
+            asked: None,
+            knows: Knows::Nothing,
+            progress: Vec::new(),
+            expected,
+        });
+        let id = request.request;
+        self.schedule(after, Event::Ask(id, request, open));
+        if let Some(close) = script.close {
+            self.schedule(after + close, Event::Close(id));
+        }
+        id
+    }
+
+    /// Lets a client close after a while, whatever has become of its request.
+    pub fn close(&mut self, request: RequestId, after: Duration) {
+        self.schedule(after, Event::Close(request));
+    }
+
+    /// Lets a client hang up after a while, if it has had no answer by then. It does not
+    /// even close.
+    pub fn hang_up(&mut self, request: RequestId, after: Duration) {
+        self.schedule(after, Event::HangUp(request));
+    }
+
+    /// Hands an input to a place as if its driver had, for what no driver of ours does.
+    ///
+    /// # Errors
+    /// [`Violation`] if the place answers with something that no place may.
+    pub fn inject(&mut self, place: &PlaceName, input: Input) -> Result<(), Violation> {
+        self.handle(place, input)
+    }
+
+    /// Stops a place as a crash does. All that it had, but for its disk, is gone.
+    pub fn crash(&mut self, name: &PlaceName, tell: &Tell) {
+        self.note(name, "crashes");
+        self.walks.forget();
+        self.disturb_index();
+        if let Some(slot) = self.slots.get_mut(name) {
+            slot.crash();
+        }
+        self.clients.cut(name);
+        for neighbour in self.neighbours(name) {
+            self.disconnect(name, &neighbour, tell);
+        }
+    }
+
+    /// Starts a place that crashed; its neighbours are connected to it again.
+    ///
+    /// # Errors
+    /// [`Violation`] if it does not start, or does something that no place may.
+    pub fn restart(&mut self, name: &PlaceName, with_disk: bool) -> Result<(), Violation> {
+        self.note(name, "restarts");
+        self.walks.forget();
+        if let Some(slot) = self.slots.get_mut(name)
+            && !with_disk
+        {
+            slot.disk.clear();
+        }
+        self.start(name)?;
+        self.connect_to_neighbours(name);
+        Ok(())
+    }
+
+    /// Cuts the connection between neighbours: nothing passes until it is healed.
+    pub fn cut(&mut self, a: &PlaceName, b: &PlaceName, tell: &Tell) {
+        self.note(a, "is cut off a neighbour");
+        self.disturb_index();
+        self.disconnect(a, b, tell);
+    }
+
+    /// Connects neighbours again. Ends that are not told believe in the old connection.
+    pub fn heal(&mut self, a: &PlaceName, b: &PlaceName, tell: &Tell) {
+        self.note(a, "is connected to a neighbour again");
+        self.connect(a, b, tell);
+    }
+
+    /// From now on searches may find less, those under way included.
+    fn disturb_index(&mut self) {
+        self.index_known = false;
+        self.clients.expect_nothing();
+    }
+
+    fn note(&mut self, place: &PlaceName, what: &str) {
+        self.transcript
+            .write(self.now, place, format_args!("{what}"));
+        self.changed = self.now;
+    }
+
+    fn neighbours(&self, name: &PlaceName) -> Vec<PlaceName> {
+        let parent = name.parent().into_iter();
+        parent.chain(self.tree.children(name).cloned()).collect()
+    }
+
+    /// Begins a life of a place.
+    pub(super) fn start(&mut self, name: &PlaceName) -> Result<(), Violation> {
+        let config = self.setting.config(name);
+        let slot = self.slots.get_mut(name).expect("a place of this run");
+        slot.life += 1;
+        let life = Incarnation(slot.life);
+        let seed = random::bytes(self.seed, name.as_str(), slot.life);
+        let records = slot.disk.clone().into_iter().collect();
+        let mut out = Vec::new();
+        let started = Place::new(config, life, seed, records, self.now, &mut out);
+        let place = started.map_err(|why| self.violation(format!("{name}: {why}")))?;
+        self.slots.get_mut(name).expect("as above").run(place);
+        self.carry_out(name, out)?;
+        for presentation in self.setting.places[name].presentations.clone() {
+            self.handle(name, Input::Publish { presentation })?;
+        }
+        Ok(())
+    }
+
+    pub(super) fn connect_to_neighbours(&mut self, name: &PlaceName) {
+        for neighbour in self.neighbours(name) {
+            if self.place(&neighbour).is_some() && !self.network.stands(name, &neighbour) {
+                self.connect(name, &neighbour, &Tell::Both);
+            }
+        }
+    }
+
+    fn connect(&mut self, a: &PlaceName, b: &PlaceName, tell: &Tell) {
+        let connection = self.network.connect(a, b);
+        let latency = self.network.model.latency;
+        for (place, neighbour) in [(a, b), (b, a)] {
+            if tell.tells(place) {
+                let (place, neighbour) = (place.clone(), neighbour.clone());
+                self.schedule(
+                    latency,
+                    Event::LinkUp {
+                        place,
+                        neighbour,
+                        connection,
+                    },
+                );
+            }
+        }
+    }
+
+    fn disconnect(&mut self, a: &PlaceName, b: &PlaceName, tell: &Tell) {
+        self.network.disconnect(a, b);
+        for (place, neighbour) in [(a, b), (b, a)] {
+            if tell.tells(place) {
+                let (place, neighbour) = (place.clone(), neighbour.clone());
+                self.schedule(Duration::ZERO, Event::LinkDown { place, neighbour });
+            }
+        }
+    }
+}

@@ -1,0 +1,127 @@
+//! Leases: what nobody feeds any more lapses in time, and a place that restarts grants
+//! nothing that it may have promised already.
+
+use waybook_agents::RefusalReason;
+use waybook_place::{BookingPhase, Place};
+use waybook_sim::client::{Knows, Script};
+use waybook_sim::world::Tell;
+use waybook_sim::{World, client::request};
+
+use crate::scenarios::settings::place;
+use crate::support::{LIMIT, MS, SECOND, Scenario, scenarios};
+
+const PATH: [&str; 5] = ["r/a/x", "r/a", "r", "r/b", "r/b/y"];
+
+fn established() -> (Scenario, World) {
+    let scenario = scenarios().remove(0);
+    let mut world = scenario.begin(1).unwrap();
+    scenario.ask(&mut world, Script::STAYS);
+    world
+        .run_until_quiet(LIMIT)
+        .unwrap_or_else(|e| panic!("{e}"));
+    (scenario, world)
+}
+
+fn bookings(world: &World, at: &str) -> usize {
+    world
+        .place(&place(at))
+        .into_iter()
+        .flat_map(Place::bookings)
+        .count()
+}
+
+/// With every message lost that could release them, all hops lapse one after the other,
+/// each within a lease of the one before.
+#[test]
+fn hops_lapse_within_one_lease_each() {
+    let (scenario, mut world) = established();
+    for edge in PATH.windows(2) {
+        for (from, to) in [(edge[0], edge[1]), (edge[1], edge[0])] {
+            world.network.mute(&place(from), &place(to), true);
+        }
+    }
+    let lease = scenario.setting.timing.session_lease;
+    for hops in 1..PATH.len() as u32 {
+        world.run_for(lease).unwrap();
+        let at = PATH[hops as usize];
+        assert_eq!(bookings(&world, at), 0, "{at} after {hops} leases");
+    }
+}
+
+/// A session lives as long as it is fed, however many leases that is.
+#[test]
+fn a_session_that_is_fed_does_not_lapse() {
+    let (_, mut world) = established();
+    world.run_for(3600 * SECOND).unwrap();
+    for at in PATH {
+        assert_eq!(bookings(&world, at), 1, "{at}");
+        let counters = world.place(&place(at)).unwrap().counters();
+        assert_eq!(counters.lapsed, 0, "{at}");
+    }
+}
+
+/// Five refreshes in a row may be lost.
+#[test]
+fn a_session_survives_a_silence_of_five_refreshes() {
+    let (scenario, mut world) = established();
+    let (a, b) = (place("r/a"), place("r"));
+    world.network.mute(&a, &b, true);
+    world
+        .run_for(scenario.setting.timing.session_refresh * 5)
+        .unwrap();
+    world.network.mute(&a, &b, false);
+    world
+        .run_until_quiet(LIMIT)
+        .unwrap_or_else(|e| panic!("{e}"));
+    assert_eq!(bookings(&world, "r/b/y"), 1);
+}
+
+#[test]
+fn a_restarted_place_finds_its_established_bookings_at_once() {
+    for at in PATH {
+        let (_, mut world) = established();
+        world.crash(&place(at), &Tell::Nobody);
+        world.restart(&place(at), true).unwrap();
+        let found = world.place(&place(at)).unwrap().bookings().next();
+        let found = found.unwrap_or_else(|| panic!("{at} has forgotten its booking"));
+        assert_eq!(found.phase, BookingPhase::Established);
+        world
+            .run_until_quiet(LIMIT)
+            .unwrap_or_else(|e| panic!("{e}"));
+        assert_eq!(bookings(&world, at), 1, "{at} has lost its booking");
+    }
+}
+
+/// While the neighbour through which the session came is down, a restarted place grants
+/// nothing; when the longest lease has passed it does.
+#[test]
+fn a_restarted_place_grants_nothing_before_it_knows_what_it_has_promised() {
+    let (scenario, mut world) = established();
+    world.crash(&place("r"), &Tell::Both);
+    world.crash(&place("r/b"), &Tell::Both);
+    world.restart(&place("r/b"), true).unwrap();
+    world.run_for(100 * MS).unwrap();
+    let ask =
+        |world: &mut World| world.open(&place("r/b/w"), request("film"), Script::STAYS, SECOND);
+    let early = ask(&mut world);
+    world.run_until_answered(LIMIT).unwrap();
+    match world.knows(early) {
+        Knows::Refused { refused, .. } => assert!(
+            refused
+                .iter()
+                .all(|r| r.reason == RefusalReason::Restarting),
+            "{refused:?}"
+        ),
+        other => panic!("{other:?}"),
+    }
+    world
+        .run_for(scenario.setting.timing.session_lease)
+        .unwrap();
+    let late = ask(&mut world);
+    world.run_until_answered(LIMIT).unwrap();
+    assert!(matches!(world.knows(late), Knows::Session(_)));
+    world.restart(&place("r"), true).unwrap();
+    world
+        .run_until_quiet(LIMIT)
+        .unwrap_or_else(|e| panic!("{e}"));
+}
