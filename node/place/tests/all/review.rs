@@ -359,3 +359,33 @@ fn a_release_bars_only_what_its_own_sender_sends() {
         Some(Outcome::Established(_))
     ));
 }
+
+#[test]
+fn a_confirmation_that_was_never_sent_is_not_acknowledged() {
+    let mut all = three();
+    let request = all.open("r/a", "film");
+    let ready = intercept(&mut all, "r", "ready");
+    let Message::Ready(Ready {
+        session, number, ..
+    }) = ready.envelope.message
+    else {
+        panic!()
+    };
+    // The media place says so and falls silent: the silence is still noticed.
+    let feed = Feed { session, number };
+    all.give(letter("r/m", "r", Message::ConfirmAck(feed)));
+    for _ in 0..100 {
+        all.now = all.now + Duration::from_millis(100);
+        all.put(&name("r"), Input::Tick);
+        all.put(&name("r/a"), Input::Tick);
+        while let Some(letter) = all.letters.pop_front() {
+            if letter.from != name("r/m") {
+                all.give(letter);
+            }
+        }
+    }
+    assert!(matches!(
+        all.outcome(request),
+        Some(Outcome::Refused { .. })
+    ));
+}
