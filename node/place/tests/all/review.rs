@@ -7,6 +7,7 @@ use waybook_agents::{
     Edition, Envelope, Feed, Incarnation, IndexEntry, Message, PlaceSummary, Ready, Refusal,
     RefusalReason, SessionId, Visit, wire,
 };
+use waybook_place::Timing;
 use waybook_place::io::{Input, OpenRequest, Outcome, Output, RequestId};
 use waybook_plan::{Load, Presentation, Profile, Resource, SolutionNumber};
 
@@ -388,4 +389,13 @@ fn a_confirmation_that_was_never_sent_is_not_acknowledged() {
         all.outcome(request),
         Some(Outcome::Refused { .. })
     ));
+}
+
+#[test]
+fn a_period_too_long_for_its_lease_is_refused_however_long_it_is() {
+    let timing = Timing {
+        session_refresh: Duration::MAX,
+        ..Timing::default()
+    };
+    assert!(timing.check().is_err());
 }
