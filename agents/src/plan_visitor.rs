@@ -317,6 +317,17 @@ impl PlanVisitor {
         Ok(())
     }
 
+    /// Whether an agent that was kept can go on: an established one, with the solution
+    /// that it keeps. What was written by another version, or damaged, may not be.
+    #[must_use]
+    pub fn is_keeper(&self) -> bool {
+        let stage = self
+            .plan
+            .solution(self.current)
+            .and_then(|s| s.stage(self.hop()));
+        self.state == State::Established && self.plan.check().is_ok() && stage.is_some()
+    }
+
     /// Takes over what an older visitor of the session left at this place: the visit that
     /// it sent on is replaced by this one's, or given up.
     pub fn inherit(&mut self, older: &Self) {

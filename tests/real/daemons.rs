@@ -11,7 +11,6 @@ use serde_json::Value;
 use tempfile::TempDir;
 use tokio::runtime::Runtime;
 use waybook_agents::SessionId;
-use waybook_client::model::Role;
 use waybook_client::{Client, Error};
 use waybook_location_tree::PlaceName;
 use waybook_place::io::{Established, OpenRequest};
@@ -34,6 +33,8 @@ pub(crate) struct Daemons {
     restarted: BTreeMap<PlaceName, Child>,
     /// The sessions that stand, as they were given.
     standing: BTreeMap<SessionId, Established>,
+    /// How many presentations are served in all.
+    published: usize,
 }
 
 /// Where a place keeps what.
@@ -89,17 +90,18 @@ impl Daemons {
         Client::from_folder(&self.places[place].data).map_err(|e| e.to_string())
     }
 
-    /// Waits until every place has its parent, and the root knows what all serve.
-    fn wait_joined(&self, presentations: usize) {
+    /// Waits until every place has its neighbours and may grant, and the root knows what
+    /// all serve.
+    fn wait_joined(&self) {
+        let presentations = self.published;
         until("the tree does not stand", || {
-            for place in self.places.keys().filter(|p| p.parent().is_some()) {
+            for place in self.places.keys() {
                 let client = self.client(place)?;
-                let info = self
-                    .runtime
-                    .block_on(client.place())
-                    .map_err(|e| e.to_string())?;
-                if !info.links.iter().any(|link| link.role == Role::Parent) {
-                    return Err(format!("{place} has not joined"));
+                let info = self.runtime.block_on(client.place());
+                let info = info.map_err(|e| e.to_string())?;
+                let neighbours = self.places.keys().filter(|p| p.is_neighbour_of(place));
+                if info.links.len() != neighbours.count() || info.recovering {
+                    return Err(format!("{place} has not joined: {:?}", info.links));
                 }
             }
             let root = self.places.keys().next().ok_or("no places")?;
@@ -182,7 +184,7 @@ impl Arm for Daemons {
                 files,
             )
         };
-        let arm = Self {
+        let mut arm = Self {
             runtime: tokio::runtime::Builder::new_current_thread()
                 .enable_all()
                 .build()
@@ -196,17 +198,17 @@ impl Arm for Daemons {
             folder,
             restarted: BTreeMap::new(),
             standing: BTreeMap::new(),
+            published: 0,
         };
-        let mut published = 0;
         for (name, place) in &setting.places {
             let client = arm.client(name).unwrap();
             for presentation in &place.presentations {
                 let text = forms::presentation(presentation);
                 arm.runtime.block_on(client.publish(&text)).unwrap();
-                published += 1;
+                arm.published += 1;
             }
         }
-        arm.wait_joined(published);
+        arm.wait_joined();
         arm
     }
 
@@ -259,6 +261,14 @@ impl Arm for Daemons {
                 let pid = self.places[place].pid.to_string();
                 let killed = Command::new("kill").args(["-9", &pid]).status().unwrap();
                 assert!(killed.success());
+                // Nobody may reap it; what counts is that it runs no more.
+                until("it does not die", || {
+                    let stat = std::fs::read_to_string(format!("/proc/{pid}/stat"));
+                    match stat {
+                        Ok(stat) if !stat.contains(") Z ") => Err(stat),
+                        _ => Ok(()),
+                    }
+                });
             }
         }
     }
@@ -282,14 +292,8 @@ impl Arm for Daemons {
                 Err(text)
             }
         });
-        let root = self.places.keys().next().unwrap();
-        let known = self.client(root).and_then(|client| {
-            self.runtime
-                .block_on(client.presentations())
-                .map_err(|e| e.to_string())
-        });
         // What the restarted place serves, it has kept.
-        self.wait_joined(known.unwrap().len());
+        self.wait_joined();
     }
 
     fn wait_quiet(&mut self) {

@@ -71,6 +71,24 @@ impl Requests {
     }
 }
 
+/// Notices clients that no longer wait for their open.
+struct Watch {
+    gone: mpsc::UnboundedSender<RequestId>,
+    stopping: CancellationToken,
+}
+
+impl Watch {
+    fn client(&self, id: RequestId, sender: mpsc::UnboundedSender<OpenEvent>) {
+        let (gone, stopping) = (self.gone.clone(), self.stopping.clone());
+        tokio::spawn(async move {
+            tokio::select! {
+                () = sender.closed() => drop(gone.send(id)),
+                () = stopping.cancelled() => {}
+            }
+        });
+    }
+}
+
 impl Pump {
     pub(crate) fn new(
         place: Place,
@@ -99,6 +117,11 @@ impl Pump {
         mut link_events: mpsc::UnboundedReceiver<LinkEvent>,
         stopping: CancellationToken,
     ) {
+        let (gone, mut clients_gone) = mpsc::unbounded_channel();
+        let watch = Watch {
+            gone,
+            stopping: stopping.clone(),
+        };
         let mut waiting_commands = Vec::with_capacity(BATCH);
         let mut waiting_events = Vec::with_capacity(BATCH);
         loop {
@@ -121,7 +144,15 @@ impl Pump {
                         return;
                     }
                     for command in waiting_commands.drain(..) {
-                        self.obey(command, &mut outputs);
+                        self.obey(command, &watch, &mut outputs);
+                    }
+                }
+                Some(request) = clients_gone.recv() => {
+                    // An answered request is not waited for any more; its client has the
+                    // session's identifier, or lets it end unclaimed.
+                    if self.requests.opens.remove(&request).is_some() {
+                        let input = Input::Cancel { request };
+                        self.place.handle(self.clock.now(), input, &mut outputs);
                     }
                 }
                 n = link_events.recv_many(&mut waiting_events, BATCH) => {
@@ -136,13 +167,14 @@ impl Pump {
         }
     }
 
-    fn obey(&mut self, command: Command, outputs: &mut Vec<Output>) {
+    fn obey(&mut self, command: Command, watch: &Watch, outputs: &mut Vec<Output>) {
         let now = self.clock.now();
         match command {
             Command::Input(input) => self.place.handle(now, input, outputs),
             Command::Open(mut request, sender) => {
                 let id = self.requests.next();
                 request.request = id;
+                watch.client(id, sender.clone());
                 self.requests.opens.insert(id, sender);
                 self.place.handle(now, Input::Open(request), outputs);
             }

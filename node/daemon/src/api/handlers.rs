@@ -37,6 +37,7 @@ pub(super) async fn place(State(shared): State<Arc<Shared>>) -> Answer<PlaceInfo
             incarnation: place.incarnation().0,
             version: env!("CARGO_PKG_VERSION").to_owned(),
             strategy: place.config().strategy.clone(),
+            recovering: place.is_recovering(),
             links: place
                 .links()
                 .map(|(neighbour, incarnation)| LinkInfo {

@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use waybook_agents::{Edition, IndexEntry, Message, PlaceSummary};
 use waybook_location_tree::PlaceName;
-use waybook_plan::{KnownServer, Load, Presentation};
+use waybook_plan::{Demand, KnownServer, Load, Presentation};
 
 use super::Place;
 use super::timers::Timer;
@@ -340,10 +340,16 @@ impl Place {
         self.timers.set_if_unset(Timer::Summary, at);
     }
 
+    /// A place that nobody further up has heard of is worth more haste than a change.
+    fn tell_of_new_place(&mut self, now: Instant) {
+        let at = self.jittered(now, self.config.timing.summary / 20);
+        self.timers.set(Timer::Summary, at);
+    }
+
     pub(super) fn tell_all_summaries(&mut self, now: Instant) {
         self.index.news.extend(self.index.summaries.keys().cloned());
         self.index.own_news = true;
-        self.tell_soon(now);
+        self.tell_of_new_place(now);
     }
 
     pub(super) fn own_summary(&self) -> PlaceSummary {
@@ -419,12 +425,15 @@ impl Place {
             let place = summary.place.clone();
             let room = self.index.summaries.len() < self.config.limits.index
                 || self.index.summaries.contains_key(&place);
-            if !from.contains(&place) || !room {
+            let sound = summary.resources.len() <= Demand::MAX_KINDS;
+            if !from.contains(&place) || !room || !sound {
                 self.counters.refused_messages += 1;
                 continue;
             }
             self.index.news.insert(place.clone());
-            self.index.summaries.insert(place, (summary, now));
+            if self.index.summaries.insert(place, (summary, now)).is_none() {
+                self.tell_of_new_place(now);
+            }
         }
         if !self.index.news.is_empty() || !self.index.gone.is_empty() {
             self.tell_soon(now);

@@ -12,6 +12,10 @@ use super::timers::Timer;
 use crate::Instant;
 use crate::io::{OpenRequest, Output, RequestId, Survey};
 
+/// Most servers that a search is answered with, whatever it asks for: the greatest
+/// number that a place may be configured to plan with.
+const MOST_SERVERS: u16 = 64;
+
 /// What a place says of the stages that it was asked about.
 type Answers = Vec<(SolutionNumber, Option<RefusalReason>)>;
 
@@ -123,6 +127,7 @@ impl Place {
             self.counters.refused_messages += 1;
             return;
         }
+        let most = most.min(MOST_SERVERS);
         let (servers, enough) = self.nearest_servers(&origin, &title, usize::from(most));
         match self
             .config

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
-use waybook_agents::{Event, HopReport, PlanVisitor, Refusal, SessionId, State, wire};
+use waybook_agents::{Event, HopReport, PlanVisitor, Refusal, SessionId, wire};
 use waybook_location_tree::PlaceName;
 use waybook_plan::{Presentation, SolutionNumber};
 
@@ -124,7 +124,7 @@ impl Place {
             from,
             client,
         } = record;
-        if visitor.state() != State::Established {
+        if !visitor.is_keeper() || visitor.stage().place != self.config.name {
             return;
         }
         let session = visitor.session();

@@ -20,6 +20,9 @@ pub struct PlaceInfo {
     pub version: String,
     /// The Decision Maker of requests that name none.
     pub strategy: String,
+    /// Whether it has restarted and grants nothing new until its neighbours have said
+    /// what they know of its bookings.
+    pub recovering: bool,
     /// Its neighbours with a connection.
     pub links: Vec<LinkInfo>,
     /// Where it is reached.
