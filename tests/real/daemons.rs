@@ -261,11 +261,15 @@ impl Arm for Daemons {
                 let pid = self.places[place].pid.to_string();
                 let killed = Command::new("kill").args(["-9", &pid]).status().unwrap();
                 assert!(killed.success());
-                // Nobody may reap it; what counts is that it runs no more.
+                // Nobody may reap it; what counts is that none of its threads runs any
+                // more, because the last one lets go of the data folder.
                 until("it does not die", || {
                     let stat = std::fs::read_to_string(format!("/proc/{pid}/stat"));
-                    match stat {
-                        Ok(stat) if !stat.contains(") Z ") => Err(stat),
+                    let threads = std::fs::read_dir(format!("/proc/{pid}/task"));
+                    match (stat, threads.map(Iterator::count)) {
+                        (Ok(stat), Ok(threads)) if threads > 1 || !stat.contains(") Z ") => {
+                            Err(stat)
+                        }
                         _ => Ok(()),
                     }
                 });
@@ -277,8 +281,9 @@ impl Arm for Daemons {
         let files = &self.places[place];
         let mut child = waybook();
         child.args(["place", "run", "--config"]).arg(&files.config);
-        let log = std::fs::File::create(self.folder.path().join("restarted.log")).unwrap();
-        let child = child.stdout(Stdio::null()).stderr(log).spawn().unwrap();
+        let log = self.folder.path().join(format!("{}.log", place.label()));
+        let file = std::fs::File::create(&log).unwrap();
+        let child = child.stdout(Stdio::null()).stderr(file).spawn().unwrap();
         let pid = child.id();
         let runtime = files.data.join("runtime.json");
         self.restarted.insert(place.clone(), child);
@@ -289,7 +294,7 @@ impl Arm for Daemons {
             if value["pid"].as_u64() == Some(u64::from(pid)) {
                 Ok(())
             } else {
-                Err(text)
+                Err(std::fs::read_to_string(&log).unwrap_or_default())
             }
         });
         // What the restarted place serves, it has kept.
