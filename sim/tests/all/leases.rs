@@ -175,3 +175,16 @@ fn what_was_released_before_it_arrived_books_nothing() {
             .unwrap_or_else(|e| panic!("{e}"));
     }
 }
+
+/// The client's place decides what stands: a session that it has lost with its disk is closed
+/// everywhere as soon as it is connected again.
+#[test]
+fn what_the_client_s_place_has_forgotten_is_closed_at_once() {
+    let (_, mut world) = established();
+    world.crash(&place("r/a/x"), &Tell::Nobody);
+    world.restart(&place("r/a/x"), false).unwrap();
+    world.run_for(SECOND).unwrap();
+    for at in PATH {
+        assert_eq!(bookings(&world, at), 0, "{at}");
+    }
+}
