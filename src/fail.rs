@@ -43,11 +43,13 @@ impl Fail {
     }
 
     /// What was asked is wrong.
+    #[expect(clippy::needless_pass_by_value, reason = "errors are handed over")]
     pub(crate) fn usage(message: impl ToString) -> Self {
         Self::new(Exit::Usage, message.to_string())
     }
 
     /// It was tried, and did not work.
+    #[expect(clippy::needless_pass_by_value, reason = "errors are handed over")]
     pub(crate) fn failed(message: impl ToString) -> Self {
         Self::new(Exit::Failed, message.to_string())
     }

@@ -23,6 +23,10 @@ pub struct Envelope {
 
 /// One message between neighbours. "Client-side" and "server-side" are as seen along
 /// the session's service path.
+#[allow(
+    clippy::large_enum_variant,
+    reason = "one at a time is in hand, and read at once"
+)]
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Message {
     /// A plan visitor migrates. Repeated until acknowledged.

@@ -34,7 +34,7 @@ impl Tree {
         if global.json {
             return show::json(&places);
         }
-        let top = places.iter().map(|place| depth(place)).min().unwrap_or(0);
+        let top = places.iter().map(depth).min().unwrap_or(0);
         let rows: Vec<_> = places
             .iter()
             .map(|place| {

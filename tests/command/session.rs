@@ -1,12 +1,14 @@
 //! A tree of processes, and a session through it, by hand.
 
-use std::io::{Read, Write};
+use std::io::{BufRead, BufReader, Read, Write};
 use std::net::TcpStream;
 use std::path::{Path, PathBuf};
+use std::process::Stdio;
 
+use rustix::process::{Pid, Signal, kill_process};
 use serde_json::Value;
 
-use crate::{code, err, out, run};
+use crate::{code, err, out, run, waybook};
 
 const LAB: &str = "core/bologna/lab";
 
@@ -58,6 +60,25 @@ fn get(url: &str) -> (String, String) {
     stream.read_to_string(&mut text).unwrap();
     let (head, body) = text.split_once("\r\n\r\n").unwrap();
     (head.lines().next().unwrap().to_owned(), body.to_owned())
+}
+
+/// Ctrl-C closes the session that is being watched, and no other.
+fn interrupt(tree: &Tree) {
+    let mut open = waybook(&tree.0)
+        .args(["open", "film", "--at", "core/milano/office"])
+        .stdout(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut lines = BufReader::new(open.stdout.take().unwrap()).lines();
+    let stands = lines.find(|line| line.as_ref().unwrap().contains("Ctrl-C closes it"));
+    assert!(stands.is_some());
+    assert_eq!(tree.json(&["sessions"]).as_array().unwrap().len(), 2);
+    let pid = Pid::from_child(&open);
+    kill_process(pid, Signal::INT).unwrap();
+    let last = lines.last().unwrap().unwrap();
+    assert_eq!(last, "the session is over: it was closed");
+    assert_eq!(open.wait().unwrap().code(), Some(0));
+    assert_eq!(tree.json(&["sessions"]).as_array().unwrap().len(), 1);
 }
 
 #[test]
@@ -117,6 +138,7 @@ fn a_session_by_hand() {
     assert_eq!(tree.json(&["sessions"])[0]["session"], id);
     assert_eq!(get(&url).1, playlist);
 
+    interrupt(&tree);
     tree.json(&["close", id]);
     let over = run(home.path(), &["session", id]);
     assert_eq!(code(&over), 1);

@@ -119,7 +119,7 @@ impl Timing {
     /// A sentence that names the two settings and what would be right.
     pub fn check(&self) -> Result<(), String> {
         let longer = |lease: (&str, Duration), period: (&str, Duration)| {
-            if lease.1 > period.1 * 6 {
+            if lease.1 > period.1.saturating_mul(6) {
                 return Ok(());
             }
             Err(format!(

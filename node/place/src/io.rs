@@ -92,6 +92,10 @@ pub enum Input {
 }
 
 /// What a place tells its driver to do.
+#[allow(
+    clippy::large_enum_variant,
+    reason = "few at a time wait, and most of them are sent"
+)]
 #[derive(Debug, Clone, PartialEq)]
 pub enum Output {
     /// Send to a neighbour. It may be lost if the connection breaks.
@@ -254,6 +258,7 @@ pub struct Survey {
     pub plan: Plan,
     /// For each place asked, what it says of each solution's stage there; no answers if
     /// the place did not answer in time.
+    #[allow(clippy::type_complexity, reason = "a table, said in words above")]
     pub places: Vec<(PlaceName, Vec<(SolutionNumber, Option<RefusalReason>)>)>,
     /// The solution that an open would be given as things stand.
     pub chosen: Option<SolutionNumber>,

@@ -59,3 +59,14 @@ fn a_sum_that_does_not_fit_is_refused_and_changes_nothing() {
     assert_eq!(demand, before);
     assert_eq!(Demand::none().to_string(), "nothing");
 }
+
+/// A frame full of names, in descending order, once took seconds to decode.
+#[test]
+fn a_demand_for_too_many_kinds_is_refused() {
+    let kinds = |count: usize| -> Vec<(String, u64)> {
+        (0..count).rev().map(|n| (format!("a{n:05}"), 1)).collect()
+    };
+    let most = read(&kinds(Demand::MAX_KINDS)).unwrap();
+    assert_eq!(most.iter().count(), Demand::MAX_KINDS);
+    assert!(read(&kinds(Demand::MAX_KINDS + 1)).is_err());
+}

@@ -34,7 +34,7 @@ use crate::{PeerStreams, PlaceHandle};
 
 pub use document::document;
 pub use ends::Ends;
-pub use problem::{Kind, Problem};
+pub use problem::{Kind, More, Problem};
 pub use rights::Rights;
 
 /// Where everything of the API hangs: `/api/v1`.
@@ -125,7 +125,6 @@ impl ControlApi {
     }
 
     /// What a local client is served: every request must show the token.
-    #[must_use]
     pub fn router(&self) -> Router {
         self.guarded.clone()
     }

@@ -51,7 +51,11 @@ pub(super) async fn publish(
     let name = &shared.parts.name;
     let presentation = read(&headers, &body).map_err(|problem| problem.at(name))?;
     if !presentation.servers.is_empty() && !presentation.servers.contains(name) {
-        let servers: Vec<_> = presentation.servers.iter().map(|s| s.as_str()).collect();
+        let servers: Vec<_> = presentation
+            .servers
+            .iter()
+            .map(waybook_location_tree::PlaceName::as_str)
+            .collect();
         return Err(Kind::Invalid
             .because(format!(
                 "`servers` of `{}` names {}, not {name}: publish it there, or add {name}",

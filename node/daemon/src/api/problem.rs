@@ -25,6 +25,14 @@ pub struct Problem {
     /// The place that says so.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub place: Option<String>,
+    /// What some kinds say beside.
+    #[serde(flatten)]
+    pub more: Box<More>,
+}
+
+/// What some kinds of problem say beside.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct More {
     /// For a refused session: for each solution, where and why.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub refused: Vec<RefusalInfo>,
@@ -147,9 +155,7 @@ impl Kind {
             status: status.as_u16(),
             detail: detail.into(),
             place: None,
-            refused: Vec::new(),
-            solutions: Vec::new(),
-            end: None,
+            more: Box::default(),
         }
     }
 }

@@ -57,7 +57,7 @@ pub(super) async fn list(
     let views = shared
         .parts
         .place
-        .query(|place, now| place.sessions(now))
+        .query(waybook_place::Place::sessions)
         .await?;
     Ok(Json(views.iter().map(|v| info(&shared, v)).collect()))
 }
@@ -313,7 +313,7 @@ async fn session(shared: &Shared, id: SessionId) -> Result<SessionView, Problem>
     }
     if let Some(end) = shared.parts.ends.of(id) {
         let mut problem = Kind::Ended.because(format!("session {id} is over: {}", end.text));
-        problem.end = Some(end);
+        problem.more.end = Some(end);
         return Err(problem.at(name));
     }
     let detail = match hop.as_ref().and_then(|hop| hop.path.first()) {

@@ -90,11 +90,11 @@ fn judge(shared: &Shared, outcome: &Outcome, key: &str) -> Result<EstablishedInf
                 plan.solutions.len(),
                 plan.title
             ));
-            problem.refused = refused
+            problem.more.refused = refused
                 .iter()
                 .map(|refusal| RefusalInfo::new(refusal, Some(plan)))
                 .collect();
-            problem.solutions = model::solutions(plan);
+            problem.more.solutions = model::solutions(plan);
             problem
         }
         Outcome::NoPlan(why) => no_plan(why),

@@ -171,7 +171,7 @@ pub(super) fn unavailable(component: &Component, programs: &[String]) -> Option<
             "there is no such builtin; there are {}",
             BUILTINS.join(", ")
         )),
-        Runtime::Process if !programs.iter().any(|p| *p == component.name) => {
+        Runtime::Process if !programs.contains(&component.name) => {
             Some("the place's configuration allows no program of that name".to_owned())
         }
         Runtime::Builtin | Runtime::Process => None,

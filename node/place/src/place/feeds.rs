@@ -233,6 +233,11 @@ impl Place {
         if hop.visitor.child() != Some((from, feed.number)) {
             return;
         }
+        if hop.established.is_none() {
+            // Nothing was confirmed, and the set-up must go on being watched and fed.
+            self.counters.refused_messages += 1;
+            return;
+        }
         let Some(sent) = hop.sent.as_mut() else {
             return;
         };

@@ -7,7 +7,7 @@ use waybook_agents::{
     Action, Event, Feed, Message, PlanVisitor, Ready, Refuse, SessionId, State, Visit,
 };
 use waybook_location_tree::PlaceName;
-use waybook_plan::{Component, Demand, SolutionNumber};
+use waybook_plan::{Component, Demand};
 
 use super::Place;
 use super::components::Use;

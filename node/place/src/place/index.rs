@@ -406,7 +406,7 @@ impl Place {
         now: Instant,
         from: &PlaceName,
         places: Vec<PlaceSummary>,
-        gone: Vec<PlaceName>,
+        gone: &[PlaceName],
     ) {
         if !self.config.name.contains(from) {
             self.counters.refused_messages += 1;

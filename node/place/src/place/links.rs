@@ -100,22 +100,22 @@ impl Place {
     pub(super) fn link_up(
         &mut self,
         now: Instant,
-        neighbour: PlaceName,
+        neighbour: &PlaceName,
         incarnation: Incarnation,
         out: &mut Vec<Output>,
     ) {
-        if !self.may_neighbour(&neighbour) {
+        if !self.may_neighbour(neighbour) {
             self.counters.refused_messages += 1;
             return;
         }
-        let before = self.links.incarnation(&neighbour);
+        let before = self.links.incarnation(neighbour);
         if before.is_some_and(|before| before > incarnation) {
             self.counters.outdated += 1;
             return;
         }
-        let is_child = self.config.name.contains(&neighbour);
+        let is_child = self.config.name.contains(neighbour);
         if is_child {
-            let is_other = |n: &PlaceName| self.config.name.contains(n) && *n != neighbour;
+            let is_other = |n: &PlaceName| self.config.name.contains(n) && n != neighbour;
             let others = self.links.up().filter(|(n, _)| is_other(n)).count();
             if others >= self.config.limits.children {
                 self.counters.refused_messages += 1;
@@ -138,10 +138,10 @@ impl Place {
         self.links.links.insert(neighbour.clone(), link);
         self.timers.cancel(&Timer::IndexGrace(neighbour.clone()));
         if before.is_some_and(|before| before < incarnation) {
-            self.crashed(now, &neighbour, out);
+            self.crashed(now, neighbour, out);
         }
-        self.list_sessions(&neighbour, out);
-        self.repeat_to(now, &neighbour, out);
+        self.list_sessions(neighbour, out);
+        self.repeat_to(now, neighbour, out);
         if !is_child {
             self.tell_whole_index(out);
             self.tell_all_summaries(now);
@@ -209,7 +209,7 @@ impl Place {
         &mut self,
         now: Instant,
         from: &PlaceName,
-        sessions: Vec<Feed>,
+        sessions: &[Feed],
         first: bool,
         last: bool,
         out: &mut Vec<Output>,
@@ -232,7 +232,7 @@ impl Place {
         listed.extend(sessions.iter().map(|f| f.session));
         let since = link.since;
         let listed = if last { link.listed.take() } else { None };
-        self.refreshed(now, from, &[], &sessions, out);
+        self.refreshed(now, from, &[], sessions, out);
         let Some(listed) = listed else { return };
         // Sessions that were established here since the connection came up may not have
         // been when the list was made.

@@ -163,7 +163,7 @@ impl Place {
                 neighbour,
                 incarnation,
             } => {
-                self.link_up(now, neighbour, incarnation, out);
+                self.link_up(now, &neighbour, incarnation, out);
             }
             Input::LinkDown { neighbour } => self.link_down(now, &neighbour),
             Input::Received { from, envelope } => {
@@ -210,7 +210,7 @@ impl Place {
             Timer::Child(session) => self.child_timer(now, session, out),
             Timer::Fence(session, from) => self.fences.forget(session, from),
             Timer::Release(to, session, number) => {
-                self.release_timer(now, to, session, number, out)
+                self.release_timer(now, to, session, number, out);
             }
             Timer::FeedSetups(to) => self.feed_setups(now, to, out),
             Timer::FeedSessions(to) => self.feed_sessions(now, to, out),
@@ -258,7 +258,7 @@ impl Place {
                 first,
                 last,
             } => {
-                self.resync(now, from, sessions, first, last, out);
+                self.resync(now, from, &sessions, first, last, out);
             }
             Message::Progress(progress) => self.child_progress(from, progress, out),
             Message::Index {
@@ -268,7 +268,7 @@ impl Place {
             } => {
                 self.indexed(now, from, complete, entries, withdrawn, out);
             }
-            Message::Summaries { places, gone } => self.summarized(now, from, places, gone),
+            Message::Summaries { places, gone } => self.summarized(now, from, places, &gone),
             Message::Search {
                 id,
                 origin,

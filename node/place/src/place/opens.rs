@@ -48,6 +48,8 @@ enum Held {
 pub(super) struct Opens {
     keys: BTreeMap<Key, Held>,
     pending: BTreeMap<RequestId, Pending>,
+    /// The requests that wait for an answer.
+    waiting: BTreeMap<RequestId, Key>,
 }
 
 /// What only the client's place knows of a session.
@@ -129,6 +131,7 @@ impl Place {
             Some(Held::Pending(first)) => {
                 if let Some(pending) = self.opens.pending.get_mut(&first) {
                     pending.waiting.push(joining);
+                    self.opens.waiting.insert(joining.0, key);
                 }
             }
             Some(Held::Session(session)) => {
@@ -142,7 +145,10 @@ impl Place {
                                 outcome,
                             });
                         }
-                        None => client.waiting.push(joining),
+                        None => {
+                            client.waiting.push(joining);
+                            self.opens.waiting.insert(joining.0, key);
+                        }
                     },
                     None => debug_assert!(false, "a key stands for a session that is gone"),
                 }
@@ -150,6 +156,7 @@ impl Place {
             None => {
                 self.counters.opens += 1;
                 let id = request.request;
+                self.opens.waiting.insert(id, key.clone());
                 self.opens.keys.insert(key, Held::Pending(id));
                 let retries = request.retries.min(MAX_RETRIES);
                 let pending = Pending {
@@ -274,6 +281,7 @@ impl Place {
         let key = (pending.request.profile.user, pending.request.key);
         self.opens.keys.remove(&key);
         for (request, _) in pending.waiting {
+            self.opens.waiting.remove(&request);
             out.push(Output::Opened {
                 request,
                 outcome: outcome.clone(),
@@ -307,6 +315,7 @@ impl Place {
             took: now.since(client.since),
         };
         for (request, _) in client.waiting.drain(..) {
+            self.opens.waiting.remove(&request);
             let outcome = Outcome::Established(Box::new(established.clone()));
             out.push(Output::Opened { request, outcome });
         }
@@ -398,31 +407,29 @@ impl Place {
 
     /// A client no longer waits for its open. The set-up is given up when nobody does.
     pub(super) fn cancel(&mut self, now: Instant, id: RequestId, out: &mut Vec<Output>) {
-        let mut done = None;
-        for (first, pending) in &mut self.opens.pending {
-            if pending.waiting.iter().any(|(waiting, _)| *waiting == id) {
-                if pending.waiting.len() == 1 {
-                    done = Some(*first);
-                } else {
-                    return pending.waiting.retain(|(waiting, _)| *waiting != id);
-                }
-            }
-        }
-        if let Some(first) = done
-            && let Some(pending) = self.opens.pending.remove(&first)
-        {
-            self.timers.cancel(&Timer::Retry(first));
-            return self.answer_pending(pending, &Outcome::Closed, out);
-        }
-        let waits = |hop: &&mut Hop| {
-            hop.client
-                .as_ref()
-                .is_some_and(|c| c.waiting.iter().any(|(w, _)| *w == id))
-        };
-        let Some(hop) = self.hops.values_mut().find(waits) else {
+        let Some(key) = self.opens.waiting.remove(&id) else {
             return;
         };
-        let session = hop.visitor.session();
+        let session = match self.opens.keys.get(&key).copied() {
+            Some(Held::Session(session)) => session,
+            Some(Held::Pending(first)) => {
+                let Some(pending) = self.opens.pending.get_mut(&first) else {
+                    return;
+                };
+                if pending.waiting.len() > 1 {
+                    return pending.waiting.retain(|(waiting, _)| *waiting != id);
+                }
+                self.timers.cancel(&Timer::Retry(first));
+                if let Some(pending) = self.opens.pending.remove(&first) {
+                    self.answer_pending(pending, &Outcome::Closed, out);
+                }
+                return;
+            }
+            None => return,
+        };
+        let Some(hop) = self.hops.get_mut(&session) else {
+            return;
+        };
         let Some(client) = hop.client.as_mut() else {
             return;
         };

@@ -208,7 +208,7 @@ impl Place {
                 plan,
                 answers,
             }) => {
-                tell_survey(request, plan, answers, out);
+                tell_survey(request, plan, &answers, out);
             }
             None => {}
         }
@@ -251,7 +251,7 @@ impl Place {
         let answers = asked.keys().map(|place| (place.clone(), None)).collect();
         let request = request.request;
         if self.questions.open.len() >= self.config.limits.questions {
-            return tell_survey(request, plan, answers, out);
+            return tell_survey(request, plan, &answers, out);
         }
         let id = self.questions.add(Question::Survey {
             request,
@@ -408,7 +408,7 @@ impl Place {
             answers,
         }) = self.questions.open.remove(&id)
         {
-            tell_survey(request, plan, answers, out);
+            tell_survey(request, plan, &answers, out);
         }
     }
 }
@@ -416,7 +416,7 @@ impl Place {
 fn tell_survey(
     request: RequestId,
     plan: Plan,
-    answers: BTreeMap<PlaceName, Option<Answers>>,
+    answers: &BTreeMap<PlaceName, Option<Answers>>,
     out: &mut Vec<Output>,
 ) {
     let agrees = |place: &PlaceName, solution: SolutionNumber| {

@@ -7,6 +7,7 @@ use waybook_agents::{
     Edition, Envelope, Feed, Incarnation, IndexEntry, Message, PlaceSummary, Ready, Refusal,
     RefusalReason, SessionId, Visit, wire,
 };
+use waybook_place::Timing;
 use waybook_place::io::{Input, OpenRequest, Outcome, Output, RequestId};
 use waybook_plan::{Load, Presentation, Profile, Resource, SolutionNumber};
 
@@ -358,4 +359,43 @@ fn a_release_bars_only_what_its_own_sender_sends() {
         all.outcome(request),
         Some(Outcome::Established(_))
     ));
+}
+
+#[test]
+fn a_confirmation_that_was_never_sent_is_not_acknowledged() {
+    let mut all = three();
+    let request = all.open("r/a", "film");
+    let ready = intercept(&mut all, "r", "ready");
+    let Message::Ready(Ready {
+        session, number, ..
+    }) = ready.envelope.message
+    else {
+        panic!()
+    };
+    // The media place says so and falls silent: the silence is still noticed.
+    let feed = Feed { session, number };
+    all.give(letter("r/m", "r", Message::ConfirmAck(feed)));
+    for _ in 0..100 {
+        all.now = all.now + Duration::from_millis(100);
+        all.put(&name("r"), Input::Tick);
+        all.put(&name("r/a"), Input::Tick);
+        while let Some(letter) = all.letters.pop_front() {
+            if letter.from != name("r/m") {
+                all.give(letter);
+            }
+        }
+    }
+    assert!(matches!(
+        all.outcome(request),
+        Some(Outcome::Refused { .. })
+    ));
+}
+
+#[test]
+fn a_period_too_long_for_its_lease_is_refused_however_long_it_is() {
+    let timing = Timing {
+        session_refresh: Duration::MAX,
+        ..Timing::default()
+    };
+    assert!(timing.check().is_err());
 }

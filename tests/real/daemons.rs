@@ -1,0 +1,311 @@
+//! Real daemons as an arm for stories.
+
+use std::collections::BTreeMap;
+use std::net::UdpSocket;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::time::{Duration, Instant};
+
+use futures_util::future::join_all;
+use serde_json::Value;
+use tempfile::TempDir;
+use tokio::runtime::Runtime;
+use waybook_agents::SessionId;
+use waybook_client::model::Role;
+use waybook_client::{Client, Error};
+use waybook_location_tree::PlaceName;
+use waybook_place::io::{Established, OpenRequest};
+use waybook_place::{BookingPhase, BookingView};
+use waybook_sim::Setting;
+use waybook_sim::arm::{Answer, Arm, Refused};
+
+use crate::forms;
+
+/// How long anything may take that a story waits for. Not a measure of speed: more than
+/// any lease of the stories' settings.
+const PATIENCE: Duration = Duration::from_secs(60);
+
+/// A tree of processes on this machine.
+pub(crate) struct Daemons {
+    folder: TempDir,
+    runtime: Runtime,
+    places: BTreeMap<PlaceName, Files>,
+    /// Places that were started again, as children of this process.
+    restarted: BTreeMap<PlaceName, Child>,
+    /// The sessions that stand, as they were given.
+    standing: BTreeMap<SessionId, Established>,
+}
+
+/// Where a place keeps what.
+struct Files {
+    config: PathBuf,
+    data: PathBuf,
+    pid: u32,
+}
+
+fn waybook() -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_waybook"));
+    for (key, _) in std::env::vars_os() {
+        if key.to_string_lossy().starts_with("WAYBOOK_") {
+            command.env_remove(key);
+        }
+    }
+    command.stdin(Stdio::null());
+    command
+}
+
+/// Runs the command in the tree's folder; what it printed.
+fn run(folder: &Path, arguments: &[&str]) -> String {
+    let output = waybook()
+        .args(arguments)
+        .arg("--dir")
+        .arg(folder)
+        .output()
+        .unwrap();
+    let said = String::from_utf8_lossy(&output.stderr);
+    assert!(
+        output.status.success(),
+        "`waybook {}`: {said}",
+        arguments.join(" ")
+    );
+    String::from_utf8(output.stdout).unwrap()
+}
+
+/// Asks again and again until the answer is there.
+fn until<T>(what: &str, mut ask: impl FnMut() -> Result<T, String>) -> T {
+    let began = Instant::now();
+    loop {
+        match ask() {
+            Ok(answer) => return answer,
+            Err(why) if began.elapsed() > PATIENCE => panic!("{what}: {why}"),
+            Err(_) => std::thread::yield_now(),
+        }
+        std::thread::park_timeout(Duration::from_millis(10));
+    }
+}
+
+impl Daemons {
+    fn client(&self, place: &PlaceName) -> Result<Client, String> {
+        Client::from_folder(&self.places[place].data).map_err(|e| e.to_string())
+    }
+
+    /// Waits until every place has its parent, and the root knows what all serve.
+    fn wait_joined(&self, presentations: usize) {
+        until("the tree does not stand", || {
+            for place in self.places.keys().filter(|p| p.parent().is_some()) {
+                let client = self.client(place)?;
+                let info = self
+                    .runtime
+                    .block_on(client.place())
+                    .map_err(|e| e.to_string())?;
+                if !info.links.iter().any(|link| link.role == Role::Parent) {
+                    return Err(format!("{place} has not joined"));
+                }
+            }
+            let root = self.places.keys().next().ok_or("no places")?;
+            let known = self.runtime.block_on(self.client(root)?.presentations());
+            let known = known.map_err(|e| e.to_string())?.len();
+            if known == presentations {
+                Ok(())
+            } else {
+                Err(format!(
+                    "the root knows {known} of {presentations} presentations"
+                ))
+            }
+        });
+    }
+
+    /// What is booked otherwise than the standing sessions say.
+    fn odd_bookings(&mut self) -> Result<(), String> {
+        let names: Vec<_> = self.places.keys().cloned().collect();
+        for place in names {
+            let mut expected: BTreeMap<_, _> = BTreeMap::new();
+            for (id, session) in &self.standing {
+                let hop = session.journey.iter().find(|hop| hop.place == place);
+                if let Some(hop) = hop {
+                    expected.insert(*id, hop.booked.clone());
+                }
+            }
+            for booking in self.bookings(&place) {
+                let wanted = expected.remove(&booking.session);
+                if booking.phase != BookingPhase::Established
+                    || wanted.as_ref() != Some(&booking.demand)
+                {
+                    return Err(format!("{place} books {booking:?} where {wanted:?} is due"));
+                }
+            }
+            if !expected.is_empty() {
+                return Err(format!("{place} lacks the bookings {expected:?}"));
+            }
+        }
+        Ok(())
+    }
+}
+
+impl Arm for Daemons {
+    fn set_up(setting: &Setting) -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        // All at once, so that no port is given twice.
+        let sockets: BTreeMap<_, _> = setting
+            .places
+            .keys()
+            .map(|name| (name.clone(), UdpSocket::bind("127.0.0.1:0").unwrap()))
+            .collect();
+        let addresses: BTreeMap<_, _> = sockets
+            .iter()
+            .map(|(name, socket)| (name.clone(), socket.local_addr().unwrap().to_string()))
+            .collect();
+        drop(sockets);
+        let file = folder.path().join("topology.toml");
+        std::fs::write(
+            &file,
+            forms::topology(setting, |name| addresses[name].clone()),
+        )
+        .unwrap();
+        run(
+            folder.path(),
+            &["up", &file.display().to_string(), "--json"],
+        );
+
+        let state = std::fs::read_to_string(folder.path().join("up.json")).unwrap();
+        let state: Value = serde_json::from_str(&state).unwrap();
+        let files = |place: &Value| {
+            let path = |key: &str| PathBuf::from(place[key].as_str().unwrap());
+            let pid = u32::try_from(place["pid"].as_u64().unwrap()).unwrap();
+            let files = Files {
+                config: path("config"),
+                data: path("data"),
+                pid,
+            };
+            (
+                PlaceName::new(place["name"].as_str().unwrap()).unwrap(),
+                files,
+            )
+        };
+        let arm = Self {
+            runtime: tokio::runtime::Builder::new_current_thread()
+                .enable_all()
+                .build()
+                .unwrap(),
+            places: state["places"]
+                .as_array()
+                .unwrap()
+                .iter()
+                .map(files)
+                .collect(),
+            folder,
+            restarted: BTreeMap::new(),
+            standing: BTreeMap::new(),
+        };
+        let mut published = 0;
+        for (name, place) in &setting.places {
+            let client = arm.client(name).unwrap();
+            for presentation in &place.presentations {
+                let text = forms::presentation(presentation);
+                arm.runtime.block_on(client.publish(&text)).unwrap();
+                published += 1;
+            }
+        }
+        arm.wait_joined(published);
+        arm
+    }
+
+    fn open_all(&mut self, requests: Vec<(PlaceName, OpenRequest)>) -> Vec<Answer> {
+        let opens: Vec<_> = requests
+            .iter()
+            .map(|(place, request)| (self.client(place).unwrap(), forms::open(request)))
+            .collect();
+        let answers = self
+            .runtime
+            .block_on(join_all(opens.iter().map(|(client, form)| async {
+                match client.open_quietly(form).await {
+                    Ok(info) => {
+                        client.claim(&info.session).await.unwrap();
+                        Ok(forms::established(&info))
+                    }
+                    Err(Error::Problem(problem)) => Err(Refused {
+                        refused: problem.refused.iter().map(forms::refusal).collect(),
+                        why: problem.detail.clone(),
+                    }),
+                    Err(other) => panic!("{other}"),
+                }
+            })));
+        let given = answers
+            .iter()
+            .flatten()
+            .map(|session| (session.session, session.clone()));
+        self.standing.extend(given);
+        answers
+    }
+
+    fn close(&mut self, session: &Established) {
+        let client = self.client(&session.journey[0].place).unwrap();
+        self.runtime
+            .block_on(client.close(&session.session.to_string()))
+            .unwrap();
+        self.standing.remove(&session.session);
+    }
+
+    fn bookings(&mut self, place: &PlaceName) -> Vec<BookingView> {
+        let client = self.client(place).unwrap();
+        let all = self.runtime.block_on(client.bookings()).unwrap();
+        all.iter().map(forms::booking).collect()
+    }
+
+    fn crash(&mut self, place: &PlaceName) {
+        match self.restarted.remove(place) {
+            Some(mut child) => child.kill().and_then(|()| child.wait().map(drop)).unwrap(),
+            None => {
+                let pid = self.places[place].pid.to_string();
+                let killed = Command::new("kill").args(["-9", &pid]).status().unwrap();
+                assert!(killed.success());
+            }
+        }
+    }
+
+    fn restart(&mut self, place: &PlaceName) {
+        let files = &self.places[place];
+        let mut child = waybook();
+        child.args(["place", "run", "--config"]).arg(&files.config);
+        let log = std::fs::File::create(self.folder.path().join("restarted.log")).unwrap();
+        let child = child.stdout(Stdio::null()).stderr(log).spawn().unwrap();
+        let pid = child.id();
+        let runtime = files.data.join("runtime.json");
+        self.restarted.insert(place.clone(), child);
+        // The crashed life's file is still there.
+        until("the place does not come back", || {
+            let text = std::fs::read_to_string(&runtime).map_err(|e| e.to_string())?;
+            let value: Value = serde_json::from_str(&text).map_err(|e| e.to_string())?;
+            if value["pid"].as_u64() == Some(u64::from(pid)) {
+                Ok(())
+            } else {
+                Err(text)
+            }
+        });
+        let root = self.places.keys().next().unwrap();
+        let known = self.client(root).and_then(|client| {
+            self.runtime
+                .block_on(client.presentations())
+                .map_err(|e| e.to_string())
+        });
+        // What the restarted place serves, it has kept.
+        self.wait_joined(known.unwrap().len());
+    }
+
+    fn wait_quiet(&mut self) {
+        until("it does not become quiet", || self.odd_bookings());
+    }
+}
+
+impl Drop for Daemons {
+    fn drop(&mut self) {
+        for child in self.restarted.values_mut() {
+            let _ = child.kill().and_then(|()| child.wait().map(drop));
+        }
+        let _ = waybook()
+            .arg("down")
+            .arg("--dir")
+            .arg(self.folder.path())
+            .output();
+    }
+}
