@@ -15,7 +15,7 @@ const PATH: [&str; 5] = ["r/a/x", "r/a", "r", "r/b", "r/b/y"];
 /// The scenarios whose paths through the protocol differ most, for the longer runs.
 fn some_scenarios() -> impl Iterator<Item = Scenario> {
     let all = scenarios().into_iter();
-    all.filter(|s| ["straight on", "trace back halfway", "refused"].contains(&s.name))
+    all.filter(|s| ["straight on", "trace back halfway", "replace"].contains(&s.name))
 }
 
 /// The client has asked, and so many steps have been taken since.

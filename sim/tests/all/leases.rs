@@ -1,11 +1,14 @@
-//! Leases: what nobody feeds any more lapses in time, and a place that restarts grants
-//! nothing that it may have promised already.
+//! Leases and releases: what nobody feeds any more lapses in time, what is given up goes
+//! at once, and a place that restarts grants nothing that it may have promised already.
+
+use std::time::Duration;
 
 use waybook_agents::RefusalReason;
 use waybook_place::{BookingPhase, Place};
-use waybook_sim::client::{Knows, Script};
+use waybook_sim::World;
+use waybook_sim::client::{Knows, Script, request};
+use waybook_sim::network::{Act, Fault};
 use waybook_sim::world::Tell;
-use waybook_sim::{World, client::request};
 
 use crate::scenarios::settings::place;
 use crate::support::{LIMIT, MS, SECOND, Scenario, scenarios};
@@ -124,4 +127,64 @@ fn a_restarted_place_grants_nothing_before_it_knows_what_it_has_promised() {
     world
         .run_until_quiet(LIMIT)
         .unwrap_or_else(|e| panic!("{e}"));
+}
+
+/// A release that is lost is repeated: nobody waits for the lease.
+#[test]
+fn a_lost_release_is_repeated() {
+    for nth in 0..4 {
+        let (_, mut world) = established();
+        let (id, _) = world.clients().iter().next().unwrap();
+        world.network.arm(Fault {
+            nth,
+            kind: Some("release"),
+            act: Act::Drop,
+        });
+        world.close(id, Duration::ZERO);
+        world.run_for(2 * SECOND).unwrap();
+        assert!(!world.network.is_armed());
+        for at in PATH {
+            assert_eq!(bookings(&world, at), 0, "{at}, with release {nth} lost");
+        }
+    }
+}
+
+/// A release may overtake the visit that it gives up. When that arrives, nothing is
+/// booked for it, not even for a moment.
+#[test]
+fn what_was_released_before_it_arrived_books_nothing() {
+    for nth in 0..4 {
+        let scenario = scenarios().remove(0);
+        let mut world = scenario.begin(1).unwrap();
+        world.network.arm(Fault {
+            nth,
+            kind: Some("visit"),
+            act: Act::Postpone(3 * SECOND),
+        });
+        scenario.ask(&mut world, Script::closes(100 * MS));
+        world.run_for(SECOND).unwrap();
+        assert!(!world.network.is_armed());
+        let end = world.now() + 4 * SECOND;
+        while world.now() < end && world.step().unwrap() {
+            for at in PATH {
+                assert_eq!(bookings(&world, at), 0, "{at}, with visit {nth} late");
+            }
+        }
+        world
+            .run_until_quiet(LIMIT)
+            .unwrap_or_else(|e| panic!("{e}"));
+    }
+}
+
+/// The client's place decides what stands: a session that it has lost with its disk is closed
+/// everywhere as soon as it is connected again.
+#[test]
+fn what_the_client_s_place_has_forgotten_is_closed_at_once() {
+    let (_, mut world) = established();
+    world.crash(&place("r/a/x"), &Tell::Nobody);
+    world.restart(&place("r/a/x"), false).unwrap();
+    world.run_for(SECOND).unwrap();
+    for at in PATH {
+        assert_eq!(bookings(&world, at), 0, "{at}");
+    }
 }

@@ -4,7 +4,8 @@
 use std::sync::Arc;
 
 use waybook_agents::{
-    Edition, Envelope, Feed, Incarnation, IndexEntry, Message, PlanVisitor, SessionId, Visit,
+    Edition, Envelope, Feed, Incarnation, IndexEntry, Message, PlanVisitor, Refuse, SessionId,
+    Visit,
 };
 use waybook_place::Place;
 use waybook_place::io::Input;
@@ -222,7 +223,7 @@ fn only_the_neighbour_on_the_path_moves_a_session() {
     for message in [
         Message::Release(feed),
         Message::Gone(feed),
-        Message::Refuse(waybook_agents::Refuse {
+        Message::Refuse(Refuse {
             session,
             number: feed.number,
             next: None,
@@ -243,4 +244,35 @@ fn only_the_neighbour_on_the_path_moves_a_session() {
         .unwrap_or_else(|e| panic!("{e}"));
     assert!(world.clients().get(id).unwrap().session().is_some());
     assert_eq!(bookings(&world), 5);
+}
+
+/// What is said late of an older visit has no effect on the one that replaced it.
+#[test]
+fn only_the_present_visit_can_be_released_or_lost() {
+    let scenario = scenarios().remove(2);
+    assert_eq!(scenario.name, "trace back");
+    let mut world = scenario.begin(1).unwrap();
+    let id = scenario.ask(&mut world, Script::STAYS);
+    world.run_until_quiet(LIMIT).unwrap();
+    let session = world.clients().get(id).unwrap().session().unwrap().session;
+    let older = Feed {
+        session,
+        number: SolutionNumber(1),
+    };
+    for edge in ["r/a/x", "r/a", "r", "r/b", "r/b/y"].windows(2) {
+        say(&mut world, edge[0], edge[1], Message::Release(older));
+        say(&mut world, edge[1], edge[0], Message::Gone(older));
+        let refuse = Message::Refuse(Refuse {
+            session,
+            number: older.number,
+            next: None,
+            refused: Vec::new(),
+        });
+        say(&mut world, edge[1], edge[0], refuse);
+        assert_eq!(bookings(&world), 5);
+    }
+    world
+        .run_until_quiet(LIMIT)
+        .unwrap_or_else(|e| panic!("{e}"));
+    assert!(world.clients().get(id).unwrap().session().is_some());
 }

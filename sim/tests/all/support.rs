@@ -6,9 +6,10 @@ use waybook_location_tree::PlaceName;
 use waybook_place::io::RequestId;
 use waybook_plan::Presentation;
 use waybook_sim::client::{Knows, Script, request};
+use waybook_sim::world::Behaviour;
 use waybook_sim::{Setting, Violation, World};
 
-use crate::scenarios::settings::{MBIT, film, place, quality, two_localities, with};
+use crate::scenarios::settings::{MBIT, builtin, film, place, quality, two_localities, with};
 
 pub(crate) const MS: Duration = Duration::from_millis(1);
 pub(crate) const SECOND: Duration = Duration::from_secs(1);
@@ -22,10 +23,13 @@ pub(crate) struct Scenario {
     pub(crate) setting: Setting,
     pub(crate) client: PlaceName,
     pub(crate) solution: Option<u16>,
+    /// A component that fails at the client's place, when the agent is some hops on.
+    pub(crate) fails: Option<&'static str>,
 }
 
 /// One scenario for each way through the protocol: straight on, falling back, tracing
-/// back all the way or a part of it, and being refused.
+/// back all the way or a part of it, replacing visits that are still under way, and being
+/// refused.
 pub(crate) fn scenarios() -> Vec<Scenario> {
     let both = [quality("hd", 4 * MBIT, 500), quality("sd", MBIT, 200)];
     let raw = [
@@ -39,7 +43,10 @@ pub(crate) fn scenarios() -> Vec<Scenario> {
         setting,
         client: place("r/a/x"),
         solution,
+        fails: None,
     };
+    let mut by_another_program = both.clone();
+    by_another_program[0].components[0].1 = builtin("upstream");
     vec![
         scenario(
             "straight on",
@@ -55,6 +62,14 @@ pub(crate) fn scenarios() -> Vec<Scenario> {
                 .publish("r/b/y", near_and_far),
             Some(2),
         ),
+        Scenario {
+            fails: Some("upstream"),
+            ..scenario(
+                "replace",
+                two_localities().publish("r/b/y", film(&by_another_program)),
+                Some(2),
+            )
+        },
         scenario(
             "refused",
             with(two_localities(), "r/b/y", "cpu", 100).publish("r/b/y", film(&both)),
@@ -69,6 +84,10 @@ impl Scenario {
         let mut world = World::new(&self.setting, seed)?;
         world.run_for(SECOND)?;
         world.index_is_known();
+        if let Some(component) = self.fails {
+            let failure = Behaviour::Fails(22 * MS, "no such host".to_owned());
+            world.behave(Some(&self.client), component, failure);
+        }
         Ok(world)
     }
 
