@@ -2,7 +2,6 @@
 
 #![allow(unsafe_code, reason = "an allocator cannot be written without")]
 #![allow(
-    clippy::disallowed_macros,
     clippy::disallowed_types,
     reason = "tests of one process run on several threads, and each counts its own"
 )]
