@@ -1,6 +1,7 @@
 //! The `waybook` command as a person and a program see it.
 
 mod inputs;
+mod player;
 mod session;
 
 use std::path::Path;

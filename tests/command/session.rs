@@ -10,10 +10,10 @@ use serde_json::Value;
 
 use crate::{code, err, out, run, waybook};
 
-const LAB: &str = "core/bologna/lab";
+pub(crate) const LAB: &str = "core/bologna/lab";
 
 /// Whatever happens, no process is left.
-struct Tree(PathBuf);
+pub(crate) struct Tree(PathBuf);
 
 impl Drop for Tree {
     fn drop(&mut self) {
@@ -22,14 +22,14 @@ impl Drop for Tree {
 }
 
 impl Tree {
-    fn up(home: &Path) -> Self {
+    pub(crate) fn up(home: &Path) -> Self {
         let tree = Self(home.to_owned());
         let done = run(home, &["up", &config("topology.toml"), "--json"]);
         assert_eq!(code(&done), 0, "{}", err(&done));
         tree
     }
 
-    fn json(&self, arguments: &[&str]) -> Value {
+    pub(crate) fn json(&self, arguments: &[&str]) -> Value {
         let mut all = arguments.to_vec();
         all.push("--json");
         let done = run(&self.0, &all);
@@ -43,7 +43,7 @@ impl Tree {
     }
 }
 
-fn config(name: &str) -> String {
+pub(crate) fn config(name: &str) -> String {
     format!("{}/configs/demo/{name}", env!("CARGO_MANIFEST_DIR"))
 }
 
