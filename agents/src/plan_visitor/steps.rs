@@ -1,0 +1,374 @@
+//! What a plan visitor does about an event: trying solutions, going on, answering,
+//! giving up.
+
+use std::ops::ControlFlow;
+use std::sync::Arc;
+
+use waybook_plan::{Solution, SolutionNumber, Visitor};
+
+use super::{Action, Child, Local, PlanVisitor, State};
+use crate::{Ready, Refusal, RefusalReason, Refuse, Step};
+
+/// What a walk through the plan came to.
+enum Found {
+    Held(Arc<Solution>),
+    TraceBack(SolutionNumber),
+    Exhausted,
+}
+
+impl PlanVisitor {
+    /// Tries the solutions from `from` on, until one is held here, or is one for which
+    /// the hops before do not hold enough, or none is left.
+    pub(super) fn attempt(
+        &mut self,
+        from: SolutionNumber,
+        local: &mut dyn Local,
+        actions: &mut Vec<Action>,
+    ) {
+        let plan = self.plan.clone();
+        let mut walk = Walk {
+            visitor: self,
+            local,
+            actions,
+            found: Found::Exhausted,
+        };
+        let _ = plan.accept(from, &mut walk);
+        match walk.found {
+            Found::Held(solution) => self.go_on(&solution, actions),
+            Found::TraceBack(next) => {
+                self.progress(next, Step::TracedBack, actions);
+                self.refuse(Some(next), local, actions);
+            }
+            Found::Exhausted => self.refuse(None, local, actions),
+        }
+    }
+
+    /// The solution is held here: send a child on, and run the components meanwhile.
+    fn go_on(&mut self, solution: &Arc<Solution>, actions: &mut Vec<Action>) {
+        self.state = State::Waiting;
+        self.current = solution.number;
+        self.components_up = false;
+        let stage = &solution.stages[self.hop()];
+        self.progress(solution.number, Step::Held(stage.demand.clone()), actions);
+        let next = solution.place(self.hop() + 1);
+        // A visit sent on earlier to the same place is replaced by the new one in one
+        // step; nothing waits for its release.
+        if let Some(old) = self.child.take_if(|old| Some(&old.place) != next) {
+            actions.push(Action::ReleaseChild {
+                to: old.place,
+                number: old.number,
+            });
+        }
+        if let Some(next) = next {
+            let agent = Box::new(self.child_for(solution));
+            self.child = Some(Child {
+                place: next.clone(),
+                number: solution.number,
+                ready: None,
+            });
+            actions.push(Action::Forward {
+                to: next.clone(),
+                agent,
+            });
+        }
+        actions.push(Action::Run(stage.components.clone()));
+    }
+
+    /// The agent for the next hop: with the solutions that can still matter there.
+    fn child_for(&self, solution: &Solution) -> Self {
+        let mut upstream = self.upstream.clone();
+        upstream.push(solution.number);
+        let mut plan = self.plan.clone();
+        plan.solutions
+            .retain(|s| s.number >= solution.number || upstream.contains(&s.number));
+        Self::at_hop(
+            self.session,
+            plan,
+            self.hop + 1,
+            solution.number,
+            upstream,
+            self.watch,
+        )
+    }
+
+    pub(super) fn child_ready(
+        &mut self,
+        ready: Ready,
+        local: &mut dyn Local,
+        actions: &mut Vec<Action>,
+    ) {
+        let Some(child) = self.child.as_ref().filter(|c| c.number == ready.number) else {
+            return;
+        };
+        if child.ready.is_some() {
+            return;
+        }
+        let possible = ready.solution >= ready.number
+            && self.plan.solution(ready.solution).is_some_and(|chosen| {
+                self.solution().covers(self.hop(), chosen) && self.is_covered_upstream(chosen)
+            });
+        if !possible {
+            let what = format!("it chose solution {}, which it could not", ready.solution);
+            return self.child_lost(RefusalReason::Protocol { what }, local, actions);
+        }
+        self.refused.extend(ready.refused);
+        if let Some(child) = &mut self.child {
+            child.ready = Some((ready.solution, ready.journey));
+        }
+        self.ready_if_complete(local, actions);
+    }
+
+    pub(super) fn child_refused(
+        &mut self,
+        refuse: Refuse,
+        local: &mut dyn Local,
+        actions: &mut Vec<Action>,
+    ) {
+        let Some(child) = self.child.take_if(|c| c.number == refuse.number) else {
+            return;
+        };
+        self.refused.extend(refuse.refused);
+        match refuse.next {
+            Some(next) => self.attempt(next.max(child.number.next()), local, actions),
+            None => {
+                // Everything over that edge is refused. Solutions that leave elsewhere
+                // were not the child's to refuse.
+                self.dead.insert(child.place);
+                self.attempt(child.number.next(), local, actions);
+            }
+        }
+    }
+
+    /// The next hop did not answer. It may live and hold something: it stays the child,
+    /// so that it is given up or replaced.
+    pub(super) fn child_lost(
+        &mut self,
+        reason: RefusalReason,
+        local: &mut dyn Local,
+        actions: &mut Vec<Action>,
+    ) {
+        let Some(child) = &self.child else { return };
+        let from = child.number.next();
+        self.dead.insert(child.place.clone());
+        self.refuse_current(reason, actions);
+        self.attempt(from, local, actions);
+    }
+
+    pub(super) fn ready_if_complete(&mut self, local: &mut dyn Local, actions: &mut Vec<Action>) {
+        if !self.components_up {
+            return;
+        }
+        let (chosen, mut journey) = match &mut self.child {
+            Some(Child {
+                ready: Some((chosen, journey)),
+                ..
+            }) => (*chosen, std::mem::take(journey)),
+            Some(_) => return,
+            None => (self.current, Vec::new()),
+        };
+        self.current = chosen;
+        let solution = Arc::clone(self.solution());
+        let stage = &solution.stages[self.hop()];
+        local.shrink(&stage.demand);
+        actions.push(Action::Bind {
+            next: solution.place(self.hop() + 1).cloned(),
+        });
+        let report = local.report(stage);
+        self.progress(chosen, Step::Ready(report.clone()), actions);
+        journey.insert(0, report);
+        let ready = Ready {
+            session: self.session,
+            number: self.number,
+            solution: chosen,
+            journey,
+            refused: std::mem::take(&mut self.refused),
+        };
+        if self.hop == 0 {
+            self.state = State::Established;
+            self.forget_other_solutions();
+            actions.push(Action::Ready(ready));
+            self.confirm_child(actions);
+        } else {
+            self.state = State::Ready;
+            self.answer = Some(ready.clone());
+            actions.push(Action::Ready(ready));
+        }
+    }
+
+    pub(super) fn confirm_child(&self, actions: &mut Vec<Action>) {
+        if let Some(child) = &self.child {
+            actions.push(Action::Confirm {
+                to: child.place.clone(),
+                number: child.number,
+            });
+        }
+    }
+
+    /// The set-up's time is over: what was not reached is refused for that.
+    pub(super) fn give_up(&mut self, local: &mut dyn Local, actions: &mut Vec<Action>) {
+        let place = self.stage().place.clone();
+        for solution in self
+            .plan
+            .solutions
+            .iter()
+            .filter(|s| s.number >= self.current)
+        {
+            if self.refused.iter().all(|r| r.solution != solution.number) {
+                let (place, reason) = (place.clone(), RefusalReason::Deadline);
+                self.refused.push(Refusal {
+                    solution: solution.number,
+                    place,
+                    reason,
+                });
+            }
+        }
+        self.refuse(None, local, actions);
+    }
+
+    /// What was ready or established is broken: the hops before choose again, from the
+    /// first solution that is not known to fail here.
+    pub(super) fn break_off(
+        &mut self,
+        from: SolutionNumber,
+        local: &mut dyn Local,
+        actions: &mut Vec<Action>,
+    ) {
+        let next = self.plan.solutions.iter().filter(|s| s.number >= from);
+        let next = next
+            .map(|s| (s.number, self.known_failure(s)))
+            .collect::<Vec<_>>();
+        for (number, failure) in next {
+            match failure {
+                Some(reason) => self.note(number, reason, actions),
+                None => return self.refuse(Some(number), local, actions),
+            }
+        }
+        self.refuse(None, local, actions);
+    }
+
+    /// Leaves nothing here, and says so to the hop before.
+    fn refuse(
+        &mut self,
+        next: Option<SolutionNumber>,
+        local: &mut dyn Local,
+        actions: &mut Vec<Action>,
+    ) {
+        self.leave(local, actions);
+        actions.push(Action::Refuse(Refuse {
+            session: self.session,
+            number: self.number,
+            next,
+            refused: std::mem::take(&mut self.refused),
+        }));
+    }
+
+    pub(super) fn end(&mut self, local: &mut dyn Local, actions: &mut Vec<Action>) {
+        self.leave(local, actions);
+        actions.push(Action::End);
+    }
+
+    fn leave(&mut self, local: &mut dyn Local, actions: &mut Vec<Action>) {
+        self.state = State::Ended;
+        self.answer = None;
+        if let Some(child) = self.child.take() {
+            actions.push(Action::ReleaseChild {
+                to: child.place,
+                number: child.number,
+            });
+        }
+        local.release();
+    }
+
+    pub(super) fn forget_other_solutions(&mut self) {
+        let current = self.current;
+        self.plan.solutions.retain(|s| s.number == current);
+        self.upstream = vec![current; self.hop()];
+    }
+
+    fn is_covered_upstream(&self, solution: &Solution) -> bool {
+        self.upstream.iter().enumerate().all(|(hop, held)| {
+            self.plan
+                .solution(*held)
+                .is_some_and(|held| held.covers(hop, solution))
+        })
+    }
+
+    /// Why the solution cannot succeed here, by what has failed here before.
+    fn known_failure(&self, solution: &Solution) -> Option<RefusalReason> {
+        let stage = solution.stage(self.hop())?;
+        if stage.place != self.stage().place {
+            return None;
+        }
+        if let Some(failed) = stage.components.iter().find(|c| self.failed.contains(c)) {
+            let component = failed.name.clone();
+            let why = "it has failed here before in this set-up".to_owned();
+            return Some(RefusalReason::ComponentFailed { component, why });
+        }
+        let next = solution.place(self.hop() + 1)?;
+        self.dead
+            .contains(next)
+            .then(|| RefusalReason::NoAnswer { next: next.clone() })
+    }
+
+    pub(super) fn refuse_current(&mut self, reason: RefusalReason, actions: &mut Vec<Action>) {
+        self.note(self.current, reason, actions);
+    }
+
+    /// Notes a refusal, unless the solution is known to be refused: the first reason is
+    /// the one that counts.
+    fn note(&mut self, solution: SolutionNumber, reason: RefusalReason, actions: &mut Vec<Action>) {
+        if self.refused.iter().any(|r| r.solution == solution) {
+            return;
+        }
+        let refusal = Refusal {
+            solution,
+            place: self.stage().place.clone(),
+            reason,
+        };
+        self.progress(solution, Step::Refused(refusal.clone()), actions);
+        self.refused.push(refusal);
+    }
+
+    fn progress(&self, solution: SolutionNumber, step: Step, actions: &mut Vec<Action>) {
+        if self.watch {
+            actions.push(Action::Progress(solution, step));
+        }
+    }
+}
+
+/// A visitor on its way through the plan, at one place.
+struct Walk<'a> {
+    visitor: &'a mut PlanVisitor,
+    local: &'a mut dyn Local,
+    actions: &'a mut Vec<Action>,
+    found: Found,
+}
+
+impl Visitor for Walk<'_> {
+    fn visit(&mut self, solution: &Arc<Solution>) -> ControlFlow<()> {
+        let me = &mut *self.visitor;
+        let hop = me.hop();
+        // What is known to fail here fails whoever comes back with it: better to say so
+        // now than to trace back for it.
+        let held = match me.known_failure(solution) {
+            Some(reason) => Err(reason),
+            None if !me.is_covered_upstream(solution) => {
+                self.found = Found::TraceBack(solution.number);
+                return ControlFlow::Break(());
+            }
+            None => self
+                .local
+                .hold(&solution.stages[hop], solution.place(hop + 1)),
+        };
+        match held {
+            Ok(()) => {
+                self.found = Found::Held(Arc::clone(solution));
+                ControlFlow::Break(())
+            }
+            Err(reason) => {
+                me.note(solution.number, reason, self.actions);
+                ControlFlow::Continue(())
+            }
+        }
+    }
+}
