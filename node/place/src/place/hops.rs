@@ -1,19 +1,16 @@
 //! Hops: the agents that stay here, and the carrying out of what they want done.
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
-use std::time::Duration;
 
-use waybook_agents::{
-    Action, Event, Feed, Message, PlanVisitor, Ready, Refuse, SessionId, State, Visit,
-};
+use waybook_agents::{Action, Event, Feed, Message, PlanVisitor, Ready, Refuse, SessionId, State};
 use waybook_location_tree::PlaceName;
 use waybook_plan::{Component, Demand};
 
 use super::Place;
+use super::clients::Client;
 use super::components::Use;
 use super::ledger::Account;
 use super::local::Desk;
-use super::opens::Client;
 use super::timers::Timer;
 use crate::io::{Output, Route};
 use crate::{BookingPhase, Instant};
@@ -222,98 +219,10 @@ impl Place {
         }
     }
 
-    fn forward(
-        &mut self,
-        now: Instant,
-        hop: &mut Hop,
-        to: &PlaceName,
-        agent: Box<PlanVisitor>,
-        out: &mut Vec<Output>,
-    ) {
-        let session = agent.session();
-        self.unfeed(to, session);
-        let remaining = self.remaining(now, hop);
-        self.send(
-            to,
-            Message::Visit(Visit {
-                agent: (*agent).clone(),
-                remaining,
-            }),
-            out,
-        );
-        hop.sent = Some(Sent {
-            kept: Some(agent),
-            heard: now,
-            confirmed: false,
-        });
-        let at = self.jittered(now, self.config.timing.setup_refresh);
-        self.timers.set(Timer::Child(session), at);
-    }
-
-    /// What the next hop is given of the set-up's time.
-    fn remaining(&self, now: Instant, hop: &Hop) -> Duration {
-        hop.deadline
-            .since(now)
-            .saturating_sub(self.config.timing.setup_margin)
-    }
-
-    /// Looks whether the next hop is silent, and repeats a hand-off that was not
-    /// acknowledged.
-    pub(super) fn child_timer(&mut self, now: Instant, session: SessionId, out: &mut Vec<Output>) {
-        let Some(hop) = self.hops.get(&session) else {
-            return;
-        };
-        let (Some(sent), Some((to, number))) = (&hop.sent, hop.visitor.child()) else {
-            return;
-        };
-        let to = to.clone();
-        if hop.visitor.state() == State::Waiting {
-            if now.since(sent.heard) >= self.config.timing.setup_lease {
-                let reason = waybook_agents::RefusalReason::NoAnswer { next: to };
-                return self.drive(now, session, Event::ChildLost { number, reason }, out);
-            }
-            if let Some(agent) = sent.kept.clone() {
-                let remaining = self.remaining(now, hop);
-                self.send(
-                    &to,
-                    Message::Visit(Visit {
-                        agent: *agent,
-                        remaining,
-                    }),
-                    out,
-                );
-            }
-        } else if sent.confirmed || hop.visitor.state() != State::Established {
-            return;
-        } else {
-            self.send(&to, Message::Confirm(Feed { session, number }), out);
-        }
-        let at = self.jittered(now, self.config.timing.setup_refresh);
-        self.timers.set(Timer::Child(session), at);
-    }
-
     /// The hops whose sessions come from that neighbour or go on to it.
     pub(super) fn hops_at_edge(&self, neighbour: &PlaceName) -> impl Iterator<Item = &Hop> {
         let sessions = self.edges.0.get(neighbour).into_iter().flatten();
         sessions.filter_map(|session| self.hops.get(session))
-    }
-
-    /// On a new connection: what was under way on the old one may be lost.
-    pub(super) fn repeat_to(&mut self, now: Instant, to: &PlaceName, out: &mut Vec<Output>) {
-        let open: Vec<_> = self
-            .hops_at_edge(to)
-            .filter(|h| h.visitor.child().is_some_and(|(place, _)| place == to))
-            .filter(|h| {
-                h.sent
-                    .as_ref()
-                    .is_some_and(|s| s.kept.is_some() || !s.confirmed)
-            })
-            .map(|h| h.visitor.session())
-            .collect();
-        for session in open {
-            self.child_timer(now, session, out);
-        }
-        self.repeat_releases(now, to, out);
     }
 
     /// Makes exactly these components run for the hop; whether they all answer already.

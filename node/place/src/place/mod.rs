@@ -1,14 +1,16 @@
 //! The place itself: one state machine, in rooms.
 //!
 //! This file holds what all rooms share and sends every input to its room:
-//! `links` (neighbours), `visits` and `hops` (agents and what they want done), `feeds`
-//! (leases), `opens` (clients), `questions` (searches and surveys), `index` (metadata),
-//! `records` (what survives a restart). `ledger`, `components` and `timers` know nothing
+//! `links` (neighbours), `visits`, `hops` and `handoff` (agents and what they want done),
+//! `feeds` (leases), `opens` and `clients`, `questions` (searches) and `surveys`, `index`
+//! and `summaries` (metadata), `records` (what survives a restart). `ledger`, `components` and `timers` know nothing
 //! of the others.
 
+mod clients;
 mod components;
 mod feeds;
 mod fences;
+mod handoff;
 mod hops;
 mod index;
 mod ledger;
@@ -17,6 +19,8 @@ mod local;
 mod opens;
 mod questions;
 mod records;
+mod summaries;
+mod surveys;
 mod timers;
 mod views;
 mod visits;
@@ -43,6 +47,7 @@ use ledger::Ledger;
 use links::Links;
 use opens::Opens;
 use questions::Questions;
+use summaries::Summaries;
 use timers::{Timer, Timers};
 
 /// A place.
@@ -70,6 +75,7 @@ pub struct Place {
     opens: Opens,
     questions: Questions,
     index: Index,
+    summaries: Summaries,
 }
 
 impl std::fmt::Debug for Place {
@@ -147,6 +153,7 @@ impl Place {
             opens: Opens::default(),
             questions: Questions::default(),
             index: Index::default(),
+            summaries: Summaries::default(),
         };
         place.restore(records, now, out)?;
         Ok(place)

@@ -1,0 +1,138 @@
+//! What only the client's place knows of a session, and how the session ends there.
+
+use std::time::Duration;
+
+use waybook_agents::{Event, HopReport, Progress, SessionId};
+use waybook_plan::Plan;
+
+use super::Place;
+use super::opens::Key;
+use super::timers::Timer;
+use crate::Instant;
+use crate::io::{EndReason, Established, OpenRequest, Output, RequestId};
+
+/// What only the client's place knows of a session.
+#[derive(Debug)]
+pub(super) struct Client {
+    pub(super) key: Key,
+    /// Requests that wait for the answer, and whether each watches.
+    pub(super) waiting: Vec<(RequestId, bool)>,
+    /// The request that made it, for retries; none once it is established.
+    pub(super) request: Option<OpenRequest>,
+    /// When the client asked.
+    pub(super) since: Instant,
+    pub(super) retries: u32,
+    /// The plan as it was made, to say what was refused.
+    pub(super) plan: Option<Plan>,
+    pub(super) claimed: bool,
+    pub(super) idle: Duration,
+    pub(super) longest: Option<Duration>,
+    pub(super) used: Instant,
+    /// How it was answered.
+    pub(super) established: Option<Established>,
+    /// Why it ends, where that is known beforehand.
+    pub(super) ending: Option<EndReason>,
+}
+
+impl Client {
+    /// A session found again after a restart.
+    pub(super) fn restored(
+        key: Key,
+        claimed: bool,
+        idle: Duration,
+        longest: Option<Duration>,
+        established: Established,
+        now: Instant,
+    ) -> Self {
+        Self {
+            key,
+            waiting: Vec::new(),
+            request: None,
+            since: now,
+            retries: 0,
+            plan: None,
+            claimed,
+            idle,
+            longest,
+            used: now,
+            established: Some(established),
+            ending: None,
+        }
+    }
+
+    pub(super) fn progress(&self, progress: &Progress, out: &mut Vec<Output>) {
+        for (request, watches) in &self.waiting {
+            if *watches {
+                let (request, progress) = (*request, progress.clone());
+                out.push(Output::Progress { request, progress });
+            }
+        }
+    }
+
+    pub(super) fn journey(&self) -> &[HopReport] {
+        self.established.as_ref().map_or(&[], |e| &e.journey)
+    }
+}
+
+impl Place {
+    pub(super) fn claim(&mut self, now: Instant, session: SessionId, out: &mut Vec<Output>) {
+        let Some(hop) = self.hops.get_mut(&session) else {
+            return;
+        };
+        let Some(client) = hop.client.as_mut() else {
+            return;
+        };
+        client.used = now;
+        if client.established.is_some() && !std::mem::replace(&mut client.claimed, true) {
+            self.timers.cancel(&Timer::Claim(session));
+            self.store_session(session, out);
+        }
+    }
+
+    pub(super) fn active(&mut self, now: Instant, session: SessionId) {
+        if let Some(client) = self.hops.get_mut(&session).and_then(|h| h.client.as_mut()) {
+            client.used = now;
+        }
+    }
+
+    pub(super) fn idle_timer(&mut self, now: Instant, session: SessionId, out: &mut Vec<Output>) {
+        let Some(client) = self.hops.get(&session).and_then(|h| h.client.as_ref()) else {
+            return;
+        };
+        let end = client.used + client.idle;
+        if end > now {
+            self.timers.set(Timer::Idle(session), end);
+        } else {
+            self.close(now, session, EndReason::Idle, out);
+        }
+    }
+
+    /// Ends a session in order, from its client's place.
+    pub(super) fn close(
+        &mut self,
+        now: Instant,
+        session: SessionId,
+        why: EndReason,
+        out: &mut Vec<Output>,
+    ) {
+        let Some(client) = self.hops.get_mut(&session).and_then(|h| h.client.as_mut()) else {
+            return;
+        };
+        client.ending = Some(why);
+        self.drive(now, session, Event::Released, out);
+    }
+
+    /// Sets the timers that end a session by itself.
+    pub(super) fn watch_use(
+        &mut self,
+        now: Instant,
+        session: SessionId,
+        idle: Duration,
+        longest: Option<Duration>,
+    ) {
+        self.timers.set(Timer::Idle(session), now + idle);
+        if let Some(longest) = longest {
+            self.timers.set(Timer::Longest(session), now + longest);
+        }
+    }
+}

@@ -1,0 +1,208 @@
+//! Summaries: how the places of the locality do, told upward in few words.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
+
+use waybook_agents::{Edition, Message, PlaceSummary};
+use waybook_location_tree::PlaceName;
+use waybook_plan::{Demand, Load};
+
+use super::Place;
+use super::timers::Timer;
+use crate::Instant;
+use crate::io::Output;
+
+/// Summaries per message.
+const SUMMARY_PART: usize = 500;
+/// Names of places that are gone, per message.
+const GONE_PART: usize = 2_000;
+
+/// What the places of the locality have said of themselves.
+#[derive(Debug, Default)]
+pub(super) struct Summaries {
+    places: BTreeMap<PlaceName, (PlaceSummary, Instant)>,
+    /// Whose summaries the parent has not been told.
+    news: BTreeSet<PlaceName>,
+    gone: BTreeSet<PlaceName>,
+    /// Whether this place itself has changed since it said how it does.
+    own_news: bool,
+}
+
+impl Place {
+    /// How loaded a place of the locality is, as far as it has said.
+    pub(super) fn load_of(&self, place: &PlaceName) -> Option<Load> {
+        if *place == self.config.name {
+            return Some(self.load());
+        }
+        self.summaries
+            .places
+            .get(place)
+            .map(|(summary, _)| summary.load)
+    }
+
+    /// The share in use of the scarcest resource.
+    fn load(&self) -> Load {
+        let share = |v: crate::ResourceView| {
+            let used = u128::from(v.established) + u128::from(v.held);
+            let share = (used * 1000)
+                .checked_div(u128::from(v.capacity))
+                .unwrap_or(0);
+            u16::try_from(share.min(1000)).unwrap_or(1000)
+        };
+        Load(self.ledger.views().map(share).max().unwrap_or(0))
+    }
+
+    /// This place has changed; the parent is told with the next summary.
+    pub(super) fn changed(&mut self, now: Instant) {
+        if self.config.name.parent().is_some()
+            && !std::mem::replace(&mut self.summaries.own_news, true)
+        {
+            self.tell_soon(now);
+        }
+    }
+
+    fn tell_soon(&mut self, now: Instant) {
+        let at = self.jittered(now, self.config.timing.summary);
+        self.timers.set_if_unset(Timer::Summary, at);
+    }
+
+    /// A place that nobody further up has heard of is worth more haste than a change.
+    fn tell_of_new_place(&mut self, now: Instant) {
+        let at = self.jittered(now, self.config.timing.summary / 20);
+        self.timers.set(Timer::Summary, at);
+    }
+
+    pub(super) fn tell_all_summaries(&mut self, now: Instant) {
+        self.summaries
+            .news
+            .extend(self.summaries.places.keys().cloned());
+        self.summaries.own_news = true;
+        self.tell_of_new_place(now);
+    }
+
+    pub(super) fn own_summary(&self) -> PlaceSummary {
+        PlaceSummary {
+            place: self.config.name.clone(),
+            edition: Edition(self.incarnation, 0),
+            age: Duration::ZERO,
+            load: self.load(),
+            resources: self
+                .ledger
+                .views()
+                .map(|v| (v.resource, v.capacity, v.established.saturating_add(v.held)))
+                .collect(),
+            sessions: u32::try_from(self.hops.len()).unwrap_or(u32::MAX),
+        }
+    }
+
+    pub(super) fn tell_summaries(&mut self, now: Instant, out: &mut Vec<Output>) {
+        let Some(parent) = self.config.name.parent() else {
+            return;
+        };
+        if !self.links.is_up(&parent) {
+            // All of it is told when the connection is back.
+            return;
+        }
+        let mut places = Vec::new();
+        if std::mem::take(&mut self.summaries.own_news) {
+            places.push(self.own_summary());
+        }
+        for place in std::mem::take(&mut self.summaries.news) {
+            if let Some((summary, at)) = self.summaries.places.get(&place) {
+                // The age is what a neighbour said, so it may be any.
+                let age = summary.age.saturating_add(now.since(*at));
+                places.push(PlaceSummary {
+                    age,
+                    ..summary.clone()
+                });
+            }
+        }
+        let gone: Vec<_> = std::mem::take(&mut self.summaries.gone)
+            .into_iter()
+            .collect();
+        let tell = |places: &[PlaceSummary], gone: &[PlaceName], out: &mut Vec<Output>| {
+            let message = Message::Summaries {
+                places: places.to_vec(),
+                gone: gone.to_vec(),
+            };
+            self.send(&parent, message, out);
+        };
+        // What is gone comes first: some of it may be back.
+        for part in gone.chunks(GONE_PART) {
+            tell(&[], part, out);
+        }
+        for part in places.chunks(SUMMARY_PART) {
+            tell(part, &[], out);
+        }
+    }
+
+    /// A child tells how its places do.
+    pub(super) fn summarized(
+        &mut self,
+        now: Instant,
+        from: &PlaceName,
+        places: Vec<PlaceSummary>,
+        gone: &[PlaceName],
+    ) {
+        if !self.config.name.contains(from) {
+            self.counters.refused_messages += 1;
+            return;
+        }
+        for place in gone.iter().filter(|place| from.contains(place)) {
+            self.forget_summaries(now, place);
+        }
+        for summary in places {
+            let place = summary.place.clone();
+            let room = self.summaries.places.len() < self.config.limits.index
+                || self.summaries.places.contains_key(&place);
+            let sound = summary.resources.len() <= Demand::MAX_KINDS;
+            if !from.contains(&place) || !room || !sound {
+                self.counters.refused_messages += 1;
+                continue;
+            }
+            self.summaries.news.insert(place.clone());
+            if self
+                .summaries
+                .places
+                .insert(place, (summary, now))
+                .is_none()
+            {
+                self.tell_of_new_place(now);
+            }
+        }
+        if !self.summaries.news.is_empty() || !self.summaries.gone.is_empty() {
+            self.tell_soon(now);
+        }
+    }
+
+    pub(super) fn forget_summaries(&mut self, now: Instant, below: &PlaceName) {
+        let gone: Vec<_> = self
+            .summaries
+            .places
+            .range(below.clone()..)
+            .map(|(place, _)| place.clone())
+            .take_while(|place| below.contains(place))
+            .collect();
+        for place in &gone {
+            self.summaries.places.remove(place);
+        }
+        if !gone.is_empty() {
+            self.summaries.gone.extend(gone);
+            self.tell_soon(now);
+        }
+    }
+
+    pub(super) fn summaries_below(&self, now: Instant) -> Vec<PlaceSummary> {
+        let mut all = vec![self.own_summary()];
+        all.extend(
+            self.summaries
+                .places
+                .values()
+                .map(|(summary, at)| PlaceSummary {
+                    age: summary.age.saturating_add(now.since(*at)),
+                    ..summary.clone()
+                }),
+        );
+        all
+    }
+}
