@@ -1,5 +1,11 @@
 //! The wire format: what is written reads back, what is not is refused.
 
+#![allow(
+    clippy::disallowed_macros,
+    clippy::disallowed_types,
+    reason = "tests run in threads, and each counts its own memory"
+)]
+
 mod frozen;
 mod hostile;
 mod memory;
