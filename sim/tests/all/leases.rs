@@ -10,7 +10,7 @@ use waybook_sim::client::{Knows, Script, request};
 use waybook_sim::network::{Act, Fault};
 use waybook_sim::world::Tell;
 
-use crate::scenarios::settings::place;
+use crate::scenarios::settings::{MBIT, film, place, quality, two_localities};
 use crate::support::{LIMIT, MS, SECOND, Scenario, scenarios};
 
 const PATH: [&str; 5] = ["r/a/x", "r/a", "r", "r/b", "r/b/y"];
@@ -187,4 +187,33 @@ fn what_the_client_s_place_has_forgotten_is_closed_at_once() {
     for at in PATH {
         assert_eq!(bookings(&world, at), 0, "{at}");
     }
+}
+
+/// A next hop that is silent is given up after a lease, long before the deadline, and the
+/// next solution is tried.
+#[test]
+fn a_silent_next_hop_is_given_up_after_a_lease() {
+    let film = film(&[quality("hd", 4 * MBIT, 500)]);
+    let setting = two_localities()
+        .publish("r/a", film.clone())
+        .publish("r/b/y", film);
+    let mut world = World::new(&setting, 1).unwrap();
+    world.run_for(SECOND).unwrap();
+    let mut open = request("film");
+    open.strategy = Some("nearest".to_owned());
+    // From `r` both servers' paths part at once; `r/a` is nearer.
+    world.network.mute(&place("r"), &place("r/a"), true);
+    let id = world.open(&place("r"), open, Script::STAYS, Duration::ZERO);
+    let lease = setting.timing.setup_lease;
+    world.run_for(lease - SECOND).unwrap();
+    assert_eq!(*world.knows(id), Knows::Nothing);
+    world.run_for(3 * SECOND).unwrap();
+    let session = world.clients().get(id).unwrap().session().unwrap();
+    assert_eq!(session.solution.0, 2);
+    let next = place("r/a");
+    assert_eq!(session.refused[0].reason, RefusalReason::NoAnswer { next });
+    world.network.mute(&place("r"), &place("r/a"), false);
+    world
+        .run_until_quiet(LIMIT)
+        .unwrap_or_else(|e| panic!("{e}"));
 }

@@ -3,7 +3,7 @@
 
 use waybook_sim::client::Script;
 use waybook_sim::network::{Act, Fault};
-use waybook_sim::{Violation, World};
+use waybook_sim::{Violation, World, check};
 
 use crate::support::{Findings, LIMIT, MS, SECOND, Scenario, is_answered, scenarios};
 
@@ -47,6 +47,56 @@ fn every_message(script: Script, act: Act, check: impl Fn(&Scenario, &World) -> 
 fn same(scenario: &Scenario, world: &World) -> bool {
     let (_, client) = world.clients().iter().next().unwrap();
     client.session().map(|s| s.solution.0) == scenario.solution
+}
+
+/// Whatever is lost once in a set-up is said again: the outcome stays the same. (Searches are
+/// not; their time-out is as long as the set-up's here.)
+#[test]
+fn one_lost_message_changes_no_outcome() {
+    let mut findings = Findings::default();
+    for scenario in scenarios() {
+        for kind in [
+            "visit",
+            "visit-ack",
+            "ready",
+            "refuse",
+            "refresh",
+            "working",
+            "confirm",
+        ] {
+            for nth in 0..8 {
+                let run = || -> Result<(), Violation> {
+                    let mut world = scenario.begin(1)?;
+                    scenario.ask(&mut world, Script::STAYS);
+                    world.network.arm(Fault {
+                        nth,
+                        kind: Some(kind),
+                        act: Act::Drop,
+                    });
+                    world.run_until_quiet(LIMIT)?;
+                    if same(&scenario, &world) {
+                        return Ok(());
+                    }
+                    Err(world.violation("another outcome".to_owned()))
+                };
+                findings.add(&format!("{}, {kind} {nth}", scenario.name), run());
+            }
+        }
+    }
+    findings.none();
+}
+
+/// Where nothing goes wrong, what is not needed is gone at once: no lease is waited for.
+#[test]
+fn without_faults_all_is_exact_a_second_after_the_answer() {
+    for scenario in scenarios() {
+        let mut world = scenario.begin(1).unwrap();
+        scenario.ask(&mut world, Script::STAYS);
+        world.run_until_answered(LIMIT).unwrap();
+        world.run_for(SECOND).unwrap();
+        assert_eq!(check::quiet(&world), Ok(()), "{}", scenario.name);
+        assert!(same(&scenario, &world), "{}", scenario.name);
+    }
 }
 
 #[test]

@@ -23,8 +23,9 @@ pub(crate) struct Scenario {
     pub(crate) setting: Setting,
     pub(crate) client: PlaceName,
     pub(crate) solution: Option<u16>,
-    /// A component that fails at the client's place, when the agent is some hops on.
-    pub(crate) fails: Option<&'static str>,
+    /// A component that fails at the client's place, and after how long: when the agent is
+    /// some hops on.
+    pub(crate) fails: Option<(&'static str, Duration)>,
 }
 
 /// One scenario for each way through the protocol: straight on, falling back, tracing
@@ -63,10 +64,20 @@ pub(crate) fn scenarios() -> Vec<Scenario> {
             Some(2),
         ),
         Scenario {
-            fails: Some("upstream"),
+            fails: Some(("upstream", 22 * MS)),
             ..scenario(
                 "replace",
                 two_localities().publish("r/b/y", film(&by_another_program)),
+                Some(2),
+            )
+        },
+        Scenario {
+            fails: Some(("upstream", 38 * MS)),
+            ..scenario(
+                "replace elsewhere",
+                two_localities()
+                    .publish("r/a/z", film(&by_another_program[..1]))
+                    .publish("r/b/y", film(&both[1..])),
                 Some(2),
             )
         },
@@ -84,8 +95,8 @@ impl Scenario {
         let mut world = World::new(&self.setting, seed)?;
         world.run_for(SECOND)?;
         world.index_is_known();
-        if let Some(component) = self.fails {
-            let failure = Behaviour::Fails(22 * MS, "no such host".to_owned());
+        if let Some((component, after)) = self.fails {
+            let failure = Behaviour::Fails(after, "no such host".to_owned());
             world.behave(Some(&self.client), component, failure);
         }
         Ok(world)
