@@ -1,10 +1,6 @@
 //! Counts what each thread has allocated, so that a test can say how much decoding took.
 
 #![allow(unsafe_code, reason = "an allocator cannot be written without")]
-#![allow(
-    clippy::disallowed_types,
-    reason = "tests of one process run on several threads, and each counts its own"
-)]
 
 use std::alloc::{GlobalAlloc, Layout, System};
 use std::cell::Cell;
