@@ -131,6 +131,34 @@ pub enum Message {
     },
 }
 
+impl Message {
+    /// What kind of message it is, in a word: for logs, counts, and faults that pick one.
+    #[must_use]
+    pub fn kind(&self) -> &'static str {
+        match self {
+            Self::Visit(_) => "visit",
+            Self::VisitAck(_) => "visit-ack",
+            Self::Ready(_) => "ready",
+            Self::Refuse(_) => "refuse",
+            Self::Release(_) => "release",
+            Self::ReleaseAck(_) => "release-ack",
+            Self::Confirm(_) => "confirm",
+            Self::ConfirmAck(_) => "confirm-ack",
+            Self::Refresh { .. } => "refresh",
+            Self::Working(_) => "working",
+            Self::Gone(_) => "gone",
+            Self::Resync { .. } => "resync",
+            Self::Progress(_) => "progress",
+            Self::Index { .. } => "index",
+            Self::Summaries { .. } => "summaries",
+            Self::Search { .. } => "search",
+            Self::Found { .. } => "found",
+            Self::Survey { .. } => "survey",
+            Self::Surveyed { .. } => "surveyed",
+        }
+    }
+}
+
 /// A session and the number of the visit that is meant.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct Feed {

@@ -67,7 +67,7 @@ pub enum Act {
 pub struct Fault {
     /// Which message, counted from 0 after the fault was armed.
     pub nth: u64,
-    /// Count only messages of that [kind](crate::transcript::kind).
+    /// Count only messages of that [kind](waybook_agents::Message::kind).
     pub kind: Option<&'static str>,
     /// What happens to it.
     pub act: Act,

@@ -107,32 +107,6 @@ impl Transcript {
     }
 }
 
-/// What a message is called, in the transcript and where a fault picks it.
-#[must_use]
-pub fn kind(message: &Message) -> &'static str {
-    match message {
-        Message::Visit(_) => "visit",
-        Message::VisitAck(_) => "visit-ack",
-        Message::Ready(_) => "ready",
-        Message::Refuse(_) => "refuse",
-        Message::Release(_) => "release",
-        Message::ReleaseAck(_) => "release-ack",
-        Message::Confirm(_) => "confirm",
-        Message::ConfirmAck(_) => "confirm-ack",
-        Message::Refresh { .. } => "refresh",
-        Message::Working(_) => "working",
-        Message::Gone(_) => "gone",
-        Message::Resync { .. } => "resync",
-        Message::Progress(_) => "progress",
-        Message::Index { .. } => "index",
-        Message::Summaries { .. } => "summaries",
-        Message::Search { .. } => "search",
-        Message::Found { .. } => "found",
-        Message::Survey { .. } => "survey",
-        Message::Surveyed { .. } => "surveyed",
-    }
-}
-
 /// A session in few letters.
 #[must_use]
 pub fn short(session: SessionId) -> String {
@@ -155,7 +129,7 @@ fn refusals(refused: &[Refusal]) -> String {
 /// A message in one line.
 #[must_use]
 pub fn describe_message(envelope: &Envelope) -> String {
-    let kind = kind(&envelope.message);
+    let kind = envelope.message.kind();
     match &envelope.message {
         Message::VisitAck(f)
         | Message::Release(f)

@@ -8,7 +8,7 @@ use waybook_place::io::{Input, InstanceId, Output, RequestId};
 use super::queue::Event;
 use super::{Behaviour, Running, SPINNING, World};
 use crate::check::{self, Violation};
-use crate::transcript::{describe_input, describe_output, kind};
+use crate::transcript::{describe_input, describe_output};
 
 impl World {
     pub(super) fn take(&mut self, event: Event) -> Result<(), Violation> {
@@ -228,7 +228,7 @@ impl World {
                 if let Message::Visit(visit) = &envelope.message {
                     self.walks.sent(&to, visit)?;
                 }
-                let kind = kind(&envelope.message);
+                let kind = envelope.message.kind();
                 let passage = self.network.send(self.now, name, &to, kind);
                 for at in passage.arrivals {
                     let event = Event::Deliver {

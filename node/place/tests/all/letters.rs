@@ -5,7 +5,7 @@ use std::time::Duration;
 use waybook_agents::{Incarnation, Message};
 use waybook_place::io::{Input, Outcome};
 
-use crate::neighbours::{FILM, Letter, Neighbours, config, kind, name};
+use crate::neighbours::{FILM, Letter, Neighbours, config, name};
 
 fn three() -> Neighbours {
     let mut all = Neighbours::join(vec![
@@ -24,7 +24,7 @@ pub(crate) fn intercept(all: &mut Neighbours, to: &str, what: &str) -> Letter {
             .letters
             .pop_front()
             .unwrap_or_else(|| panic!("no {what} to {to}"));
-        if letter.to == name(to) && kind(&letter.envelope.message) == what {
+        if letter.to == name(to) && letter.envelope.message.kind() == what {
             return letter;
         }
         all.give(letter);

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 use std::time::Duration;
 
-use waybook_agents::{Envelope, Incarnation, Message, wire};
+use waybook_agents::{Envelope, Incarnation, wire};
 use waybook_location_tree::PlaceName;
 use waybook_place::io::{Input, InstanceId, OpenRequest, Outcome, Output, RecordKey, RequestId};
 use waybook_place::{Config, Instant, Limits, Place, Timing};
@@ -265,29 +265,5 @@ impl Neighbours {
             place.bookings().map(line).collect::<Vec<_>>()
         };
         self.places.iter().flat_map(of).collect()
-    }
-}
-
-pub(crate) fn kind(message: &Message) -> &'static str {
-    match message {
-        Message::Visit(_) => "visit",
-        Message::VisitAck(_) => "visit-ack",
-        Message::Ready(_) => "ready",
-        Message::Refuse(_) => "refuse",
-        Message::Release(_) => "release",
-        Message::ReleaseAck(_) => "release-ack",
-        Message::Confirm(_) => "confirm",
-        Message::ConfirmAck(_) => "confirm-ack",
-        Message::Refresh { .. } => "refresh",
-        Message::Working(_) => "working",
-        Message::Gone(_) => "gone",
-        Message::Resync { .. } => "resync",
-        Message::Progress(_) => "progress",
-        Message::Index { .. } => "index",
-        Message::Summaries { .. } => "summaries",
-        Message::Search { .. } => "search",
-        Message::Found { .. } => "found",
-        Message::Survey { .. } => "survey",
-        Message::Surveyed { .. } => "surveyed",
     }
 }

@@ -12,7 +12,7 @@ use waybook_place::io::{Input, OpenRequest, Outcome, Output, RequestId};
 use waybook_plan::{Load, Presentation, Profile, Resource, SolutionNumber};
 
 use crate::letters::intercept;
-use crate::neighbours::{FILM, Letter, Neighbours, config, kind, name};
+use crate::neighbours::{FILM, Letter, Neighbours, config, name};
 
 fn three() -> Neighbours {
     let mut all = Neighbours::join(vec![
@@ -126,7 +126,7 @@ fn a_set_up_is_given_up_when_the_last_of_its_requests_is_cancelled_whichever_cam
 fn waiting(all: &Neighbours, to: &str, what: &str) -> usize {
     let letters = all.letters.iter().filter(|l| l.to == name(to));
     letters
-        .filter(|l| kind(&l.envelope.message) == what)
+        .filter(|l| l.envelope.message.kind() == what)
         .count()
 }
 
