@@ -21,6 +21,15 @@ pub(crate) struct UpState {
     pub(crate) places: Vec<UpPlace>,
 }
 
+/// Where a place is reached.
+#[derive(Debug, Clone, Copy, Serialize, Deserialize)]
+pub(crate) struct Sockets {
+    /// By its neighbours.
+    pub(crate) quic: SocketAddr,
+    /// By its clients.
+    pub(crate) gateway: Option<SocketAddr>,
+}
+
 /// A place that was started.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub(crate) struct UpPlace {
@@ -73,17 +82,17 @@ impl UpState {
         fs::remove_file(&path).map_err(|error| Fail::failed(format!("{}: {error}", path.display())))
     }
 
-    /// Where the gateways of the last time were, by place: sessions that are kept should
-    /// keep their URLs. A file that cannot be read is as good as none.
-    pub(crate) fn gateways(dir: &Path) -> BTreeMap<String, SocketAddr> {
-        let text = fs::read_to_string(dir.join("gateways.json")).unwrap_or_default();
+    /// Where the places of the last time were reached, by name: sessions that are kept
+    /// should keep their URLs. A file that cannot be read is as good as none.
+    pub(crate) fn sockets(dir: &Path) -> BTreeMap<PlaceName, Sockets> {
+        let text = fs::read_to_string(dir.join("sockets.json")).unwrap_or_default();
         serde_json::from_str(&text).unwrap_or_default()
     }
 
-    /// Notes where the gateways are, for the next time.
-    pub(crate) fn note_gateways(dir: &Path, gateways: &BTreeMap<String, SocketAddr>) -> Done {
-        let path = dir.join("gateways.json");
-        serde_json::to_vec_pretty(gateways)
+    /// Notes where the places are reached, for the next time.
+    pub(crate) fn note_sockets(dir: &Path, sockets: &BTreeMap<PlaceName, Sockets>) -> Done {
+        let path = dir.join("sockets.json");
+        serde_json::to_vec_pretty(sockets)
             .map_err(io::Error::from)
             .and_then(|json| fs::write(&path, json))
             .map_err(|error| Fail::failed(format!("{}: {error}", path.display())))

@@ -1,8 +1,9 @@
 //! `waybook up`: all places of a topology on this machine.
 
+use std::collections::BTreeMap;
 use std::fs::{DirBuilder, File, OpenOptions};
 use std::io;
-use std::net::SocketAddr;
+use std::net::{SocketAddr, TcpListener, UdpSocket};
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
@@ -22,7 +23,7 @@ use super::down::{span, stop};
 use crate::cli::Global;
 use crate::fail::{Done, Fail};
 use crate::show;
-use crate::up_state::{UpPlace, UpState, began};
+use crate::up_state::{Sockets, UpPlace, UpState, began};
 
 /// How often to look whether something has happened.
 const LOOK: Duration = Duration::from_millis(20);
@@ -37,7 +38,9 @@ Examples:
   waybook up configs/demo/topology.toml --dir /tmp/tree
 
 Each place is a process of its own, with a data folder, a certificate from an authority made
-for this tree, and a log, all below the folder of `--dir`. `waybook down` stops them.")]
+for this tree, and a log, all below the folder of `--dir`. `waybook down` stops them. Its
+configuration is there as well, so that one place alone can be started again, with
+`waybook place run --config DIR/places/NAME.toml`.")]
 pub(crate) struct Up {
     /// The topology file
     topology: PathBuf,
@@ -76,11 +79,7 @@ impl Up {
         };
         match outcome {
             Ok(places) => {
-                let gateway = |place: &PlaceInfo| {
-                    let address = place.addresses.gateway.as_ref()?.parse().ok()?;
-                    Some((place.name.clone(), address))
-                };
-                UpState::note_gateways(&dir, &places.iter().filter_map(gateway).collect())?;
+                settle(&topology, &dir, &started)?;
                 report(&places, &started, global.json)
             }
             Err(fail) => {
@@ -173,14 +172,26 @@ fn launch(
         Some(parent) => Some(Runtime::read(&parent.place.data)?.quic),
         None => None,
     };
-    let deployment = Deployment {
+    let mut deployment = Deployment {
         data_dir: data.clone(),
         identity: None,
         listen: None,
         parent: parent.map(|address| address.to_string()),
+        gateway: None,
     };
-    let text = topology.render(name, &deployment).map_err(Fail::usage)?;
+    // Any port will do where the topology leaves it open, but those of the last time keep
+    // the URLs of kept sessions.
+    let settings = topology.config(name, &deployment).map_err(Fail::usage)?;
+    if let Some(last) = UpState::sockets(dir).remove(name) {
+        let open = |setting: SocketAddr| setting.port() == 0;
+        deployment.listen =
+            Some(last.quic).filter(|at| open(settings.listen) && UdpSocket::bind(at).is_ok());
+        deployment.gateway = last
+            .gateway
+            .filter(|at| open(settings.gateway.listen) && TcpListener::bind(at).is_ok());
+    }
     let config = places.join(format!("{file}.toml"));
+    let text = topology.render(name, &deployment).map_err(Fail::usage)?;
     std::fs::write(&config, text).map_err(|error| fail(&error))?;
     private_folder(&data)?;
     authority
@@ -197,11 +208,7 @@ fn launch(
         _ => {}
     }
     let log = places.join(format!("{file}.log"));
-    let settings = topology.config(name, &deployment).map_err(Fail::usage)?;
-    // Any port will do, but the one of the last time keeps the URLs of kept sessions.
-    let gateway = UpState::gateways(dir).remove(name.as_str());
-    let gateway = gateway.filter(|last| settings.gateway.listen.port() == 0 && is_free(*last));
-    let child = spawn(&config, &log, gateway).map_err(|error| fail(&error))?;
+    let child = spawn(&config, &log).map_err(|error| fail(&error))?;
     let pid = child.id();
     let place = UpPlace {
         name: name.clone(),
@@ -214,13 +221,35 @@ fn launch(
     Ok(Started { place, child })
 }
 
-/// Whether nobody listens there.
-fn is_free(address: SocketAddr) -> bool {
-    std::net::TcpListener::bind(address).is_ok()
+/// Writes down which ports the places got: in their configurations, so that each can be
+/// started again by itself and is found where it was, and for the next time.
+fn settle(topology: &Topology, dir: &Path, started: &[Started]) -> Done {
+    let mut sockets = BTreeMap::new();
+    for one in started {
+        let runtime = Runtime::read(&one.place.data)?;
+        let parent = one.place.name.parent();
+        let parent = parent.and_then(|parent| sockets.get(&parent));
+        let deployment = Deployment {
+            data_dir: one.place.data.clone(),
+            identity: None,
+            listen: Some(runtime.quic),
+            parent: parent.map(|parent: &Sockets| parent.quic.to_string()),
+            gateway: runtime.gateway,
+        };
+        let text = topology
+            .render(&one.place.name, &deployment)
+            .map_err(Fail::usage)?;
+        let path = &one.place.config;
+        std::fs::write(path, text)
+            .map_err(|error| Fail::failed(format!("{}: {error}", path.display())))?;
+        let (quic, gateway) = (runtime.quic, runtime.gateway);
+        sockets.insert(one.place.name.clone(), Sockets { quic, gateway });
+    }
+    UpState::note_sockets(dir, &sockets)
 }
 
 /// Runs this very program as a place that outlives it.
-fn spawn(config: &Path, log: &Path, gateway: Option<SocketAddr>) -> io::Result<Child> {
+fn spawn(config: &Path, log: &Path) -> io::Result<Child> {
     let log: File = OpenOptions::new()
         .create(true)
         .append(true)
@@ -230,7 +259,6 @@ fn spawn(config: &Path, log: &Path, gateway: Option<SocketAddr>) -> io::Result<C
     command
         .args(["place", "run", "--config"])
         .arg(config)
-        .args(gateway.map(|address| format!("--set=gateway.listen={address}")))
         .stdin(Stdio::null())
         .stdout(log.try_clone()?)
         .stderr(log)

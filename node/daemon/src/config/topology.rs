@@ -46,6 +46,8 @@ pub struct Deployment {
     pub listen: Option<SocketAddr>,
     /// Where the parent is; none for what the file says of the parent's `listen`.
     pub parent: Option<String>,
+    /// The gateway's address; none for what the file says, or any free port of loopback.
+    pub gateway: Option<SocketAddr>,
 }
 
 impl Topology {
@@ -152,26 +154,12 @@ impl Topology {
                 })?)
             }
         };
-        let listen = deployment.listen.or(place.listen);
-        let identity = deployment.identity.as_deref();
-        Ok(complete(
-            place,
-            &deployment.data_dir,
-            identity,
-            listen,
-            parent,
-        ))
+        Ok(complete(place, deployment, parent))
     }
 }
 
 /// A place's table with what the topology leaves open.
-fn complete(
-    place: &TopologyPlace,
-    data_dir: &Path,
-    identity: Option<&Path>,
-    listen: Option<SocketAddr>,
-    parent: Option<String>,
-) -> Value {
+fn complete(place: &TopologyPlace, deployment: &Deployment, parent: Option<String>) -> Value {
     let mut table = place.table.clone();
     let text = |text: String| Value::text(place.origin.clone(), text);
     let inner = |pairs: Vec<(&str, String)>| Value {
@@ -183,8 +171,9 @@ fn complete(
                 .collect(),
         ),
     };
-    table.insert("data-dir".to_owned(), text(data_dir.display().to_string()));
-    if let Some(folder) = identity {
+    let data_dir = deployment.data_dir.display().to_string();
+    table.insert("data-dir".to_owned(), text(data_dir));
+    if let Some(folder) = &deployment.identity {
         let paths = super::IdentityPaths::in_folder(folder);
         let pairs = vec![
             ("certificate", paths.certificate.display().to_string()),
@@ -193,11 +182,20 @@ fn complete(
         ];
         table.insert("identity".to_owned(), inner(pairs));
     }
-    if let Some(listen) = listen {
+    if let Some(listen) = deployment.listen.or(place.listen) {
         table.insert("listen".to_owned(), text(listen.to_string()));
     }
     if let Some(address) = parent {
         table.insert("parent".to_owned(), inner(vec![("address", address)]));
+    }
+    if let Some(gateway) = deployment.gateway {
+        let listen = ("listen".to_owned(), text(gateway.to_string()));
+        let entry = table
+            .entry("gateway".to_owned())
+            .or_insert_with(|| inner(Vec::new()));
+        if let Kind::Table(settings) = &mut entry.kind {
+            settings.extend([listen]);
+        }
     }
     Value {
         origin: place.origin.clone(),
@@ -296,11 +294,19 @@ fn read_places(value: &Value, folder: &Path, problems: &Problems) -> Vec<Topolog
 
 /// Reads every place as its daemon will, so that errors have the topology's lines.
 fn check_places(places: &[TopologyPlace], folder: &Path, problems: &Problems) {
+    // Any deployment will do: what it adds is right.
+    let nowhere = Deployment {
+        data_dir: PathBuf::from("data"),
+        identity: None,
+        listen: None,
+        parent: None,
+        gateway: None,
+    };
     let mut noted = std::collections::BTreeSet::new();
     let mut addresses: BTreeMap<SocketAddr, &PlaceName> = BTreeMap::new();
     for at in places {
         let parent = at.name.parent().map(|_| "127.0.0.1:1".to_owned());
-        let value = complete(at, Path::new("data"), None, at.listen, parent);
+        let value = complete(at, &nowhere, parent);
         let own = Problems::default();
         let _ = place::read(&value, folder, &own);
         if let Err(error) = own.finish() {

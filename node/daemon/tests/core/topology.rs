@@ -37,6 +37,7 @@ fn deployment(parent: Option<&str>) -> Deployment {
         identity: Some(PathBuf::from("/keys")),
         listen: Some("127.0.0.1:4800".parse().unwrap()),
         parent: parent.map(str::to_owned),
+        gateway: None,
     }
 }
 
