@@ -8,6 +8,7 @@ use std::path::{Path, PathBuf};
 
 use rustix::process::{Pid, Signal, kill_process};
 use serde::{Deserialize, Serialize};
+use waybook_daemon::ProcessStat;
 use waybook_location_tree::PlaceName;
 
 use crate::fail::{Done, Fail};
@@ -59,7 +60,11 @@ impl UpState {
         let fail =
             |error: &dyn std::fmt::Display| Fail::failed(format!("{}: {error}", path.display()));
         match fs::read_to_string(&path) {
-            Ok(text) => serde_json::from_str(&text).map(Some).map_err(|e| fail(&e)),
+            Ok(text) => {
+                let mut state: Self = serde_json::from_str(&text).map_err(|e| fail(&e))?;
+                state.places.iter_mut().for_each(UpPlace::find_again);
+                Ok(Some(state))
+            }
             Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
             Err(error) => Err(fail(&error)),
         }
@@ -113,13 +118,29 @@ impl UpState {
 impl UpPlace {
     /// Whether its process still runs.
     pub(crate) fn is_alive(&self) -> bool {
-        match stat(self.pid) {
-            Some((state, began)) => state != "Z" && self.began.is_none_or(|noted| noted == began),
+        match ProcessStat::of(self.pid) {
+            Some(stat) => stat.state != 'Z' && self.began.is_none_or(|noted| noted == stat.began),
             // Without the kernel's file system: whether there is a process of that number.
             None => {
                 !Path::new("/proc/self/stat").exists()
                     && pid(self.pid).is_some_and(|p| rustix::process::test_kill_process(p).is_ok())
             }
+        }
+    }
+
+    /// Takes note of the process that runs the place now, if the one that was started has
+    /// ended and somebody started it again: whoever holds the data folder's lock, which
+    /// says who that is.
+    fn find_again(&mut self) {
+        let lock = self.data.join("lock");
+        let held = File::open(&lock).is_ok_and(|file| file.try_lock().is_err());
+        let holder = || fs::read_to_string(&lock).ok()?.trim().parse().ok();
+        if !self.is_alive()
+            && held
+            && let Some(pid) = holder()
+        {
+            self.pid = pid;
+            self.began = began(pid);
         }
     }
 
@@ -140,14 +161,5 @@ fn pid(number: u32) -> Option<Pid> {
 
 /// When a process began, in the kernel's count.
 pub(crate) fn began(pid: u32) -> Option<u64> {
-    stat(pid).map(|(_, began)| began)
-}
-
-/// State and beginning of a process (fields 3 and 22 of `/proc/PID/stat`).
-fn stat(pid: u32) -> Option<(String, u64)> {
-    let text = fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
-    // The second field is the program's name in brackets, which may contain anything.
-    let mut fields = text.rsplit_once(") ")?.1.split(' ');
-    let state = fields.next()?.to_owned();
-    Some((state, fields.nth(18)?.parse().ok()?))
+    ProcessStat::of(pid).map(|stat| stat.began)
 }

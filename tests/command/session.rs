@@ -81,6 +81,52 @@ fn interrupt(tree: &Tree) {
     assert_eq!(tree.json(&["sessions"]).as_array().unwrap().len(), 1);
 }
 
+/// A place that was killed is started again by itself, and the tree is whole again.
+fn restart_by_hand(tree: &Tree, place: &str) {
+    let up = tree.0.join(".waybook");
+    let state = std::fs::read_to_string(up.join("up.json")).unwrap();
+    let state: Value = serde_json::from_str(&state).unwrap();
+    let places = state["places"].as_array().unwrap();
+    let killed = places.iter().find(|p| p["name"] == place).unwrap();
+    let pid = i32::try_from(killed["pid"].as_i64().unwrap()).unwrap();
+    kill_process(Pid::from_raw(pid).unwrap(), Signal::KILL).unwrap();
+    let config = killed["config"].as_str().unwrap();
+    // The dead one's last thread lets go of the folder when it is gone.
+    let mut again = None;
+    wait_until("the place starts again", || {
+        let child = again.get_or_insert_with(|| {
+            let mut run = waybook(&tree.0);
+            run.args(["place", "run", "--config", config])
+                .stderr(Stdio::null());
+            run.spawn().unwrap()
+        });
+        if child.try_wait().unwrap().is_some() {
+            again = None;
+            return false;
+        }
+        let tree = run(
+            &tree.0,
+            &[
+                "open",
+                "film",
+                "--at",
+                "core/bologna",
+                "--dry-run",
+                "--json",
+            ],
+        );
+        code(&tree) == 0
+    });
+}
+
+/// Asks again and again.
+fn wait_until(what: &str, mut is_so: impl FnMut() -> bool) {
+    let began = std::time::Instant::now();
+    while !is_so() {
+        assert!(began.elapsed().as_secs() < 60, "{what}: it does not");
+    }
+}
+
 #[test]
 fn a_session_by_hand() {
     let home = tempfile::tempdir().unwrap();
@@ -138,6 +184,7 @@ fn a_session_by_hand() {
     assert_eq!(tree.json(&["sessions"])[0]["session"], id);
     assert_eq!(get(&url).1, playlist);
 
+    restart_by_hand(&tree, "core/bologna");
     interrupt(&tree);
     tree.json(&["close", id]);
     let over = run(home.path(), &["session", id]);

@@ -150,6 +150,7 @@ fn data_config(core: &Core, gateway: SocketAddr) -> DataConfig {
     let config = &core.config;
     let mut data = DataConfig::new(config.place.name.clone(), core.gateway_secret);
     data.gateway = gateway;
+    data.notes = Some(config.data_dir.join("programs"));
     data.public_url.clone_from(&config.gateway.public_url);
     data.host_suffix.clone_from(&config.gateway.host_suffix);
     data.files.clone_from(&config.file_roots);

@@ -27,6 +27,9 @@ pub struct DataConfig {
     pub programs: BTreeMap<String, Program>,
     /// Keys the tokens in session URLs. Kept across restarts, so that URLs stay valid.
     pub secret: [u8; 32],
+    /// Where running programs are noted, so that those which outlive a killed daemon are
+    /// ended by the next one; a folder of this place alone. None to note nothing.
+    pub notes: Option<PathBuf>,
     /// Bounds on what clients and neighbours can make the place hold.
     pub limits: DataLimits,
 }
@@ -44,6 +47,7 @@ impl DataConfig {
             upstreams: Vec::new(),
             programs: BTreeMap::new(),
             secret,
+            notes: None,
             limits: DataLimits::default(),
         }
     }

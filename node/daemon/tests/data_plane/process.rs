@@ -262,3 +262,47 @@ async fn a_start_can_be_given_up() {
     soon("the end", place.plane.stop_all()).await;
     assert!(place.reported().is_empty());
 }
+
+/// A daemon that is killed cannot end its programs; they once stayed for ever.
+#[tokio::test]
+async fn what_a_killed_daemon_left_is_ended_by_the_next() {
+    use std::os::unix::process::CommandExt;
+
+    let folder = tempfile::tempdir().unwrap();
+    let sleeper = || {
+        let mut command = std::process::Command::new("sleep");
+        command.arg("1000").process_group(0).spawn().unwrap()
+    };
+    let (mut left, mut other) = (sleeper(), sleeper());
+    let note = |child: &std::process::Child, began: u64| {
+        std::fs::write(
+            folder.path().join(child.id().to_string()),
+            began.to_string(),
+        )
+        .unwrap();
+    };
+    let began = waybook_daemon::ProcessStat::of(left.id()).unwrap().began;
+    note(&left, began);
+    // Another process has got the number of one that was noted.
+    note(&other, began + 1_000_000);
+
+    let mut config = DataConfig::new(name("core"), [0; 32]);
+    config.notes = Some(folder.path().to_owned());
+    let mut program = program("serve");
+    program.readiness = Readiness::Tcp;
+    config.programs.insert("server".to_owned(), program);
+    let mut place = Place::alone(config);
+    left.wait().unwrap();
+    assert!(other.try_wait().unwrap().is_none());
+    other.kill().unwrap();
+    other.wait().unwrap();
+
+    // What runs is noted, and no longer when it is stopped.
+    let noted = || std::fs::read_dir(folder.path()).unwrap().count();
+    assert_eq!(noted(), 0);
+    let (instance, _) = serving(&mut place).await;
+    assert_eq!(noted(), 1);
+    place.plane.stop(instance);
+    place.plane.stop_all().await;
+    assert_eq!(noted(), 0);
+}

@@ -6,6 +6,7 @@
 mod builtin;
 mod confined;
 mod files;
+mod leftovers;
 mod next_listener;
 mod outgoing;
 mod output;

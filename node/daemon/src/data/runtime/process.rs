@@ -15,6 +15,7 @@ use waybook_plan::Component;
 use super::super::chain::{Answer, NextHop};
 use super::super::problem::{ProblemKind, problem};
 use super::super::{DataConfig, DataLimits, Program};
+use super::leftovers::Notes;
 use super::outgoing::{NoResponse, Outgoing};
 use super::supervisor::{Ports, Supervisor};
 use super::{Running, Runtime, Started, Starting, next_listener};
@@ -28,6 +29,7 @@ pub(super) struct Processes {
     programs: BTreeMap<String, Program>,
     limits: DataLimits,
     ports: Ports,
+    notes: Notes,
 }
 
 impl Processes {
@@ -36,6 +38,7 @@ impl Processes {
             programs: config.programs.clone(),
             limits: config.limits.clone(),
             ports: Ports::default(),
+            notes: Notes::take_over(config.notes.as_deref()),
         }
     }
 
@@ -67,6 +70,7 @@ impl Processes {
             program: program.clone(),
             env,
             ports: self.ports.clone(),
+            notes: self.notes.clone(),
             outgoing: Outgoing::new(&self.limits),
             starting,
         };

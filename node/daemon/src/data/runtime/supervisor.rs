@@ -18,6 +18,7 @@ use tokio::time::Instant;
 
 use super::super::{Program, Readiness};
 use super::Starting;
+use super::leftovers::{Note, Notes};
 use super::outgoing::Outgoing;
 use super::output::{Source, log};
 use crate::empty_body;
@@ -31,6 +32,7 @@ pub(super) struct Supervisor {
     pub(super) program: Program,
     pub(super) env: BTreeMap<String, String>,
     pub(super) ports: Ports,
+    pub(super) notes: Notes,
     pub(super) outgoing: Outgoing,
     pub(super) starting: Starting,
 }
@@ -145,7 +147,7 @@ impl Supervisor {
             command.current_dir(directory);
         }
         let mut child = command.spawn()?;
-        let group = Group::of(&child)?;
+        let group = Group::of(&child, &self.notes)?;
         let source = Source {
             instance: self.starting.instance,
             program: self.name.clone(),
@@ -209,20 +211,26 @@ fn ended(name: &str, status: io::Result<std::process::ExitStatus>, when: &str) -
 }
 
 /// The processes that a program has become. They are killed when this is dropped.
-struct Group(Pid);
+struct Group {
+    leader: Pid,
+    _note: Note,
+}
 
 impl Group {
-    fn of(child: &Child) -> io::Result<Self> {
+    fn of(child: &Child, notes: &Notes) -> io::Result<Self> {
         let leader = child.id().and_then(|id| i32::try_from(id).ok());
-        let leader = leader.and_then(Pid::from_raw);
-        leader
-            .map(Self)
-            .ok_or_else(|| io::Error::other("it ended at once"))
+        let leader = leader
+            .and_then(Pid::from_raw)
+            .ok_or_else(|| io::Error::other("it ended at once"))?;
+        Ok(Self {
+            leader,
+            _note: notes.note(leader),
+        })
     }
 
     fn signal(&self, signal: Signal) {
         // There is nobody left, mostly.
-        let _ = kill_process_group(self.0, signal);
+        let _ = kill_process_group(self.leader, signal);
     }
 }
 
