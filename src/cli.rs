@@ -1,13 +1,12 @@
 //! What can be written on the command line.
 
-use std::path::PathBuf;
-
-use clap::{Args, Parser, Subcommand};
+use clap::{Parser, Subcommand};
 
 use crate::commands::{
     bookings, ca, check, close, demo, down, open, place, presentations, publish, session, sessions,
     tree, up, withdraw,
 };
+use crate::find::Global;
 
 /// Sends agents ahead of a session to book and build its service path.
 #[derive(Parser)]
@@ -33,22 +32,6 @@ pub(crate) struct Cli {
     /// What to do.
     #[command(subcommand)]
     pub(crate) command: Command,
-}
-
-/// What every command takes.
-#[derive(Args)]
-pub(crate) struct Global {
-    /// Print JSON, for programs; events one a line
-    #[arg(long, global = true)]
-    pub(crate) json: bool,
-
-    /// Where `waybook up` keeps its places [default: $XDG_STATE_HOME/waybook, or .waybook]
-    #[arg(long, global = true, value_name = "DIR", env = "WAYBOOK_DIR")]
-    pub(crate) dir: Option<PathBuf>,
-
-    /// Ask the place with this data folder, in place of one that `waybook up` started
-    #[arg(long, global = true, value_name = "DIR", env = "WAYBOOK_DATA_DIR")]
-    pub(crate) data: Option<PathBuf>,
 }
 
 /// The commands.

@@ -2,12 +2,28 @@
 
 use std::path::{Path, PathBuf};
 
+use clap::Args;
 use waybook_client::Client;
 use waybook_location_tree::PlaceName;
 
-use crate::cli::Global;
 use crate::fail::{Done, Exit, Fail};
 use crate::up_state::UpState;
+
+/// What every command takes.
+#[derive(Args)]
+pub(crate) struct Global {
+    /// Print JSON, for programs; events one a line
+    #[arg(long, global = true)]
+    pub(crate) json: bool,
+
+    /// Where `waybook up` keeps its places [default: $XDG_STATE_HOME/waybook, or .waybook]
+    #[arg(long, global = true, value_name = "DIR", env = "WAYBOOK_DIR")]
+    pub(crate) dir: Option<PathBuf>,
+
+    /// Ask the place with this data folder, in place of one that `waybook up` started
+    #[arg(long, global = true, value_name = "DIR", env = "WAYBOOK_DATA_DIR")]
+    pub(crate) data: Option<PathBuf>,
+}
 
 impl Global {
     /// Where `waybook up` keeps its places.

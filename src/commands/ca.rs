@@ -9,8 +9,8 @@ use waybook_daemon::Existing;
 use waybook_daemon::identity::{Authority, DEFAULT_VALIDITY};
 use waybook_location_tree::PlaceName;
 
-use crate::cli::Global;
 use crate::fail::{Done, Fail};
+use crate::find::Global;
 use crate::show;
 
 /// The authority of a tree.

@@ -6,8 +6,8 @@ use clap::Args;
 use serde_json::json;
 use waybook_daemon::config::check_file;
 
-use crate::cli::Global;
 use crate::fail::{Done, Exit, Fail};
+use crate::find::Global;
 use crate::show::{self, Color, paint};
 
 /// Checks files.

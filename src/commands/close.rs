@@ -5,8 +5,8 @@ use serde_json::json;
 use waybook_location_tree::PlaceName;
 
 use super::session::find;
-use crate::cli::Global;
 use crate::fail::Done;
+use crate::find::Global;
 use crate::show;
 
 /// Closes sessions.

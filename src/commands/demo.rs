@@ -15,8 +15,8 @@ use waybook_client::{Client, Event};
 use waybook_location_tree::PlaceName;
 
 use super::open::print_progress;
-use crate::cli::Global;
 use crate::fail::{Done, Fail};
+use crate::find::Global;
 use crate::show::{self, Color, paint};
 use crate::up_state::UpState;
 

@@ -7,8 +7,8 @@ use clap::Args;
 use rustix::process::Signal;
 use serde_json::json;
 
-use crate::cli::Global;
 use crate::fail::{Done, Fail};
+use crate::find::Global;
 use crate::show;
 use crate::up_state::{UpPlace, UpState};
 

@@ -13,8 +13,8 @@ use waybook_location_tree::PlaceName;
 use waybook_plan::Profile;
 
 use super::read_file;
-use crate::cli::Global;
 use crate::fail::{Done, Exit, Fail};
+use crate::find::Global;
 use crate::show::{self, Color, paint};
 
 /// Opens a session.

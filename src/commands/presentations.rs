@@ -3,8 +3,8 @@
 use clap::Args;
 use waybook_location_tree::PlaceName;
 
-use crate::cli::Global;
 use crate::fail::Done;
+use crate::find::Global;
 use crate::show;
 
 /// Lists the presentations that can be opened.

@@ -7,8 +7,8 @@ use waybook_location_tree::PlaceName;
 use waybook_plan::Presentation;
 
 use super::read_file;
-use crate::cli::Global;
 use crate::fail::{Done, Fail};
+use crate::find::Global;
 use crate::show;
 
 /// Lets a place serve presentations.

@@ -4,8 +4,8 @@ use clap::Args;
 use waybook_client::model::SessionDetail;
 use waybook_location_tree::PlaceName;
 
-use crate::cli::Global;
 use crate::fail::{Done, Fail};
+use crate::find::Global;
 use crate::show::{self, Color, paint};
 
 /// Shows a session with every hop.

@@ -4,8 +4,8 @@ use clap::Args;
 use waybook_client::model::{Amount, TreePlaceInfo};
 use waybook_location_tree::PlaceName;
 
-use crate::cli::Global;
 use crate::fail::Done;
+use crate::find::Global;
 use crate::show;
 
 /// Shows the location tree and how its places do.

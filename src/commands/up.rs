@@ -20,8 +20,8 @@ use waybook_daemon::identity::{Authority, DEFAULT_VALIDITY};
 use waybook_location_tree::PlaceName;
 
 use super::down::{span, stop};
-use crate::cli::Global;
 use crate::fail::{Done, Fail};
+use crate::find::Global;
 use crate::show;
 use crate::up_state::{Sockets, UpPlace, UpState, began};
 

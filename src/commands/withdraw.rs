@@ -4,8 +4,8 @@ use clap::Args;
 use serde_json::json;
 use waybook_location_tree::PlaceName;
 
-use crate::cli::Global;
 use crate::fail::Done;
+use crate::find::Global;
 use crate::show;
 
 /// Lets a place no longer serve a presentation.

@@ -6,10 +6,12 @@ use waybook_agents::{Event, HopReport, Progress, SessionId};
 use waybook_plan::Plan;
 
 use super::Place;
-use super::opens::Key;
 use super::timers::Timer;
 use crate::Instant;
 use crate::io::{EndReason, Established, OpenRequest, Output, RequestId};
+
+/// Which session a key stands for: the user's own keys, so that users cannot meet.
+pub(super) type Key = (String, String);
 
 /// What only the client's place knows of a session.
 #[derive(Debug)]

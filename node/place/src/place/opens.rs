@@ -8,7 +8,7 @@ use waybook_agents::{Event, PlanVisitor, Ready, Refusal, RefusalReason, Refuse, 
 use waybook_plan::{KnownServer, NoPlan, Plan, Question};
 
 use super::Place;
-use super::clients::Client;
+use super::clients::{Client, Key};
 use super::hops::Hop;
 use super::questions::Asker;
 use super::timers::Timer;
@@ -21,9 +21,6 @@ const MAX_KEY: usize = 200;
 const MAX_RETRIES: u32 = 100;
 /// The mean pause before a retry.
 const RETRY_PAUSE: Duration = Duration::from_millis(200);
-
-/// Which session a key stands for: the user's own keys, so that users cannot meet.
-pub(super) type Key = (String, String);
 
 /// An open that has no session yet, or no longer one.
 #[derive(Debug)]

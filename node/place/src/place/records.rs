@@ -12,10 +12,9 @@ use waybook_location_tree::PlaceName;
 use waybook_plan::{Presentation, SolutionNumber};
 
 use super::Place;
-use super::clients::Client;
+use super::clients::{Client, Key};
 use super::hops::{self, Hop, Sent};
 use super::ledger::Account;
-use super::opens::Key;
 use super::timers::Timer;
 use crate::Instant;
 use crate::io::{Established, Output, RecordKey};
