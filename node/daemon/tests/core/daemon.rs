@@ -1,12 +1,16 @@
 //! Daemons on loopback, over real QUIC.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use waybook_daemon::PeerStreams;
 use waybook_daemon::identity::{Authority, DEFAULT_VALIDITY};
 use waybook_daemon::{Core, Daemon, Existing, RunningDaemon, Stopping};
+
+use waybook_place::io::{Input, OpenRequest, RequestId};
+use waybook_plan::{Presentation, Profile};
 
 use crate::tree::{
     Forest, PATIENCE, eventually, joined, name, quiet_rooms, start, start_at, until,
@@ -123,7 +127,7 @@ async fn a_newer_life_of_a_child_replaces_the_older() {
     let second = start_at(config, later).await.unwrap();
     joined(&root, &second).await;
     // The older one comes back again and again, and is refused.
-    eventually(|| root.links().counters().refused > 0).await;
+    eventually(async || root.links().counters().refused > 0).await;
     joined(&root, &second).await;
 }
 
@@ -141,7 +145,7 @@ async fn a_place_of_another_authority_is_refused() {
     bundle += &std::fs::read_to_string(trusted).unwrap();
     std::fs::write(&config.identity.authority, bundle).unwrap();
     let child = start(config).await.unwrap();
-    eventually(|| root.links().counters().failed_handshakes > 0).await;
+    eventually(async || root.links().counters().failed_handshakes > 0).await;
     assert!(child.links().connected().borrow().is_empty());
     assert!(root.links().connected().borrow().is_empty());
 }
@@ -208,4 +212,42 @@ async fn rooms_stop_after_the_place_and_before_the_connections() {
     joined(&root, &child).await;
     child.stop().await.unwrap();
     assert_eq!(hears.await.unwrap(), (Err(Stopping), 1));
+}
+
+/// A set-up once went on until its deadline after its client had gone.
+#[tokio::test]
+async fn a_set_up_is_given_up_when_its_client_goes() {
+    let forest = Forest::new();
+    let root = forest.start("core", None).await;
+    let leaf = forest.start("core/a", Some(&root)).await;
+    joined(&root, &leaf).await;
+    // Its component is never up, so that the set-up waits.
+    let film = "title = \"film\"\n[[quality]]\nname = \"only\"\n[[quality.component]]\n\
+        at = \"server\"\nname = \"relay\"\nruntime = \"builtin\"\n";
+    let presentation = Arc::new(Presentation::from_toml(film).unwrap());
+    root.place().input(Input::Publish { presentation });
+
+    let events = leaf.place().open(OpenRequest {
+        request: RequestId(0),
+        key: "one".to_owned(),
+        title: "film".to_owned(),
+        profile: Profile::default(),
+        strategy: None,
+        deadline: None,
+        retries: 0,
+        idle: None,
+        longest: None,
+        watch: false,
+    });
+    let booked = async |daemon: &RunningDaemon, count: usize| {
+        eventually(async || {
+            let look = daemon.place().query(|place, _| place.bookings().count());
+            look.await.unwrap() == count
+        })
+        .await;
+    };
+    booked(&root, 1).await;
+    drop(events);
+    booked(&root, 0).await;
+    booked(&leaf, 0).await;
 }

@@ -143,9 +143,9 @@ pub(crate) async fn joined(a: &RunningDaemon, b: &RunningDaemon) {
 }
 
 /// Waits until something holds that no event tells of.
-pub(crate) async fn eventually(mut holds: impl FnMut() -> bool) {
+pub(crate) async fn eventually(mut holds: impl AsyncFnMut() -> bool) {
     let waiting = async {
-        while !holds() {
+        while !holds().await {
             tokio::time::sleep(Duration::from_millis(2)).await;
         }
     };
