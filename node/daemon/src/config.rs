@@ -6,6 +6,7 @@
 
 mod check;
 mod place;
+mod section;
 mod source;
 mod topology;
 
@@ -320,7 +321,7 @@ impl DaemonConfig {
         overrides: &Overrides,
     ) -> Result<Self, ConfigError> {
         let mut value = source::parse(name, text).map_err(ConfigError::one)?;
-        let problems = source::Problems::default();
+        let problems = section::Problems::default();
         if let source::Kind::Table(table) = &mut value.kind {
             source::set_from_environment(table, &overrides.environment);
             source::set_from_flags(table, &overrides.flags, &problems);

@@ -9,7 +9,8 @@ use waybook_location_tree::PlaceName;
 use waybook_place::{Config, Limits, Timing};
 use waybook_plan::{Resource, builtin_decision_makers, parse_amount};
 
-use super::source::{Kind, Problems, Section, Value};
+use super::section::{Problems, Section};
+use super::source::{Kind, Value};
 use super::{
     ApiConfig, DaemonConfig, GatewayConfig, IdentityPaths, LogConfig, LogFormat, ParentConfig,
     ProgramConfig, Ready, RemoteRights, TransportConfig, Who,

@@ -7,7 +7,8 @@ use std::path::{Path, PathBuf};
 use waybook_location_tree::{LocationTree, PlaceName};
 use waybook_plan::Resource;
 
-use super::source::{self, Kind, Problems, Table, Value};
+use super::section::{Problems, Section};
+use super::source::{self, Kind, Table, Value};
 use super::{ConfigError, DaemonConfig, place};
 
 /// A checked topology.
@@ -204,7 +205,7 @@ fn complete(place: &TopologyPlace, deployment: &Deployment, parent: Option<Strin
 }
 
 fn read_places(value: &Value, folder: &Path, problems: &Problems) -> Vec<TopologyPlace> {
-    let top = source::Section::top(value, folder, problems);
+    let top = Section::top(value, folder, problems);
     let defaults = match top.value("defaults").map(|v| &v.kind) {
         None => Table::new(),
         Some(Kind::Table(table)) => table.clone(),
