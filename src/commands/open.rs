@@ -34,7 +34,7 @@ pub(crate) struct Open {
     /// The client's place, where the session's URL will answer
     #[arg(long, value_name = "PLACE")]
     at: Option<PlaceName>,
-    /// A user whose profile the client's place knows, or a profile file
+    /// A user with a `profiles/USER.toml` in the client's place's data folder, or a profile file
     #[arg(long, value_name = "USER|FILE")]
     profile: Option<String>,
     /// The same key gives the same session until that is over

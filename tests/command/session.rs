@@ -199,11 +199,7 @@ fn a_session_by_hand() {
         bookings["bookings"] == serde_json::json!([])
     };
     for place in [LAB, "core/bologna", "core/bologna/library"] {
-        let found = (0..100).any(|_| {
-            std::thread::sleep(std::time::Duration::from_millis(20));
-            quiet(place)
-        });
-        assert!(found, "{place} has bookings left");
+        wait_until(&format!("{place} has no bookings left"), || quiet(place));
     }
     let down = tree.json(&["down"]);
     assert_eq!(down["stopped"].as_array().unwrap().len(), 7);
