@@ -129,16 +129,28 @@ impl UpPlace {
     }
 
     /// Takes note of the process that runs the place now, if the one that was started has
-    /// ended and somebody started it again: whoever holds the data folder's lock, which
-    /// says who that is.
+    /// ended and somebody started it again: the one that the data folder's lock names, if
+    /// it has that file open. The lock itself is not tried, since a place that starts just
+    /// now would find it taken.
     fn find_again(&mut self) {
+        if self.is_alive() {
+            return;
+        }
         let lock = self.data.join("lock");
-        let held = File::open(&lock).is_ok_and(|file| file.try_lock().is_err());
-        let holder = || fs::read_to_string(&lock).ok()?.trim().parse().ok();
-        if !self.is_alive()
-            && held
-            && let Some(pid) = holder()
-        {
+        let Some(pid) = fs::read_to_string(&lock)
+            .ok()
+            .and_then(|text| text.trim().parse().ok())
+        else {
+            return;
+        };
+        let open = fs::read_dir(format!("/proc/{pid}/fd"));
+        let mut open = open
+            .into_iter()
+            .flatten()
+            .flatten()
+            .map(|fd| fs::read_link(fd.path()));
+        let lock = fs::canonicalize(lock).ok();
+        if open.any(|file| file.ok().is_some_and(|file| Some(file) == lock)) {
             self.pid = pid;
             self.began = began(pid);
         }
