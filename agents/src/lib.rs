@@ -9,17 +9,24 @@
 
 #![forbid(unsafe_code)]
 
+mod download;
 mod ids;
 mod message;
 mod plan_visitor;
 mod refusal;
 mod report;
+mod transfer;
 pub mod wire;
 
+pub use download::{
+    Download, DownloadId, DownloadStrategy, Found, Nowhere, Site, Standing, Step as DownloadStep,
+};
 pub use ids::{Incarnation, SessionId};
 pub use message::{
-    Edition, Envelope, Feed, IndexEntry, Message, PlaceSummary, Ready, Refuse, SurveyStage, Visit,
+    Edition, Envelope, Feed, Holding, IndexEntry, Message, PlaceSummary, Ready, Refuse,
+    SurveyStage, Visit,
 };
 pub use plan_visitor::{Action, Event, Local, PlanVisitor, State};
 pub use refusal::{Lack, Refusal, RefusalReason};
-pub use report::{ComponentReport, HopReport, Progress, Step};
+pub use report::{ComponentReport, HopReport, Progress, Step, Transferred};
+pub use transfer::{TransferAnswer, TransferRequest};

@@ -5,9 +5,14 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 use waybook_location_tree::PlaceName;
-use waybook_plan::{Component, Demand, KnownServer, Load, Presentation, Resource, SolutionNumber};
+use waybook_plan::{
+    Component, Demand, Digest, KnownServer, Load, Presentation, Release, Releases, Resource,
+    Runtime, SolutionNumber,
+};
 
-use crate::{HopReport, Incarnation, PlanVisitor, Progress, Refusal, RefusalReason, SessionId};
+use crate::{
+    Download, HopReport, Incarnation, PlanVisitor, Progress, Refusal, RefusalReason, SessionId,
+};
 
 /// A message with the lives of both ends that it is meant for. A place refuses what an
 /// older life sent, and what was meant for an older life of its own.
@@ -117,6 +122,10 @@ pub enum Message {
         target: PlaceName,
         /// What would be wanted there.
         stages: Vec<SurveyStage>,
+        /// What the components stand for that are brought along; beside the body, as in
+        /// a plan.
+        #[serde(skip)]
+        releases: Arc<Releases>,
     },
     /// The answer to a survey: for each solution asked for, nothing or a refusal.
     Surveyed {
@@ -129,6 +138,38 @@ pub enum Message {
         /// In the order asked.
         answers: Vec<(SolutionNumber, Option<RefusalReason>)>,
     },
+    /// From a child: what code its locality holds.
+    Holdings {
+        /// Whether the list replaces all that the child said before.
+        complete: bool,
+        /// Code new or changed.
+        held: Vec<Holding>,
+        /// Code no longer held, with the place that dropped it and the edition that went.
+        dropped: Vec<(Digest, PlaceName, Edition)>,
+    },
+    /// Climbs from the place that asks until what all references stand for is known.
+    Resolve {
+        /// Chosen by the asker, to match the answer.
+        id: u64,
+        /// The place that asks.
+        origin: PlaceName,
+        /// What nobody on the way has known yet, as `name@range`.
+        wanted: Vec<String>,
+        /// What has been found on the way.
+        found: Vec<Arc<Release>>,
+    },
+    /// Goes down to the place that asked.
+    Resolved {
+        /// As in the question.
+        id: u64,
+        /// The place that asked.
+        origin: PlaceName,
+        /// Every release that may be meant, of the references and of what these depend
+        /// on. What is not there is known nowhere on the way.
+        found: Vec<Arc<Release>>,
+    },
+    /// A download agent migrates, outward or on its way back.
+    Download(Download),
 }
 
 impl Message {
@@ -155,8 +196,56 @@ impl Message {
             Self::Found { .. } => "found",
             Self::Survey { .. } => "survey",
             Self::Surveyed { .. } => "surveyed",
+            Self::Holdings { .. } => "holdings",
+            Self::Resolve { .. } => "resolve",
+            Self::Resolved { .. } => "resolved",
+            Self::Download(_) => "download",
         }
     }
+
+    /// The oldest version of the protocol in which this can be said. A neighbour that
+    /// speaks only older ones is not told.
+    #[must_use]
+    pub fn version(&self) -> u8 {
+        let brings_code = |components: &[Component]| {
+            let mut runtimes = components.iter().map(|c| c.runtime);
+            runtimes.any(|runtime| runtime == Runtime::Wasm)
+        };
+        let offers_code = |presentation: &Presentation| {
+            let components = presentation.qualities.iter().flat_map(|q| &q.components);
+            components
+                .into_iter()
+                .any(|(_, c)| c.runtime == Runtime::Wasm)
+        };
+        let with_code = match self {
+            Self::Visit(visit) => {
+                let stages = visit.agent.plan().solutions.iter().flat_map(|s| &s.stages);
+                stages.into_iter().any(|s| brings_code(&s.components))
+            }
+            Self::Survey { stages, .. } => stages.iter().any(|s| brings_code(&s.components)),
+            Self::Index { entries, .. } => entries.iter().any(|e| offers_code(&e.presentation)),
+            Self::Found { servers, .. } => servers.iter().any(|s| offers_code(&s.presentation)),
+            Self::Holdings { .. }
+            | Self::Resolve { .. }
+            | Self::Resolved { .. }
+            | Self::Download(_) => true,
+            _ => false,
+        };
+        if with_code { 2 } else { 1 }
+    }
+}
+
+/// Code that a place holds whole.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Holding {
+    /// The place.
+    pub place: PlaceName,
+    /// Orders what the place said of itself.
+    pub edition: Edition,
+    /// What it is.
+    pub release: Arc<Release>,
+    /// Whether an operator added it there; else it was fetched.
+    pub added: bool,
 }
 
 /// A session and the number of the visit that is meant.

@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 use waybook_location_tree::PlaceName;
-use waybook_plan::{Component, Plan, Solution, SolutionNumber, Stage};
+use waybook_plan::{Component, Plan, Releases, Solution, SolutionNumber, Stage};
 
 use crate::{HopReport, Ready, Refusal, RefusalReason, SessionId};
 
@@ -118,6 +118,12 @@ impl PlanVisitor {
     #[must_use]
     pub fn plan(&self) -> &Plan {
         &self.plan
+    }
+
+    /// Puts the releases of its plan back, which travel and are kept beside it. They count
+    /// as untrusted as the agent itself.
+    pub fn set_releases(&mut self, releases: Arc<Releases>) {
+        self.plan.releases = releases;
     }
 
     /// The solution that is held here, or chosen.

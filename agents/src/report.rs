@@ -60,4 +60,21 @@ pub enum Step {
     TracedBack,
     /// Booked, components running, path beyond ready.
     Ready(HopReport),
+    /// Code for the session is coming; said now and then until it is there.
+    Downloading(Transferred),
+}
+
+/// How far the transfer of one component's code has come.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Transferred {
+    /// The component, as `name@version`.
+    pub component: String,
+    /// The place that it comes from; none while a source is sought.
+    pub from: Option<PlaceName>,
+    /// Bytes that are here and verified.
+    pub bytes: u64,
+    /// Bytes in all.
+    pub length: u64,
+    /// How many of the bytes were here before the session asked.
+    pub before: u64,
 }

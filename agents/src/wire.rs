@@ -8,7 +8,7 @@
 //! | bytes | what |
 //! |---|---|
 //! | 4 | length of all that follows; only on a connection, not in a store |
-//! | 1 | kind: 0 hello, 1 envelope, 2 agent, 3 record |
+//! | 1 | kind: 0 hello, 1 envelope, 2 agent, 3 record, 4 transfer |
 //! | 1 | version of the body's layout |
 //! | 4 | length of the body |
 //! | … | the body |
@@ -16,8 +16,16 @@
 //!
 //! A body is frozen per version. What is added to the protocol later, without breaking
 //! it, comes in tagged blocks behind the body; a block whose tag is unknown is skipped,
-//! one that does not fit its frame is refused with the frame. No tag is in use yet. An
-//! unknown kind or version is refused. The body must be consumed exactly.
+//! one that does not fit its frame is refused with the frame. An unknown kind or version
+//! is refused. The body must be consumed exactly.
+//!
+//! | tag | content |
+//! |---|---|
+//! | 1 | releases of the plan, behind a visit, a survey, an agent or a record of one: `Vec<Release>` |
+//!
+//! Version 2 has the layouts of version 1, with more variants: runtime 2 (`wasm`), messages
+//! 19 to 22. A message is written in the oldest version that can say it
+//! ([`Message::version`]), so that a neighbour of version 1 is told all that it understands.
 //!
 //! A hello ([`Hello`]) is the first frame in each direction of a connection, and says
 //! which versions its sender speaks; its own version stays [`HELLO_VERSION`] for ever, so
@@ -47,9 +55,11 @@ use waybook_location_tree::PlaceName;
 
 use crate::{Envelope, Incarnation, Message, PlanVisitor};
 use frugal::{Budget, Frugal};
+use std::sync::Arc;
+use waybook_plan::{Release, Releases};
 
 /// The newest version of the protocol that this build speaks.
-pub const VERSION: u8 = 1;
+pub const VERSION: u8 = 2;
 /// The oldest version of the protocol that this build speaks.
 pub const OLDEST_VERSION: u8 = 1;
 /// The version of a hello. Never changes.
@@ -63,6 +73,8 @@ pub const GREATEST_FRAME: usize = 16 << 20;
 
 /// Bytes of a frame before its body: kind, version, length of the body.
 const HEADER: usize = 6;
+/// The tag of the block with a plan's releases.
+const RELEASES: u16 = 1;
 /// Bytes of a tagged block before its content: tag, length.
 const BLOCK_HEADER: usize = 6;
 /// Greatest length of what a decoder said, as passed on: it may quote the input.
@@ -75,6 +87,7 @@ enum Kind {
     Envelope = 1,
     Agent = 2,
     Record = 3,
+    Transfer = 4,
 }
 
 /// The first frame in each direction of a connection.
@@ -123,7 +136,13 @@ pub enum WireError {
 /// receiver allows is the caller's to see.
 #[must_use]
 pub fn encode(envelope: &Envelope) -> Vec<u8> {
-    prefixed(Kind::Envelope, VERSION, envelope)
+    let message = &envelope.message;
+    prefixed(
+        Kind::Envelope,
+        message.version(),
+        envelope,
+        releases_of(message),
+    )
 }
 
 /// Decodes a frame without its prefix. A visiting agent has been checked, plan included.
@@ -131,17 +150,36 @@ pub fn encode(envelope: &Envelope) -> Vec<u8> {
 /// # Errors
 /// [`WireError`]; nothing that arrives is trusted.
 pub fn decode(frame: &[u8]) -> Result<Envelope, WireError> {
-    let envelope: Envelope = read_body(body(frame, Kind::Envelope)?)?;
-    if let Message::Visit(visit) = &envelope.message {
-        visit.agent.check().map_err(WireError::Agent)?;
+    let (body, blocks) = split(frame, Kind::Envelope)?;
+    let mut envelope: Envelope = read_body(body)?;
+    match &mut envelope.message {
+        Message::Visit(visit) => {
+            visit.agent.set_releases(read_releases(&blocks)?);
+            visit.agent.check().map_err(WireError::Agent)?;
+        }
+        Message::Survey { releases, .. } => {
+            *releases = read_releases(&blocks)?;
+            let sound = releases.check();
+            sound.map_err(|e| WireError::Body(e.to_string()))?;
+        }
+        _ => {}
     }
     Ok(envelope)
+}
+
+/// What of a message stands in a block of its own.
+fn releases_of(message: &Message) -> Option<&Releases> {
+    match message {
+        Message::Visit(visit) => Some(&visit.agent.plan().releases),
+        Message::Survey { releases, .. } => Some(releases),
+        _ => None,
+    }
 }
 
 /// Encodes a hello as one frame, prefix included. Its own version never changes.
 #[must_use]
 pub fn encode_hello(hello: &Hello) -> Vec<u8> {
-    prefixed(Kind::Hello, HELLO_VERSION, hello)
+    prefixed(Kind::Hello, HELLO_VERSION, hello, None)
 }
 
 /// Decodes a hello without its prefix.
@@ -149,7 +187,7 @@ pub fn encode_hello(hello: &Hello) -> Vec<u8> {
 /// # Errors
 /// As [`decode`].
 pub fn decode_hello(frame: &[u8]) -> Result<Hello, WireError> {
-    read_body(body(frame, Kind::Hello)?)
+    read_body(split(frame, Kind::Hello)?.0)
 }
 
 /// Reads the length of the frame that follows a prefix.
@@ -176,7 +214,8 @@ pub fn negotiate(theirs: &Hello) -> Option<u8> {
 #[must_use]
 pub fn encode_agent(agent: &PlanVisitor) -> Vec<u8> {
     let mut bytes = Vec::new();
-    write_frame(&mut bytes, Kind::Agent, VERSION, agent);
+    let releases = Some(&*agent.plan().releases);
+    write_frame(&mut bytes, Kind::Agent, VERSION, agent, releases);
     bytes
 }
 
@@ -185,7 +224,9 @@ pub fn encode_agent(agent: &PlanVisitor) -> Vec<u8> {
 /// # Errors
 /// As [`decode`].
 pub fn decode_agent(bytes: &[u8]) -> Result<PlanVisitor, WireError> {
-    let agent: PlanVisitor = read_body(body(bytes, Kind::Agent)?)?;
+    let (body, blocks) = split(bytes, Kind::Agent)?;
+    let mut agent: PlanVisitor = read_body(body)?;
+    agent.set_releases(read_releases(&blocks)?);
     // Agents are captured in any state, not only in that in which they are sent.
     let sound = agent.plan().check();
     sound.map_err(|e| WireError::Agent(e.to_string()))?;
@@ -200,7 +241,18 @@ pub fn decode_agent(bytes: &[u8]) -> Result<PlanVisitor, WireError> {
 #[must_use]
 pub fn encode_record<T: Serialize>(record: &T) -> Vec<u8> {
     let mut bytes = Vec::new();
-    write_frame(&mut bytes, Kind::Record, VERSION, record);
+    write_frame(&mut bytes, Kind::Record, VERSION, record, None);
+    bytes
+}
+
+/// As [`encode_record`], with the releases of the plan inside the record.
+///
+/// # Panics
+/// As [`encode_record`].
+#[must_use]
+pub fn encode_record_with<T: Serialize>(record: &T, releases: &Releases) -> Vec<u8> {
+    let mut bytes = Vec::new();
+    write_frame(&mut bytes, Kind::Record, VERSION, record, Some(releases));
     bytes
 }
 
@@ -209,19 +261,67 @@ pub fn encode_record<T: Serialize>(record: &T) -> Vec<u8> {
 /// # Errors
 /// As [`decode`].
 pub fn decode_record<T: serde::de::DeserializeOwned>(bytes: &[u8]) -> Result<T, WireError> {
-    read_body(body(bytes, Kind::Record)?)
+    read_body(split(bytes, Kind::Record)?.0)
 }
 
-fn prefixed<T: Serialize>(kind: Kind, version: u8, value: &T) -> Vec<u8> {
+/// As [`decode_record`], with the releases of the plan inside the record, which have not
+/// been checked either.
+///
+/// # Errors
+/// As [`decode`].
+pub fn decode_record_with<T: serde::de::DeserializeOwned>(
+    bytes: &[u8],
+) -> Result<(T, Arc<Releases>), WireError> {
+    let (body, blocks) = split(bytes, Kind::Record)?;
+    Ok((read_body(body)?, read_releases(&blocks)?))
+}
+
+/// Encodes what is said on a transfer's stream as one frame, prefix included.
+#[must_use]
+pub fn encode_transfer<T: Serialize>(value: &T) -> Vec<u8> {
+    prefixed(Kind::Transfer, VERSION, value, None)
+}
+
+/// Decodes a frame of a transfer's stream, without its prefix.
+///
+/// # Errors
+/// As [`decode`].
+pub fn decode_transfer<T: serde::de::DeserializeOwned>(frame: &[u8]) -> Result<T, WireError> {
+    read_body(split(frame, Kind::Transfer)?.0)
+}
+
+fn prefixed<T: Serialize>(
+    kind: Kind,
+    version: u8,
+    value: &T,
+    releases: Option<&Releases>,
+) -> Vec<u8> {
     let mut bytes = vec![0; PREFIX];
-    write_frame(&mut bytes, kind, version, value);
+    write_frame(&mut bytes, kind, version, value, releases);
     let length = bytes.len() - PREFIX;
     put_length(&mut bytes, 0, length);
     bytes
 }
 
-fn write_frame<T: Serialize>(bytes: &mut Vec<u8>, kind: Kind, version: u8, value: &T) {
+fn write_frame<T: Serialize>(
+    bytes: &mut Vec<u8>,
+    kind: Kind,
+    version: u8,
+    value: &T,
+    releases: Option<&Releases>,
+) {
     bytes.extend([kind as u8, version, 0, 0, 0, 0]);
+    write_value(bytes, value);
+    if let Some(releases) = releases.filter(|releases| !releases.is_empty()) {
+        bytes.extend(RELEASES.to_le_bytes());
+        bytes.extend([0; 4]);
+        let releases: Vec<&Release> = releases.iter().map(|release| &**release).collect();
+        write_value(bytes, &releases);
+    }
+}
+
+/// Writes a value, and its length into the four bytes before it.
+fn write_value<T: Serialize>(bytes: &mut Vec<u8>, value: &T) {
     let start = bytes.len();
     let written = bincode::serde::encode_into_std_write(value, bytes, bincode::config::standard())
         .expect("derived serialization into memory cannot fail");
@@ -233,8 +333,15 @@ fn put_length(bytes: &mut [u8], at: usize, length: usize) {
     bytes[at..at + 4].copy_from_slice(&length.to_le_bytes());
 }
 
-/// Finds the body of a frame of that kind, and sees that all else of the frame is sound.
-fn body(frame: &[u8], kind: Kind) -> Result<&[u8], WireError> {
+/// The blocks behind a body that this build knows.
+#[derive(Default)]
+struct Blocks<'a> {
+    releases: Option<&'a [u8]>,
+}
+
+/// Finds the body and the blocks of a frame of that kind, and sees that all else of the
+/// frame is sound.
+fn split(frame: &[u8], kind: Kind) -> Result<(&[u8], Blocks<'_>), WireError> {
     if frame.len() > GREATEST_FRAME {
         return Err(WireError::TooLong {
             length: frame.len(),
@@ -250,7 +357,7 @@ fn body(frame: &[u8], kind: Kind) -> Result<&[u8], WireError> {
     }
     let spoken = match kind {
         Kind::Hello => HELLO_VERSION..=HELLO_VERSION,
-        Kind::Envelope | Kind::Agent | Kind::Record => OLDEST_VERSION..=VERSION,
+        Kind::Envelope | Kind::Agent | Kind::Record | Kind::Transfer => OLDEST_VERSION..=VERSION,
     };
     if !spoken.contains(&version) {
         return Err(WireError::UnknownVersion(version));
@@ -258,17 +365,29 @@ fn body(frame: &[u8], kind: Kind) -> Result<&[u8], WireError> {
     let (body, mut blocks) = rest
         .split_at_checked(u32::from_le_bytes(length) as usize)
         .ok_or(WireError::CutOff)?;
+    let mut known = Blocks::default();
     while !blocks.is_empty() {
         let (header, rest) = blocks
             .split_first_chunk::<BLOCK_HEADER>()
             .ok_or(WireError::CutOff)?;
-        // Every tag is unknown to this version, so the content is skipped.
-        let [_, _, length @ ..] = *header;
-        (_, blocks) = rest
+        let [tag_low, tag_high, length @ ..] = *header;
+        let content;
+        (content, blocks) = rest
             .split_at_checked(u32::from_le_bytes(length) as usize)
             .ok_or(WireError::CutOff)?;
+        if u16::from_le_bytes([tag_low, tag_high]) == RELEASES {
+            known.releases = Some(content);
+        }
     }
-    Ok(body)
+    Ok((body, known))
+}
+
+fn read_releases(blocks: &Blocks<'_>) -> Result<Arc<Releases>, WireError> {
+    let Some(content) = blocks.releases else {
+        return Ok(Arc::default());
+    };
+    let releases: Vec<Arc<Release>> = read_body(content)?;
+    Ok(Arc::new(releases.into_iter().collect()))
 }
 
 fn read_body<T: serde::de::DeserializeOwned>(body: &[u8]) -> Result<T, WireError> {

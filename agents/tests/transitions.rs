@@ -80,6 +80,7 @@ fn plan() -> Plan {
             solution(3, &[("r/a", 2, "y"), ("r", 2, "x"), ("r/b", 2, "s")]),
             solution(4, &[("r/a", 1, "z"), ("r", 1, "z"), ("r/c", 1, "s")]),
         ],
+        releases: Arc::default(),
     };
     plan.check().unwrap();
     plan

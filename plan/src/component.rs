@@ -13,6 +13,8 @@ pub enum Runtime {
     Builtin,
     /// An ordinary server program that the operator of the place allows by name.
     Process,
+    /// A WebAssembly component that is brought to the places that need it.
+    Wasm,
 }
 
 /// One component of a stage, as the plan describes it.
@@ -21,7 +23,9 @@ pub enum Runtime {
 /// lead to the same next hop.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct Component {
-    /// What it is called: a builtin, or a program in the place's configuration.
+    /// What it is called: a builtin, or a program in the place's configuration. For code
+    /// that is brought along, a reference: `name@range` in a presentation, `name@version`
+    /// in a plan, where it stands for one of the plan's [releases](crate::Releases).
     pub name: String,
     /// What runs it.
     pub runtime: Runtime,

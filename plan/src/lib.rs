@@ -13,6 +13,7 @@ mod file;
 mod plan;
 mod presentation;
 mod profile;
+mod release;
 mod resource;
 mod text;
 mod units;
@@ -25,6 +26,7 @@ pub use decision_maker::{
 pub use plan::{Plan, PlanError, Solution, SolutionNumber, Stage, Visitor};
 pub use presentation::{EdgeDemand, Presentation, PresentationError, Quality, StageDemand};
 pub use profile::{Profile, ProfileError};
+pub use release::{Digest, Release, ReleaseError, Releases, Signature, split_reference};
 pub use resource::{Demand, Resource, ResourceError};
 pub use units::{
     UnitError, format_amount, format_bandwidth, format_duration, parse_amount, parse_bandwidth,

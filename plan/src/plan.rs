@@ -7,7 +7,7 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 use waybook_location_tree::PlaceName;
 
-use crate::{Component, Demand};
+use crate::{Component, Demand, Releases, Runtime};
 
 /// The place of a solution in its plan's order of preference, counted from 1.
 ///
@@ -106,6 +106,10 @@ pub struct Plan {
     /// The solutions, by ascending number. Shared, because every hop of a set-up and
     /// every message about it refers to the same ones.
     pub solutions: Vec<Arc<Solution>>,
+    /// What the components that are brought along stand for. It travels beside the plan,
+    /// in a block of its own (see the wire format), because plans had none at first.
+    #[serde(skip)]
+    pub releases: Arc<Releases>,
 }
 
 /// Why a plan that arrived is not acceptable.
@@ -126,6 +130,12 @@ pub enum PlanError {
     /// The stages are not the path of the tree between their ends.
     #[error("solution {0} does not follow the tree")]
     NotAPath(SolutionNumber),
+    /// A component to be brought along stands for no release of the plan.
+    #[error("solution {0} needs `{1}`, which the plan has no release of")]
+    NoRelease(SolutionNumber, String),
+    /// A release is not acceptable.
+    #[error("a release: {0}")]
+    Release(#[from] crate::ReleaseError),
 }
 
 /// What walks through a plan, solution by solution: the pattern *Visitor*, in which
@@ -163,13 +173,15 @@ impl Plan {
         &self.solutions[0].stages[0].place
     }
 
-    /// Checks what every plan promises: ascending numbers from 1, one client, and
-    /// stages that follow the tree from the client's place to the server's. A plan
-    /// from elsewhere is untrusted until it has passed.
+    /// Checks what every plan promises: ascending numbers from 1, one client, stages
+    /// that follow the tree from the client's place to the server's, and a release for
+    /// every component that is brought along. A plan from elsewhere is untrusted until it
+    /// has passed.
     ///
     /// # Errors
     /// [`PlanError`] names the first solution that breaks a promise.
     pub fn check(&self) -> Result<(), PlanError> {
+        self.releases.check()?;
         let first = self.solutions.first().ok_or(PlanError::Empty)?;
         let client = first.place(0).ok_or(PlanError::NoStage(first.number))?;
         let mut last = SolutionNumber(0);
@@ -186,6 +198,12 @@ impl Plan {
             let path = start.path_to(solution.server());
             if !path.is_some_and(|p| p.iter().eq(solution.stages.iter().map(|s| &s.place))) {
                 return Err(PlanError::NotAPath(number));
+            }
+            let mut components = solution.stages.iter().flat_map(|s| &s.components);
+            let lacking = components
+                .find(|c| c.runtime == Runtime::Wasm && self.releases.get(&c.name).is_none());
+            if let Some(component) = lacking {
+                return Err(PlanError::NoRelease(number, component.name.clone()));
             }
         }
         Ok(())

@@ -117,6 +117,7 @@ impl Setting {
             timing: self.timing,
             strategy: self.strategy.clone(),
             servers_per_plan: self.servers_per_plan,
+            code: waybook_place::CodeConfig::default(),
         }
     }
 }
@@ -140,5 +141,7 @@ fn brisk() -> Timing {
         transport_idle: Duration::from_secs(6),
         index_grace: Duration::from_secs(10),
         summary: Duration::from_secs(60),
+        download: Duration::from_secs(5),
+        resume: Duration::from_millis(300),
     }
 }

@@ -194,7 +194,19 @@ pub fn describe_output(output: &Output) -> String {
         Output::Start {
             instance,
             component,
+            ..
         } => format!("start {component} as {}", instance.0),
+        Output::Fetch {
+            fetch,
+            release,
+            source,
+        } => format!("fetch {} from {source} as {}", release.reference(), fetch.0),
+        Output::CancelFetch { fetch } => format!("cancel fetch {}", fetch.0),
+        Output::Evict { digest } => format!("evict {}", digest.short()),
+        Output::CodeDone { request, result } => match result {
+            Ok(releases) => format!("code {}: {} releases", request.0, releases.len()),
+            Err(why) => format!("code {}: {why}", request.0),
+        },
         Output::Stop { instance } => format!("stop {}", instance.0),
         Output::Route(route) => format!(
             "route {} from {:?} through {:?} to {:?}",

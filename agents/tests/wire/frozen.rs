@@ -26,10 +26,15 @@ fn version_1_messages_are_frozen() {
         .into_iter()
         .map(|m| wire::encode(&envelope(m)));
     let written: Vec<_> = frames.map(|frame| hex(&frame)).collect();
-    assert_eq!(written, FROZEN);
+    let (first, since) = written.split_at(FROZEN.len());
+    assert_eq!(first, FROZEN);
+    assert_eq!(since, FROZEN_2);
 }
 
-/// One of each kind of message.
+/// One of each kind of message that version 2 brought.
+const FROZEN_2: [&str; 0] = [];
+
+/// One of each kind of message of version 1.
 const FROZEN: [&str; 19] = [
     "5e000000010158000000fc00f153650000fdefcdab89674523010466696c6d01010268640203722f6101\
      04646f776efc00093d000001720103637075fa010566696c6573000104726f6f74042f73727600010000\

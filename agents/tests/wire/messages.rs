@@ -30,6 +30,25 @@ fn component() -> Component {
     }
 }
 
+pub(crate) fn release() -> Arc<Release> {
+    Arc::new(Release {
+        name: "cache".into(),
+        version: semver::Version::new(1, 2, 3),
+        description: "Keeps".into(),
+        runtime: "wasi:http/middleware@0.3.0".into(),
+        requires: vec!["gpu".into()],
+        dependencies: BTreeMap::from([("log".into(), semver::VersionReq::STAR)]),
+        digest: Digest([1; 32]),
+        length: 70_000,
+        root: [2; 32],
+        home: place("r"),
+        signature: Some(Signature {
+            key: [3; 32],
+            bytes: vec![4; 64],
+        }),
+    })
+}
+
 /// A plan of one solution from `r/a` to `r`.
 pub(crate) fn plan() -> Plan {
     let stage = |at: &str, demand, components| Stage {
@@ -47,6 +66,7 @@ pub(crate) fn plan() -> Plan {
                 stage("r", demand(&[("cpu", 250)]), vec![component()]),
             ],
         })],
+        releases: Arc::default(),
     }
 }
 
@@ -191,6 +211,7 @@ pub(crate) fn one_of_each() -> Vec<Message> {
                     components: vec![component()],
                     next: Some(place("r/b")),
                 }],
+                releases: Arc::default(),
             },
             Message::Survey { .. } => Message::Surveyed {
                 id: 70_000,
@@ -198,7 +219,41 @@ pub(crate) fn one_of_each() -> Vec<Message> {
                 place: place("r"),
                 answers: vec![(SolutionNumber(1), None)],
             },
-            Message::Surveyed { .. } => return None,
+            Message::Surveyed { .. } => Message::Holdings {
+                complete: true,
+                held: vec![Holding {
+                    place: place("r/b"),
+                    edition: Edition(Incarnation(7), 4),
+                    release: release(),
+                    added: true,
+                }],
+                dropped: vec![(Digest([9; 32]), place("r/b"), Edition(Incarnation(6), 1))],
+            },
+            Message::Holdings { .. } => Message::Resolve {
+                id: 300,
+                origin: place("r/a"),
+                wanted: vec!["cache@^1".into()],
+                found: vec![release()],
+            },
+            Message::Resolve { .. } => Message::Resolved {
+                id: 300,
+                origin: place("r/a"),
+                found: vec![release()],
+            },
+            Message::Resolved { .. } => Message::Download(Download {
+                id: DownloadId {
+                    origin: place("r/a"),
+                    life: Incarnation(5),
+                    number: 2,
+                },
+                release: release(),
+                strategy: DownloadStrategy::NearestHolder,
+                trail: vec![place("r")],
+                avoid: [place("r/b")].into(),
+                remaining: Duration::from_secs(9),
+                found: Some(Ok(Found { source: place("r") })),
+            }),
+            Message::Download(_) => return None,
         })
     }
     std::iter::successors(Some(visit()), after).collect()

@@ -305,7 +305,8 @@ pub(crate) fn any_message() -> impl Strategy<Value = Message> {
                 id,
                 origin,
                 target,
-                stages
+                stages,
+                releases: std::sync::Arc::default(),
             }
         ),
         (

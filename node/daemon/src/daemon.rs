@@ -18,7 +18,7 @@ use crate::files::{self, FileError};
 use crate::handle::PlaceHandle;
 use crate::identity::Identity;
 use crate::link::{DataSink, LinkConfig, Links};
-use crate::machinery::Machinery;
+use crate::machinery::{CodeKeeper, Machinery};
 use crate::peer::PeerStreams;
 use crate::pump::{Clock, Pump};
 use crate::store::Store;
@@ -73,6 +73,8 @@ pub type StopRoom = Box<dyn FnOnce() -> Pin<Box<dyn Future<Output = ()> + Send>>
 pub struct Rooms {
     /// Runs components and lets requests through.
     pub machinery: Arc<dyn Machinery>,
+    /// Keeps code, and transfers it.
+    pub code: Arc<dyn CodeKeeper>,
     /// Serves the streams that neighbours open.
     pub sink: Arc<dyn DataSink>,
     /// Where the API listens, with its actual port.
@@ -184,6 +186,7 @@ impl Daemon {
             links.clone(),
             store.clone(),
             rooms.machinery,
+            rooms.code,
             handle.events_sender(),
         );
         let stopping = CancellationToken::new();

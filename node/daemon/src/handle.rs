@@ -1,13 +1,18 @@
 //! How the daemon's rooms talk to the task that owns the place.
 
+use std::sync::Arc;
+
 use tokio::sync::{broadcast, mpsc, oneshot};
 use waybook_agents::{Progress, SessionId};
-use waybook_place::io::{EndReason, Input, OpenRequest, Outcome, Survey};
+use waybook_place::io::{CodeOrder, EndReason, Input, OpenRequest, Outcome, Survey};
 use waybook_place::{Instant, Place};
-use waybook_plan::NoPlan;
+use waybook_plan::{NoPlan, Release};
 
 /// A question to the place, answered on its own task.
 type Query = Box<dyn FnOnce(&Place, Instant) + Send>;
+
+/// What became of an order about code: the releases concerned, or why not.
+pub type OrderResult = Result<Vec<Arc<Release>>, String>;
 
 /// What the place's task is told.
 pub enum Command {
@@ -17,6 +22,8 @@ pub enum Command {
     Open(OpenRequest, mpsc::UnboundedSender<OpenEvent>),
     /// A dry run; likewise.
     DryRun(OpenRequest, oneshot::Sender<Result<Survey, NoPlan>>),
+    /// An operator's order about code; likewise.
+    Code(CodeOrder, oneshot::Sender<OrderResult>),
     /// A look at the place.
     Query(Query),
 }
@@ -104,6 +111,16 @@ impl PlaceHandle {
     pub async fn dry_run(&self, request: OpenRequest) -> Result<Result<Survey, NoPlan>, Stopping> {
         let (answer, receiver) = oneshot::channel();
         let _ = self.commands.send(Command::DryRun(request, answer));
+        receiver.await.map_err(|_| Stopping)
+    }
+
+    /// Has something done about code.
+    ///
+    /// # Errors
+    /// [`Stopping`] if the daemon stops.
+    pub async fn order(&self, order: CodeOrder) -> Result<OrderResult, Stopping> {
+        let (answer, receiver) = oneshot::channel();
+        let _ = self.commands.send(Command::Code(order, answer));
         receiver.await.map_err(|_| Stopping)
     }
 

@@ -77,6 +77,8 @@ pub enum LinkEvent {
         neighbour: PlaceName,
         /// Its life.
         incarnation: Incarnation,
+        /// The newest version of the protocol that both ends speak.
+        version: u8,
     },
     /// The connection is gone.
     Down {

@@ -10,9 +10,9 @@ use waybook_place::io::{Input, Outcome, Output, RequestId, Survey};
 use waybook_place::{Instant, Place};
 use waybook_plan::NoPlan;
 
-use crate::handle::{Command, OpenEvent, SessionEvent};
+use crate::handle::{Command, OpenEvent, OrderResult, SessionEvent};
 use crate::link::{LinkEvent, Links};
-use crate::machinery::Machinery;
+use crate::machinery::{CodeKeeper, Machinery, Start};
 use crate::store::Store;
 
 /// Inputs handled before the outputs are carried out. More make better batches, fewer
@@ -52,6 +52,7 @@ pub(crate) struct Pump {
     pub(crate) links: Links,
     pub(crate) store: Arc<Store>,
     pub(crate) machinery: Arc<dyn Machinery>,
+    pub(crate) code: Arc<dyn CodeKeeper>,
     pub(crate) events: broadcast::Sender<SessionEvent>,
     requests: Requests,
 }
@@ -62,6 +63,7 @@ struct Requests {
     last: u64,
     opens: BTreeMap<RequestId, mpsc::UnboundedSender<OpenEvent>>,
     surveys: BTreeMap<RequestId, oneshot::Sender<Result<Survey, NoPlan>>>,
+    orders: BTreeMap<RequestId, oneshot::Sender<OrderResult>>,
 }
 
 impl Requests {
@@ -96,6 +98,7 @@ impl Pump {
         links: Links,
         store: Arc<Store>,
         machinery: Arc<dyn Machinery>,
+        code: Arc<dyn CodeKeeper>,
         events: broadcast::Sender<SessionEvent>,
     ) -> Self {
         Self {
@@ -104,6 +107,7 @@ impl Pump {
             links,
             store,
             machinery,
+            code,
             events,
             requests: Requests::default(),
         }
@@ -184,6 +188,12 @@ impl Pump {
                 self.requests.surveys.insert(id, sender);
                 self.place.handle(now, Input::DryRun(request), outputs);
             }
+            Command::Code(order, sender) => {
+                let request = self.requests.next();
+                self.requests.orders.insert(request, sender);
+                self.place
+                    .handle(now, Input::Code { request, order }, outputs);
+            }
             Command::Query(look) => look(&self.place, now),
         }
     }
@@ -194,10 +204,12 @@ impl Pump {
             LinkEvent::Up {
                 neighbour,
                 incarnation,
+                version,
             } => {
                 let input = Input::LinkUp {
                     neighbour,
                     incarnation,
+                    version,
                 };
                 (input, None)
             }
@@ -220,7 +232,28 @@ impl Pump {
             Output::Start {
                 instance,
                 component,
-            } => self.machinery.start(instance, component),
+                release,
+                session,
+            } => {
+                let start = Start {
+                    component,
+                    release,
+                    session,
+                };
+                self.machinery.start(instance, start);
+            }
+            Output::Fetch {
+                fetch,
+                release,
+                source,
+            } => self.code.fetch(fetch, release, source),
+            Output::CancelFetch { fetch } => self.code.cancel_fetch(fetch),
+            Output::Evict { digest } => self.code.evict(digest),
+            Output::CodeDone { request, result } => {
+                if let Some(sender) = self.requests.orders.remove(&request) {
+                    let _ = sender.send(result);
+                }
+            }
             Output::Stop { instance } => self.machinery.stop(instance),
             Output::Route(route) => self.machinery.route(route),
             Output::Unroute { session } => self.machinery.unroute(session),

@@ -11,15 +11,16 @@ use tokio::net::TcpListener;
 use tokio::sync::broadcast::error::RecvError;
 use waybook_agents::SessionId;
 use waybook_location_tree::PlaceName;
-use waybook_place::io::{InstanceId, Route};
-use waybook_plan::Component;
+use waybook_place::io::{FetchFailure, FetchId, Input, InstanceId, Route};
+use waybook_plan::{Digest, Release};
 
 use crate::api::{self, ControlApi, Ends, Parts, Rights, SessionUrls};
 use crate::config::{DaemonConfig, ProgramConfig, Ready};
 use crate::data::{DataConfig, DataPlane, Program, Readiness};
 use crate::link::DataSink;
 use crate::{
-    Core, Daemon, DaemonError, Io, Machinery, Rooms, RunningDaemon, SessionEvent, StopRoom,
+    CodeKeeper, Core, Daemon, DaemonError, Io, Machinery, PlaceHandle, Rooms, RunningDaemon,
+    SessionEvent, Start, StopRoom,
 };
 
 /// How long a room's last requests may take when the daemon stops.
@@ -114,6 +115,7 @@ async fn rooms(core: &Core) -> Result<Rooms, DaemonError> {
     });
     Ok(Rooms {
         machinery: Arc::new(plane.clone()),
+        code: Arc::new(NoRepository(core.place.clone())),
         sink: Arc::new(plane),
         api: Some(api_at),
         gateway: Some(gateway_at),
@@ -179,9 +181,23 @@ fn program(settings: &ProgramConfig) -> Option<Program> {
     Some(program)
 }
 
+/// Keeps no code.
+struct NoRepository(PlaceHandle);
+
+impl CodeKeeper for NoRepository {
+    fn fetch(&self, fetch: FetchId, _: Arc<Release>, _: PlaceName) {
+        let failure = FetchFailure::Disk("the place has no repository".to_owned());
+        self.0.input(Input::FetchFailed { fetch, failure });
+    }
+
+    fn cancel_fetch(&self, _: FetchId) {}
+
+    fn evict(&self, _: Digest) {}
+}
+
 impl Machinery for DataPlane {
-    fn start(&self, instance: InstanceId, component: Component) {
-        Self::start(self, instance, component);
+    fn start(&self, instance: InstanceId, start: Start) {
+        Self::start(self, instance, start);
     }
 
     fn stop(&self, instance: InstanceId) {

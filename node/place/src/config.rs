@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
+use waybook_agents::DownloadStrategy;
 use waybook_location_tree::PlaceName;
 use waybook_plan::Resource;
 
@@ -23,6 +24,31 @@ pub struct Config {
     pub strategy: String,
     /// A plan considers at most that many servers; the seed's N.
     pub servers_per_plan: usize,
+    /// What code may run here, and how it comes.
+    pub code: CodeConfig,
+}
+
+/// What a place is told about code that is brought along.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct CodeConfig {
+    /// The worlds that the place's runtime runs, with the newest version of each, such as
+    /// `wasi:http/proxy@0.2.12`. A release that needs an older, compatible one runs too.
+    pub runtimes: Vec<String>,
+    /// What the place has that releases may require, in words that operators agree on.
+    pub capabilities: Vec<String>,
+    /// Whose releases may run here.
+    pub trust: Trust,
+    /// How download agents that are launched here look for code.
+    pub strategy: DownloadStrategy,
+}
+
+/// Whose releases a place accepts.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Trust {
+    /// The public keys of the publishers that the operator chose.
+    pub publishers: Vec<[u8; 32]>,
+    /// Whether a release that nobody signed, or somebody else, is accepted as well.
+    pub unsigned: bool,
 }
 
 /// Bounds on what others may make a place keep or do.
@@ -42,6 +68,15 @@ pub struct Limits {
     pub presentations: usize,
     /// Searches and surveys under way here at one time.
     pub questions: usize,
+    /// Code held here, in bytes, parts of it included. What was not used for longest goes
+    /// first when more has to come in.
+    pub repository: u64,
+    /// The longest single piece of code, in bytes.
+    pub component: u64,
+    /// Transfers of code to this place at one time; more wait.
+    pub downloads: usize,
+    /// Entries of the index of code in the locality.
+    pub holdings: usize,
 }
 
 impl Default for Limits {
@@ -54,6 +89,10 @@ impl Default for Limits {
             index: 100_000,
             presentations: 10_000,
             questions: 10_000,
+            repository: 8 << 30,
+            component: 256 << 20,
+            downloads: 64,
+            holdings: 100_000,
         }
     }
 }
@@ -91,6 +130,10 @@ pub struct Timing {
     pub index_grace: Duration,
     /// The mean period of summaries to the parent.
     pub summary: Duration,
+    /// How long a download agent may stay away before another is launched in its stead.
+    pub download: Duration,
+    /// The mean pause before a transfer that broke is resumed.
+    pub resume: Duration,
 }
 
 impl Default for Timing {
@@ -108,6 +151,8 @@ impl Default for Timing {
             transport_idle: Duration::from_secs(10),
             index_grace: Duration::from_secs(10),
             summary: Duration::from_secs(2),
+            download: Duration::from_secs(10),
+            resume: Duration::from_millis(300),
         }
     }
 }

@@ -10,10 +10,12 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 use waybook_agents::{
-    Envelope, HopReport, Incarnation, Progress, Refusal, RefusalReason, SessionId,
+    DownloadStrategy, Envelope, HopReport, Incarnation, Progress, Refusal, RefusalReason, SessionId,
 };
 use waybook_location_tree::PlaceName;
-use waybook_plan::{Component, NoPlan, Plan, Presentation, Profile, SolutionNumber};
+use waybook_plan::{
+    Component, Digest, NoPlan, Plan, Presentation, Profile, Release, SolutionNumber,
+};
 
 /// What a driver tells a place.
 #[derive(Debug, Clone, PartialEq)]
@@ -26,6 +28,8 @@ pub enum Input {
         neighbour: PlaceName,
         /// Its life.
         incarnation: Incarnation,
+        /// The newest version of the protocol that both ends speak.
+        version: u8,
     },
     /// The connection to a neighbour is gone.
     LinkDown {
@@ -89,6 +93,73 @@ pub enum Input {
         /// What it or its runtime said.
         why: String,
     },
+    /// An operator wants something done about code. Answered by [`Output::CodeDone`].
+    Code {
+        /// Matches the answer.
+        request: RequestId,
+        /// What.
+        order: CodeOrder,
+    },
+    /// So much of a transfer is here, verified and on disk. Said now and then, always
+    /// when the first chunk is there.
+    FetchProgress {
+        /// The transfer.
+        fetch: FetchId,
+        /// Bytes, with those that were here before it began.
+        bytes: u64,
+    },
+    /// A transfer is over: the code is whole, verified, and admitted to the repository.
+    Fetched {
+        /// The transfer.
+        fetch: FetchId,
+    },
+    /// A transfer is over, without the code being whole. What was verified is kept for a
+    /// next one.
+    FetchFailed {
+        /// The transfer.
+        fetch: FetchId,
+        /// In which way.
+        failure: FetchFailure,
+    },
+    /// A new strategy for the download agents that are launched from now on.
+    Strategy(DownloadStrategy),
+}
+
+/// What an operator wants done about code at a place.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum CodeOrder {
+    /// Take up a release whose binary the driver has put into the repository, verified
+    /// and whole. Refused, the driver removes it again.
+    Add(Arc<Release>),
+    /// No longer hold it, nor offer it if it was added here. Refused while it runs.
+    Remove(Digest),
+    /// Keep it whatever happens, or no longer.
+    Pin(Digest, bool),
+    /// Fetch what that reference (`name@range`) stands for, with its dependencies, and
+    /// answer when all is here, or cannot be.
+    Prefetch(String),
+    /// Drop everything that is neither pinned, nor running, nor was added here.
+    Collect,
+}
+
+/// One transfer of code to this place.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct FetchId(pub u64);
+
+/// Why a transfer ended early.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum FetchFailure {
+    /// The source, or the way to it, cannot be reached, or the connection broke.
+    Cut,
+    /// The source stopped sending, or drips more slowly than is configured.
+    Slow,
+    /// The source does not have the code, or no longer.
+    NotHeld,
+    /// What the source sent is not the code: wrong bytes, too few or too many.
+    Lying(String),
+    /// It could not be written here.
+    Disk(String),
 }
 
 /// What a place tells its driver to do.
@@ -112,6 +183,11 @@ pub enum Output {
         instance: InstanceId,
         /// What to start.
         component: Component,
+        /// The code to run, which the repository holds whole; none for what is not
+        /// brought along.
+        release: Option<Arc<Release>>,
+        /// The session that it is started for; others may come to share it.
+        session: SessionId,
     },
     /// Stop a component, or give up starting it. No answer is awaited.
     Stop {
@@ -132,6 +208,35 @@ pub enum Output {
         key: RecordKey,
         /// The record, opaque to the driver.
         value: Option<Vec<u8>>,
+    },
+    /// Transfer code to this place: request what is still missing of it from `source`, by
+    /// way of the neighbour on the tree's path to it, and answer with
+    /// [`Input::Fetched`] or [`Input::FetchFailed`]. Chunks are served to others as soon
+    /// as they are here.
+    Fetch {
+        /// Names the transfer from now on; never used twice in one life.
+        fetch: FetchId,
+        /// What.
+        release: Arc<Release>,
+        /// The place to read from.
+        source: PlaceName,
+    },
+    /// Give up a transfer. What was verified may be kept for a next one.
+    CancelFetch {
+        /// The transfer.
+        fetch: FetchId,
+    },
+    /// Delete code from the repository, whole or in parts. It neither runs nor arrives.
+    Evict {
+        /// Which.
+        digest: Digest,
+    },
+    /// The answer to [`Input::Code`].
+    CodeDone {
+        /// As in the request.
+        request: RequestId,
+        /// The releases concerned; or a sentence on why not.
+        result: Result<Vec<Arc<Release>>, String>,
     },
     /// The answer to [`Input::Open`].
     Opened {
@@ -180,6 +285,10 @@ pub enum RecordKey {
     Presentation(String),
     /// A child that has joined.
     Child(PlaceName),
+    /// Code that the repository holds whole. The driver hands in only records whose
+    /// code it has found on its disk, and makes one (see
+    /// [`code_record`](crate::code_record)) for code whose record was lost.
+    Code(Digest),
 }
 
 /// A client's request for a session.
@@ -280,6 +389,11 @@ pub struct Route {
     pub to_client: Option<u64>,
     /// The booked bandwidth towards the server in bit/s; none if none is booked here.
     pub to_server: Option<u64>,
+    /// The booked memory in bytes; none if none is booked here.
+    pub memory: Option<u64>,
+    /// The booked processor time in thousandths of one processor; none if none is booked
+    /// here.
+    pub cpu: Option<u64>,
 }
 
 /// Why an established session is over.

@@ -13,8 +13,8 @@ mod time;
 mod token_bucket;
 mod view;
 
-pub use config::{Config, Limits, Timing};
+pub use config::{CodeConfig, Config, Limits, Timing, Trust};
 pub use place::Place;
 pub use time::Instant;
 pub use token_bucket::TokenBucket;
-pub use view::{BookingPhase, BookingView, Counters, HopView, ResourceView, SessionView};
+pub use view::{BookingPhase, BookingView, CodeView, Counters, HopView, ResourceView, SessionView};

@@ -1,11 +1,12 @@
 //! What a place shows of itself, read only.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 use waybook_agents::{ComponentReport, HopReport, SessionId};
 use waybook_location_tree::PlaceName;
-use waybook_plan::{Demand, Resource, SolutionNumber};
+use waybook_plan::{Demand, Release, Resource, SolutionNumber};
 
 /// How firm a booking is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
@@ -89,6 +90,23 @@ pub struct SessionView {
     pub journey: Vec<HopReport>,
 }
 
+/// Code at a place: held, or on its way.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct CodeView {
+    /// What it is.
+    pub release: Arc<Release>,
+    /// Whether an operator added it here.
+    pub added: bool,
+    /// Whether it is kept whatever happens.
+    pub pinned: bool,
+    /// Instances that run it here, or wait for it.
+    pub instances: usize,
+    /// Bytes that are here and verified: its length, if it is held whole.
+    pub bytes: u64,
+    /// The place that it is being read from; none unless it is on its way.
+    pub from: Option<PlaceName>,
+}
+
 /// What a place has counted since it started.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub struct Counters {
@@ -112,4 +130,12 @@ pub struct Counters {
     pub traced_back: u64,
     /// Fallbacks that went on from here.
     pub fell_back: u64,
+    /// Bytes of code that transfers brought here and that were verified.
+    pub fetched_bytes: u64,
+    /// Transfers that ended with the code whole.
+    pub fetched: u64,
+    /// Transfers that ended early.
+    pub fetch_failures: u64,
+    /// Pieces of code that were dropped to make room.
+    pub evicted: u64,
 }

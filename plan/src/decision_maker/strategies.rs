@@ -88,6 +88,7 @@ fn plan<'a>(question: &Question<'_>, offers: impl IntoIterator<Item = Offer<'a>>
     Plan {
         title: question.title.to_owned(),
         solutions: numbers.zip(offers).map(solution).collect(),
+        releases: Arc::default(),
     }
 }
 

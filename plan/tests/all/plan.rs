@@ -28,6 +28,7 @@ fn plan(solutions: &[(u16, &str)]) -> Plan {
     Plan {
         title: "film".to_owned(),
         solutions,
+        releases: Arc::default(),
     }
 }
 

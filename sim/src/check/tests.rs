@@ -218,6 +218,7 @@ fn walks_that_turn_back_or_go_on_for_ever_are_caught() {
         let plan = Plan {
             title: "film".to_owned(),
             solutions: numbers.iter().map(|n| solution(*n)).collect(),
+            releases: std::sync::Arc::default(),
         };
         Visit {
             agent: PlanVisitor::new(SessionId(1), plan, false),

@@ -3,7 +3,7 @@
 use waybook_agents::{Incarnation, Message, wire};
 use waybook_location_tree::PlaceName;
 use waybook_place::Place;
-use waybook_place::io::{Input, InstanceId, Output, RequestId};
+use waybook_place::io::{FetchFailure, Input, InstanceId, Output, RequestId};
 
 use super::queue::Event;
 use super::{Behaviour, Running, SPINNING, World};
@@ -33,6 +33,7 @@ impl World {
                 let input = Input::LinkUp {
                     neighbour,
                     incarnation: life,
+                    version: waybook_agents::wire::VERSION,
                 };
                 self.handle(&place, input)
             }
@@ -46,6 +47,13 @@ impl World {
                 instance,
                 failure,
             } => self.component(&place, life, instance, failure),
+            Event::Fetch { place, life, fetch } => {
+                if self.place(&place).map(Place::incarnation) != Some(life) {
+                    return Ok(());
+                }
+                let failure = FetchFailure::NotHeld;
+                self.handle(&place, Input::FetchFailed { fetch, failure })
+            }
             Event::Ask(id, request, open) => {
                 if !self.clients.asks(id, self.now) {
                     return Ok(());
@@ -243,6 +251,7 @@ impl World {
             Output::Start {
                 instance,
                 component,
+                ..
             } => {
                 let component_name = component.name.clone();
                 let running = Running {
@@ -266,6 +275,16 @@ impl World {
                 };
                 self.schedule(after, event);
             }
+            // Nothing is transferred in this model yet, so there is nothing to cancel.
+            Output::Fetch { fetch, .. } => {
+                let event = Event::Fetch {
+                    place: name.clone(),
+                    life: Incarnation(slot.life),
+                    fetch,
+                };
+                self.queue.push(self.now, event);
+            }
+            Output::CancelFetch { .. } | Output::Evict { .. } | Output::CodeDone { .. } => {}
             Output::Stop { instance } => {
                 slot.components.remove(&instance);
             }

@@ -6,7 +6,7 @@ use std::collections::BinaryHeap;
 use waybook_agents::Incarnation;
 use waybook_location_tree::PlaceName;
 use waybook_place::Instant;
-use waybook_place::io::{InstanceId, OpenRequest, RequestId};
+use waybook_place::io::{FetchId, InstanceId, OpenRequest, RequestId};
 
 #[derive(Debug)]
 pub(super) enum Event {
@@ -31,6 +31,11 @@ pub(super) enum Event {
         life: Incarnation,
         instance: InstanceId,
         failure: Option<String>,
+    },
+    Fetch {
+        place: PlaceName,
+        life: Incarnation,
+        fetch: FetchId,
     },
     Ask(RequestId, OpenRequest, bool),
     Claim(RequestId),

@@ -78,6 +78,7 @@ fn a_place_connects_to_its_parent_and_its_children_only() {
         let input = Input::LinkUp {
             neighbour: place(stranger),
             incarnation: Incarnation(5),
+            version: waybook_agents::wire::VERSION,
         };
         world.inject(&place("r/a/x"), input).unwrap();
     }

@@ -160,6 +160,7 @@ fn place(
         timing,
         strategy: strategy.unwrap_or_else(|| known[0].clone()),
         servers_per_plan: usize::from(servers_per_plan),
+        code: waybook_place::CodeConfig::default(),
     })
 }
 
@@ -207,6 +208,7 @@ fn limits(section: &Section<'_>) -> Limits {
         index: count("index", default.index, 100_000_000),
         presentations: count("presentations", default.presentations, 100_000_000),
         questions: count("questions", default.questions, 100_000_000),
+        ..default
     }
 }
 
@@ -227,6 +229,7 @@ fn timing(top: &Section<'_>, transport: &TransportConfig) -> Timing {
         transport_idle: transport.idle_timeout,
         index_grace: section.duration("index-grace", d.index_grace),
         summary: section.duration("summary", d.summary),
+        ..d
     };
     if let Err(problem) = timing.check() {
         top.problem("timing", problem);

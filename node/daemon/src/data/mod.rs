@@ -29,13 +29,12 @@ use tokio::net::TcpListener;
 use waybook_agents::SessionId;
 use waybook_location_tree::PlaceName;
 use waybook_place::io::{InstanceId, Route};
-use waybook_plan::Component;
 
 pub use config::{DataConfig, DataLimits, Program, Readiness, Restarts};
 pub use problem::ProblemKind;
 pub use token::Urls;
 
-use crate::{Io, PeerApi, PeerStreams, PlaceHandle};
+use crate::{Io, PeerApi, PeerStreams, PlaceHandle, Start};
 use plane::Plane;
 
 /// The data plane of one place. Cheap to clone; all clones are the same.
@@ -62,8 +61,8 @@ impl DataPlane {
 
     /// Starts a component. [`Input::ComponentUp`](waybook_place::io::Input::ComponentUp)
     /// or `ComponentFailed` follows, unless it is stopped before.
-    pub fn start(&self, instance: InstanceId, component: Component) {
-        self.plane.start(instance, component);
+    pub fn start(&self, instance: InstanceId, start: Start) {
+        self.plane.start(instance, start);
     }
 
     /// Stops a component, or gives up starting it. Returns before its processes are gone.

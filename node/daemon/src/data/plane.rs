@@ -13,7 +13,6 @@ use tokio_util::task::TaskTracker;
 use waybook_agents::SessionId;
 use waybook_location_tree::PlaceName;
 use waybook_place::io::{Input, InstanceId, Route};
-use waybook_plan::Component;
 
 use super::chain::NextHop;
 use super::headers::{SESSION, clean_request, clean_response};
@@ -23,7 +22,7 @@ use super::session::Session;
 use super::session_body::SessionBody;
 use super::token::token;
 use super::{DataConfig, hop};
-use crate::{Body, Io, PeerApi, PeerStreams, PlaceHandle};
+use crate::{Body, Io, PeerApi, PeerStreams, PlaceHandle, Start};
 
 /// What all tasks of the data plane share.
 pub(super) struct Plane {
@@ -92,9 +91,9 @@ impl Plane {
         }
     }
 
-    pub(super) fn start(self: &Arc<Self>, id: InstanceId, component: Component) {
+    pub(super) fn start(self: &Arc<Self>, id: InstanceId, start: Start) {
         let instance = Arc::new(Instance {
-            name: component.name.clone(),
+            name: start.component.name.clone(),
             cancel: self.stopping.child_token(),
             state: RwLock::new(State::Starting),
         });
@@ -106,9 +105,9 @@ impl Plane {
         };
         let plane = Arc::clone(self);
         self.tasks.spawn(async move {
-            let runtime = plane.runtimes.of(component.runtime);
+            let runtime = plane.runtimes.of(start.component.runtime);
             let started = tokio::select! {
-                started = runtime.start(starting, component) => started,
+                started = runtime.start(starting, start) => started,
                 () = instance.cancel.cancelled() => return,
             };
             match started {

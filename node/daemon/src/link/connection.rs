@@ -88,6 +88,7 @@ pub(super) fn explain(error: &ConnectionError) -> String {
 struct Greeted {
     name: PlaceName,
     incarnation: Incarnation,
+    version: u8,
     send: SendStream,
     frames: Frames,
 }
@@ -160,7 +161,7 @@ async fn greet(shared: &Shared, connection: &Connection, side: Side) -> Result<G
             theirs.name
         )));
     }
-    if wire::negotiate(&theirs).is_none() {
+    let Some(version) = wire::negotiate(&theirs) else {
         return Err(Reason(
             CloseCode::Version,
             format!(
@@ -171,13 +172,14 @@ async fn greet(shared: &Shared, connection: &Connection, side: Side) -> Result<G
                 theirs.newest
             ),
         ));
-    }
+    };
     if side == Side::Parent {
         send.write_all(&hello).await.map_err(lost)?;
     }
     Ok(Greeted {
         name,
         incarnation: theirs.incarnation,
+        version,
         send,
         frames,
     })
@@ -194,10 +196,14 @@ async fn attend(
     let Greeted {
         name,
         incarnation,
+        version,
         send,
         frames,
     } = greeted;
-    let Some(mut registration) = shared.registry.register(&name, incarnation, connection) else {
+    let registered = shared
+        .registry
+        .register(&name, incarnation, version, connection);
+    let Some(mut registration) = registered else {
         shared.counting.refused.add(1);
         let what = format!("a later life of `{name}` is connected");
         return Some(Reason(CloseCode::Outdated, what));

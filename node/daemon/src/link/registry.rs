@@ -73,6 +73,7 @@ impl Registry {
         &self,
         name: &PlaceName,
         incarnation: Incarnation,
+        version: u8,
         connection: &Connection,
     ) -> Option<Registration> {
         let generation = self.generations.fetch_add(1, Ordering::Relaxed);
@@ -102,6 +103,7 @@ impl Registry {
         self.tell(LinkEvent::Up {
             neighbour: name.clone(),
             incarnation,
+            version,
         });
         self.connected.send_modify(|all| {
             all.insert(name.clone(), incarnation);

@@ -107,6 +107,7 @@ impl Post {
             LinkEvent::Up {
                 neighbour,
                 incarnation,
+                ..
             } => format!("up {neighbour} {incarnation}"),
             LinkEvent::Down { neighbour } => format!("down {neighbour}"),
             LinkEvent::Received { from, .. } => format!("received {from}"),

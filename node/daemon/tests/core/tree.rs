@@ -11,10 +11,12 @@ use waybook_agents::{Incarnation, SessionId};
 use waybook_daemon::config::{DaemonConfig, Overrides};
 use waybook_daemon::identity::{Authority, DEFAULT_VALIDITY};
 use waybook_daemon::link::DataSink;
-use waybook_daemon::{Daemon, DaemonError, Existing, Io, Machinery, Rooms, RunningDaemon};
+use waybook_daemon::{
+    CodeKeeper, Daemon, DaemonError, Existing, Io, Machinery, Rooms, RunningDaemon, Start,
+};
 use waybook_location_tree::PlaceName;
-use waybook_place::io::{InstanceId, Route};
-use waybook_plan::Component;
+use waybook_place::io::{FetchId, InstanceId, Route};
+use waybook_plan::{Digest, Release};
 
 /// No test waits longer than that for anything.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(20);
@@ -27,10 +29,16 @@ pub(crate) fn name(text: &str) -> PlaceName {
 struct Quiet;
 
 impl Machinery for Quiet {
-    fn start(&self, _: InstanceId, _: Component) {}
+    fn start(&self, _: InstanceId, _: Start) {}
     fn stop(&self, _: InstanceId) {}
     fn route(&self, _: Route) {}
     fn unroute(&self, _: SessionId) {}
+}
+
+impl CodeKeeper for Quiet {
+    fn fetch(&self, _: FetchId, _: Arc<Release>, _: PlaceName) {}
+    fn cancel_fetch(&self, _: FetchId) {}
+    fn evict(&self, _: Digest) {}
 }
 
 impl DataSink for Quiet {
@@ -115,6 +123,7 @@ pub(crate) async fn start_at(
 pub(crate) fn quiet_rooms() -> Rooms {
     Rooms {
         machinery: Arc::new(Quiet),
+        code: Arc::new(Quiet),
         sink: Arc::new(Quiet),
         api: None,
         gateway: None,

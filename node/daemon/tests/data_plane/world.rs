@@ -19,7 +19,7 @@ use tokio::net::TcpListener;
 use tokio::sync::mpsc::UnboundedReceiver;
 use waybook_agents::SessionId;
 use waybook_daemon::data::{DataConfig, DataPlane};
-use waybook_daemon::{Body, Command, Io, PeerStreams, PlaceHandle, empty_body};
+use waybook_daemon::{Body, Command, Io, PeerStreams, PlaceHandle, Start, empty_body};
 use waybook_location_tree::PlaceName;
 use waybook_place::io::{Input, InstanceId, Route};
 use waybook_plan::{Component, Runtime};
@@ -130,7 +130,12 @@ impl Place {
     pub(crate) fn launch(&mut self, component: Component) -> InstanceId {
         self.instances += 1;
         let instance = InstanceId(self.instances);
-        self.plane.start(instance, component);
+        let start = Start {
+            component,
+            release: None,
+            session: SessionId(0),
+        };
+        self.plane.start(instance, start);
         instance
     }
 
@@ -169,6 +174,8 @@ pub(crate) fn route(session: u128, chain: &[InstanceId]) -> Route {
         previous: None,
         to_client: None,
         to_server: None,
+        memory: None,
+        cpu: None,
     }
 }
 

@@ -75,6 +75,8 @@ impl Components {
                 out.push(Output::Start {
                     instance: id,
                     component: component.clone(),
+                    release: None,
+                    session,
                 });
                 self.instances.insert(
                     id,
@@ -174,6 +176,7 @@ pub(super) fn unavailable(component: &Component, programs: &[String]) -> Option<
         Runtime::Process if !programs.contains(&component.name) => {
             Some("the place's configuration allows no program of that name".to_owned())
         }
+        Runtime::Wasm => Some("the place has no such runtime".to_owned()),
         Runtime::Builtin | Runtime::Process => None,
     }
 }

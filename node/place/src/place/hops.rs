@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use waybook_agents::{Action, Event, Feed, Message, PlanVisitor, Ready, Refuse, SessionId, State};
 use waybook_location_tree::PlaceName;
-use waybook_plan::{Component, Demand};
+use waybook_plan::{Component, Demand, Resource};
 
 use super::Place;
 use super::clients::Client;
@@ -377,10 +377,7 @@ pub(super) fn route(hop: &Hop, next: Option<PlaceName>) -> Route {
         let amount = hop.booking.as_ref().map_or(0, |b| b.of(kind));
         (amount > 0).then_some(amount)
     };
-    let (down, up) = (
-        rate(waybook_plan::Resource::DOWN),
-        rate(waybook_plan::Resource::UP),
-    );
+    let (down, up) = (rate(Resource::DOWN), rate(Resource::UP));
     let (to_client, to_server) = if goes_up { (down, up) } else { (up, down) };
     Route {
         session: hop.visitor.session(),
@@ -389,5 +386,7 @@ pub(super) fn route(hop: &Hop, next: Option<PlaceName>) -> Route {
         previous: hop.from.clone(),
         to_client,
         to_server,
+        memory: rate(Resource::MEMORY),
+        cpu: rate(Resource::CPU),
     }
 }

@@ -17,6 +17,8 @@ const RESYNC_PART: usize = 4_000;
 struct Link {
     up: bool,
     incarnation: Incarnation,
+    /// The newest version of the protocol that both ends speak.
+    version: u8,
     /// When the connection last came up.
     since: Instant,
     /// What the neighbour has listed so far in a re-sync that is arriving.
@@ -35,6 +37,13 @@ pub(super) struct Links {
 impl Links {
     pub(super) fn is_up(&self, neighbour: &PlaceName) -> bool {
         self.links.get(neighbour).is_some_and(|l| l.up)
+    }
+
+    /// The newest version of the protocol that is spoken with a neighbour, if there is a
+    /// connection.
+    pub(super) fn version(&self, neighbour: &PlaceName) -> Option<u8> {
+        let link = self.links.get(neighbour).filter(|l| l.up)?;
+        Some(link.version)
     }
 
     pub(super) fn up(&self) -> impl Iterator<Item = (&PlaceName, Incarnation)> {
@@ -72,6 +81,9 @@ impl Place {
         let Some(link) = self.links.links.get(to).filter(|l| l.up) else {
             return;
         };
+        if message.version() > link.version {
+            return;
+        }
         let envelope = Envelope {
             from: self.incarnation,
             to: link.incarnation,
@@ -102,6 +114,7 @@ impl Place {
         now: Instant,
         neighbour: &PlaceName,
         incarnation: Incarnation,
+        version: u8,
         out: &mut Vec<Output>,
     ) {
         if !self.may_neighbour(neighbour) {
@@ -132,6 +145,7 @@ impl Place {
         let link = Link {
             up: true,
             incarnation,
+            version,
             since: now,
             listed: None,
         };

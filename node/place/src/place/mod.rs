@@ -169,8 +169,9 @@ impl Place {
             Input::LinkUp {
                 neighbour,
                 incarnation,
+                version,
             } => {
-                self.link_up(now, &neighbour, incarnation, out);
+                self.link_up(now, &neighbour, incarnation, version, out);
             }
             Input::LinkDown { neighbour } => self.link_down(now, &neighbour),
             Input::Received { from, envelope } => {
@@ -188,6 +189,11 @@ impl Place {
             }
             Input::Publish { presentation } => self.publish(now, presentation, out),
             Input::Withdraw { title } => self.withdraw(now, &title, out),
+            Input::Code { .. }
+            | Input::FetchProgress { .. }
+            | Input::Fetched { .. }
+            | Input::FetchFailed { .. }
+            | Input::Strategy(_) => {}
             Input::ComponentUp { instance, endpoint } => {
                 for session in self.components.up(instance, endpoint, now) {
                     self.components_changed(now, session, out);
@@ -296,9 +302,14 @@ impl Place {
                 origin,
                 target,
                 stages,
+                releases,
             } => {
-                self.survey(from, id, origin, target, stages, out);
+                self.survey(from, id, origin, target, stages, releases, out);
             }
+            Message::Holdings { .. }
+            | Message::Resolve { .. }
+            | Message::Resolved { .. }
+            | Message::Download(_) => self.counters.refused_messages += 1,
             Message::Surveyed {
                 id,
                 origin,

@@ -74,7 +74,10 @@ impl Place {
         let key = RecordKey::Session(hop.visitor.session());
         out.push(Output::Store {
             key,
-            value: Some(wire::encode_record(&record)),
+            value: Some(wire::encode_record_with(
+                &record,
+                &record.visitor.plan().releases,
+            )),
         });
     }
 
@@ -96,7 +99,9 @@ impl Place {
         for (key, value) in records {
             match &key {
                 RecordKey::Session(_) => {
-                    let record = wire::decode_record(&value).map_err(|e| bad(&key, &e))?;
+                    let (mut record, releases): (SessionRecord, _) =
+                        wire::decode_record_with(&value).map_err(|e| bad(&key, &e))?;
+                    record.visitor.set_releases(releases);
                     self.restore_session(record, now, out);
                 }
                 RecordKey::Presentation(_) => {
@@ -105,6 +110,7 @@ impl Place {
                     self.serve(now, Arc::new(presentation), out);
                 }
                 RecordKey::Child(child) => self.links.await_resync(child.clone()),
+                RecordKey::Code(_) => {}
             }
         }
         if lived_before {

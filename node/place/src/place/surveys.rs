@@ -1,10 +1,11 @@
 //! Surveys: what the places of a plan would say to it, for dry runs.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use waybook_agents::{Message, RefusalReason, SurveyStage};
 use waybook_location_tree::PlaceName;
-use waybook_plan::{KnownServer, Plan, SolutionNumber};
+use waybook_plan::{KnownServer, Plan, Releases, SolutionNumber};
 
 use super::Place;
 use super::local::judge;
@@ -50,6 +51,7 @@ impl Place {
         }
         let answers = asked.keys().map(|place| (place.clone(), None)).collect();
         let request = request.request;
+        let releases = Arc::clone(&plan.releases);
         if self.questions.open.len() >= self.config.limits.questions {
             return tell_survey(request, plan, &answers, out);
         }
@@ -65,6 +67,7 @@ impl Place {
             match self.config.name.next_hop(&target) {
                 Some(next) => {
                     let origin = origin.clone();
+                    let releases = Arc::clone(&releases);
                     self.send(
                         &next,
                         Message::Survey {
@@ -72,6 +75,7 @@ impl Place {
                             origin,
                             target,
                             stages,
+                            releases,
                         },
                         out,
                     );
@@ -103,6 +107,7 @@ impl Place {
     }
 
     /// A survey passes, or has arrived.
+    #[allow(clippy::too_many_arguments, reason = "the fields of the message")]
     pub(super) fn survey(
         &mut self,
         from: &PlaceName,
@@ -110,6 +115,7 @@ impl Place {
         origin: PlaceName,
         target: PlaceName,
         stages: Vec<SurveyStage>,
+        releases: Arc<Releases>,
         out: &mut Vec<Output>,
     ) {
         let here = self.config.name.clone();
@@ -128,6 +134,7 @@ impl Place {
                         origin,
                         target,
                         stages,
+                        releases,
                     },
                     out,
                 );

@@ -1,11 +1,11 @@
 //! What the place shows of itself.
 
-use waybook_agents::{Incarnation, IndexEntry, PlaceSummary, SessionId};
+use waybook_agents::{Holding, Incarnation, IndexEntry, PlaceSummary, SessionId};
 use waybook_location_tree::PlaceName;
 
 use super::Place;
 use super::hops::Hop;
-use crate::{BookingView, Config, Counters, HopView, Instant, ResourceView, SessionView};
+use crate::{BookingView, CodeView, Config, Counters, HopView, Instant, ResourceView, SessionView};
 
 impl Place {
     /// The name.
@@ -104,6 +104,18 @@ impl Place {
     #[must_use]
     pub fn summaries(&self, now: Instant) -> Vec<PlaceSummary> {
         self.summaries_below(now)
+    }
+
+    /// The code held here, or on its way, by digest.
+    #[must_use]
+    pub fn code(&self) -> Vec<CodeView> {
+        Vec::new()
+    }
+
+    /// What code this place's locality is known to hold.
+    #[must_use]
+    pub fn holdings(&self) -> Vec<Holding> {
+        Vec::new()
     }
 
     /// What has been counted.

@@ -98,6 +98,7 @@ fn what_an_older_life_sent_has_no_effect() {
         Input::LinkUp {
             neighbour: name("r/a"),
             incarnation: Incarnation(2),
+            version: waybook_agents::wire::VERSION,
         },
     );
     let before = all.places[&name("r")].counters().outdated;
@@ -116,6 +117,7 @@ fn strangers_and_places_out_of_line_are_not_neighbours() {
             Input::LinkUp {
                 neighbour,
                 incarnation: Incarnation(9),
+                version: waybook_agents::wire::VERSION,
             },
         );
     }
@@ -230,6 +232,7 @@ fn withdrawn_and_dead_servers_are_no_longer_found() {
         Input::LinkUp {
             neighbour: name("r/m"),
             incarnation,
+            version: waybook_agents::wire::VERSION,
         },
     );
     all.put(
@@ -237,6 +240,7 @@ fn withdrawn_and_dead_servers_are_no_longer_found() {
         Input::LinkUp {
             neighbour: name("r"),
             incarnation,
+            version: waybook_agents::wire::VERSION,
         },
     );
     all.settle();

@@ -52,6 +52,7 @@ pub(crate) fn config(place: &str, cpu: u64) -> Config {
         timing: Timing::default(),
         strategy: "nearest".to_owned(),
         servers_per_plan: 3,
+        code: waybook_place::CodeConfig::default(),
     }
 }
 
@@ -109,6 +110,7 @@ impl Neighbours {
                     Input::LinkUp {
                         neighbour: b.clone(),
                         incarnation: Incarnation(1),
+                        version: waybook_agents::wire::VERSION,
                     },
                 );
             }

@@ -301,6 +301,7 @@ fn no_more_children_are_connected_than_may_be() {
             true => Input::LinkUp {
                 neighbour,
                 incarnation,
+                version: waybook_agents::wire::VERSION,
             },
             false => Input::LinkDown { neighbour },
         };

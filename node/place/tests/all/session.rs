@@ -148,6 +148,7 @@ fn a_restarted_place_finds_its_bookings_again_and_the_session_lives_on() {
                 Input::LinkUp {
                     neighbour: name(place),
                     incarnation: life,
+                    version: waybook_agents::wire::VERSION,
                 },
             );
             let incarnation = all.places[&neighbour].incarnation();
@@ -156,6 +157,7 @@ fn a_restarted_place_finds_its_bookings_again_and_the_session_lives_on() {
                 Input::LinkUp {
                     neighbour,
                     incarnation,
+                    version: waybook_agents::wire::VERSION,
                 },
             );
         }

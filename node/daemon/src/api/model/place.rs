@@ -249,6 +249,7 @@ impl From<&Quality> for QualityInfo {
             let runtime = match component.runtime {
                 Runtime::Builtin => "builtin",
                 Runtime::Process => "process",
+                Runtime::Wasm => "wasm",
             };
             let at = match position {
                 Position::Server => "server",

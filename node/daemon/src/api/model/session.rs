@@ -296,6 +296,19 @@ pub enum StepInfo {
         /// What was done.
         hop: HopReportInfo,
     },
+    /// Code for the session is coming.
+    Downloading {
+        /// The component, as `name@version`.
+        component: String,
+        /// The place that it comes from; none while a source is sought.
+        from: Option<String>,
+        /// Bytes that are here and verified.
+        bytes: u64,
+        /// Bytes in all.
+        length: u64,
+        /// How many of the bytes were here before the session asked.
+        before: u64,
+    },
 }
 
 impl From<&Progress> for ProgressInfo {
@@ -313,6 +326,13 @@ impl From<&Progress> for ProgressInfo {
                 },
                 Step::TracedBack => StepInfo::TracedBack,
                 Step::Ready(report) => StepInfo::Ready { hop: report.into() },
+                Step::Downloading(coming) => StepInfo::Downloading {
+                    component: coming.component.clone(),
+                    from: coming.from.as_ref().map(ToString::to_string),
+                    bytes: coming.bytes,
+                    length: coming.length,
+                    before: coming.before,
+                },
             },
         }
     }

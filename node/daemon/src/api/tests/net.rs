@@ -20,7 +20,7 @@ use waybook_plan::{NoPlan, Resource};
 
 use crate::api::{Addresses, ControlApi, Ends, Parts, Rights, SessionUrls, Shared, Urls};
 use crate::config::RemoteRights;
-use crate::{Command, Io, OpenEvent, PeerApi, PeerStreams, PlaceHandle};
+use crate::{Command, Io, OpenEvent, OrderResult, PeerApi, PeerStreams, PlaceHandle};
 
 pub(crate) const TOKEN: &str = "a token";
 
@@ -189,6 +189,7 @@ struct Driver {
     ends: BTreeMap<PlaceName, Ends>,
     opens: BTreeMap<(PlaceName, RequestId), mpsc::UnboundedSender<OpenEvent>>,
     dry_runs: BTreeMap<(PlaceName, RequestId), oneshot::Sender<Result<Survey, NoPlan>>>,
+    orders: BTreeMap<(PlaceName, RequestId), oneshot::Sender<OrderResult>>,
     requests: u64,
     left: watch::Sender<usize>,
     held: watch::Receiver<bool>,
@@ -207,6 +208,7 @@ impl Driver {
             ends,
             opens: BTreeMap::new(),
             dry_runs: BTreeMap::new(),
+            orders: BTreeMap::new(),
             requests: 0,
             left,
             held,
@@ -225,6 +227,7 @@ impl Driver {
                 timing: Timing::default(),
                 strategy: "nearest".to_owned(),
                 servers_per_plan: 3,
+                code: waybook_place::CodeConfig::default(),
             };
             let (life, now) = (Incarnation(1), driver.now());
             let place = Place::new(config, life, [0; 32], Vec::new(), now, &mut Vec::new());
@@ -236,6 +239,7 @@ impl Driver {
                     let link = Input::LinkUp {
                         neighbour: neighbour.clone(),
                         incarnation: Incarnation(1),
+                        version: waybook_agents::wire::VERSION,
                     };
                     driver.handle(at, link);
                 }
@@ -299,6 +303,10 @@ impl Driver {
                 self.dry_runs.insert((at.clone(), request), answer);
                 self.handle(at, Input::DryRun(open));
             }
+            Command::Code(order, answer) => {
+                self.orders.insert((at.clone(), request), answer);
+                self.handle(at, Input::Code { request, order });
+            }
             Command::Query(look) => look(&self.places[at], self.now()),
         }
     }
@@ -349,6 +357,11 @@ impl Driver {
                 }
             }
             Output::Ended { session, why } => self.ends[at].report(session, &why),
+            Output::CodeDone { request, result } => {
+                if let Some(answer) = self.orders.remove(&(at.clone(), request)) {
+                    let _ = answer.send(result);
+                }
+            }
             _ => {}
         }
     }

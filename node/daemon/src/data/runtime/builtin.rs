@@ -14,7 +14,7 @@ use super::files::Files;
 use super::outgoing::Outgoing;
 use super::upstream::Upstream;
 use super::{Running, Runtime, Started, Starting};
-use crate::Body;
+use crate::{Body, Start};
 
 /// Starts `files`, `upstream` and `relay`.
 pub(super) struct Builtin {
@@ -71,9 +71,9 @@ impl Runtime for Builtin {
     fn start(
         &self,
         _: Starting,
-        component: Component,
+        start: Start,
     ) -> Pin<Box<dyn Future<Output = Result<Started, String>> + Send + '_>> {
-        Box::pin(async move { self.start_now(&component) })
+        Box::pin(async move { self.start_now(&start.component) })
     }
 }
 

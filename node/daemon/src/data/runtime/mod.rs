@@ -21,12 +21,11 @@ use std::sync::Arc;
 use http::Request;
 use tokio_util::sync::CancellationToken;
 use waybook_place::io::InstanceId;
-use waybook_plan::Component;
 
 use super::DataConfig;
 use super::chain::{Answer, NextHop};
 use super::plane::Plane;
-use crate::Body;
+use crate::{Body, Start};
 
 /// Starts components of one kind.
 pub(super) trait Runtime: Send + Sync {
@@ -36,7 +35,7 @@ pub(super) trait Runtime: Send + Sync {
     fn start(
         &self,
         starting: Starting,
-        component: Component,
+        start: Start,
     ) -> Pin<Box<dyn Future<Output = Result<Started, String>> + Send + '_>>;
 }
 
@@ -81,6 +80,7 @@ impl Runtimes {
         match runtime {
             waybook_plan::Runtime::Builtin => &self.builtin,
             waybook_plan::Runtime::Process => &self.process,
+            waybook_plan::Runtime::Wasm => &self.builtin,
         }
     }
 }

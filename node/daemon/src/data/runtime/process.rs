@@ -19,7 +19,7 @@ use super::leftovers::Notes;
 use super::outgoing::{NoResponse, Outgoing};
 use super::supervisor::{Ports, Supervisor};
 use super::{Running, Runtime, Started, Starting, next_listener};
-use crate::Body;
+use crate::{Body, Start};
 
 /// The daemon's variables that programs get; its own settings and secrets are not theirs.
 const INHERITED: [&str; 4] = ["PATH", "HOME", "LANG", "TZ"];
@@ -101,9 +101,9 @@ impl Runtime for Processes {
     fn start(
         &self,
         starting: Starting,
-        component: Component,
+        start: Start,
     ) -> Pin<Box<dyn Future<Output = Result<Started, String>> + Send + '_>> {
-        Box::pin(self.start_program(starting, component))
+        Box::pin(self.start_program(starting, start.component))
     }
 }
 
