@@ -1,6 +1,7 @@
 //! The arrows between the crates, held by a test.
 //!
 //! `location-tree <- plan <- agents <- node/place <- {node/daemon, sim} <- src`, and `client <- src`.
+//! `node/wasm` knows none of ours; only `node/daemon` may use it.
 //! What a place decides stays free of tokio, QUIC and the disk, so that the simulator runs the very
 //! code that the daemon runs. When a test here fails it says which arrow is crossed and what to do.
 //! Each crate's `clippy.toml` holds what a dependency list cannot show: clocks, threads, files.
@@ -12,7 +13,7 @@ use std::process::Command;
 use serde_json::Value;
 
 /// The crates of the workspace, and which of the others each may depend on.
-const ARROWS: [(&str, &[&str]); 8] = [
+const ARROWS: [(&str, &[&str]); 9] = [
     ("waybook-location-tree", &[]),
     ("waybook-plan", &["waybook-location-tree"]),
     ("waybook-agents", &["waybook-location-tree", "waybook-plan"]),
@@ -20,9 +21,11 @@ const ARROWS: [(&str, &[&str]); 8] = [
         "waybook-place",
         &["waybook-agents", "waybook-plan", "waybook-location-tree"],
     ),
+    ("waybook-wasm", &[]),
     (
         "waybook-daemon",
         &[
+            "waybook-wasm",
             "waybook-place",
             "waybook-agents",
             "waybook-plan",

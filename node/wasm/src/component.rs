@@ -1,0 +1,514 @@
+//! A component that was started: it answers requests until it is stopped.
+
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::task::Waker;
+use std::time::Duration;
+
+use http::uri::{Authority, Scheme};
+use http::{Request, Response, Uri, header};
+use http_body_util::BodyExt;
+use tokio::sync::{Semaphore, oneshot};
+use tokio::time::Instant;
+use tokio_util::sync::CancellationToken;
+use wasmtime::{Store, UpdateDeadline};
+use wasmtime_wasi::{ResourceTable, WasiCtx};
+use wasmtime_wasi_config::WasiConfigVariables;
+use wasmtime_wasi_http::handler::Proxy;
+use wasmtime_wasi_http::{WasiBody, WasiHttpCtx};
+
+use crate::body::{Body, for_component, from_component};
+use crate::budget::{Budget, Metered};
+use crate::counters::add;
+use crate::engine::{Code, Inner};
+use crate::failure::CallFailure;
+use crate::guest::{Guest, Hooks, Limiter};
+use crate::instance::Instance;
+use crate::job::{Hold, Job, RequestBody, ResponseBody};
+use crate::log::{Lines, Log, Logger, Stream};
+use crate::outgoing::{Hosts, NEXT, Next, Outgoing, Ways};
+use crate::worker;
+
+/// What a component is given for its life.
+pub struct Start {
+    /// Its name, for logs; also its first argument.
+    pub name: String,
+    /// Its configuration: by `wasi:config/store` and as environment variables.
+    pub config: BTreeMap<String, String>,
+    /// What it may use, together with the others of its session.
+    pub budget: Arc<Budget>,
+    /// Greatest memory of one instance, in bytes. `None`: as in the settings.
+    pub memory: Option<u64>,
+    /// How many instances of it there may be.
+    pub instances: Instances,
+    /// What comes after it on the path.
+    pub next: Arc<dyn Next>,
+    /// Hosts it may reach besides, like `example.org` (at the usual port of the scheme) or
+    /// `example.org:8080`.
+    pub hosts: Vec<String>,
+    /// The way to them.
+    pub outgoing: Arc<dyn Outgoing>,
+    /// Receives what it prints.
+    pub log: Arc<dyn Log>,
+}
+
+/// How many instances of a component there may be.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Instances {
+    /// As many as needed, as the settings say. Each is replaced after some requests.
+    Pool,
+    /// As many as needed, up to a number. Each is replaced after some requests.
+    UpTo(usize),
+    /// One, which lives until it traps or is stopped: for a component that keeps something
+    /// in memory, such as a cache.
+    Keep,
+}
+
+/// A component that was started. Dropping it stops it.
+pub struct Component {
+    shared: Arc<Shared>,
+}
+
+/// What the component and its instances share.
+pub(crate) struct Shared {
+    pub(crate) wasm: Arc<Inner>,
+    code: Arc<Code>,
+    name: String,
+    config: BTreeMap<String, String>,
+    pub(crate) budget: Arc<Budget>,
+    memory: u64,
+    instances: usize,
+    /// Requests one instance answers.
+    pub(crate) reuse: usize,
+    /// Whether an idle instance is kept.
+    pub(crate) keep: bool,
+    ways: Arc<Ways>,
+    logger: Arc<Logger>,
+    requests: Arc<Semaphore>,
+    pub(crate) stop: CancellationToken,
+    pool: Mutex<Pool>,
+    rest: Mutex<Rest>,
+}
+
+/// Requests that wait, and instances that take them.
+#[derive(Default)]
+struct Pool {
+    queue: VecDeque<Queued>,
+    /// Workers that wait for a request.
+    available: Vec<(u64, Waker)>,
+    /// Workers that were told to look for one and have not yet.
+    coming: BTreeSet<u64>,
+    live: usize,
+    last: u64,
+}
+
+/// A request that waits for an instance.
+pub(crate) struct Queued {
+    pub(crate) job: Arc<Job>,
+    pub(crate) request: Request<WasiBody>,
+    pub(crate) answer: Answer,
+}
+
+/// Where the response goes.
+pub(crate) type Answer = oneshot::Sender<Result<Response<WasiBody>, CallFailure>>;
+
+/// Traps in a row, and until when the component rests.
+#[derive(Default)]
+struct Rest {
+    traps: u32,
+    until: Option<Instant>,
+}
+
+/// An instance that has just been made.
+pub(crate) struct Fresh {
+    pub(crate) store: Store<Guest>,
+    pub(crate) proxy: Proxy,
+    pub(crate) instance: Arc<Instance>,
+}
+
+impl Component {
+    /// Starts a component; an error says why it does not start.
+    pub(crate) async fn start(
+        wasm: &Arc<Inner>,
+        code: Arc<Code>,
+        start: Start,
+    ) -> Result<Arc<Self>, String> {
+        let settings = &wasm.settings;
+        let hosts = Hosts::read(&start.hosts)?;
+        let keep = start.instances == Instances::Keep;
+        let ways = Arc::new(Ways {
+            name: start.name.clone(),
+            next: start.next,
+            outgoing: start.outgoing,
+            hosts,
+            room: Arc::new(Semaphore::new(settings.outgoing_per_component)),
+            counters: Arc::clone(&wasm.counters),
+        });
+        let shared = Arc::new(Shared {
+            code,
+            name: start.name,
+            config: start.config,
+            budget: start.budget,
+            memory: start.memory.unwrap_or(settings.memory),
+            instances: match start.instances {
+                Instances::Pool => settings.instances_per_component.max(1),
+                Instances::UpTo(most) => most.max(1),
+                Instances::Keep => 1,
+            },
+            reuse: if keep {
+                usize::MAX
+            } else {
+                settings.reuse.max(1)
+            },
+            keep,
+            ways,
+            logger: Logger::new(start.log, &wasm.counters, settings.log_lines),
+            requests: Arc::new(Semaphore::new(settings.requests_per_component)),
+            stop: CancellationToken::new(),
+            pool: Mutex::default(),
+            rest: Mutex::default(),
+            wasm: Arc::clone(wasm),
+        });
+        // From here on, giving up stops what was begun.
+        let component = Arc::new(Self { shared });
+        let fresh = component
+            .shared
+            .make()
+            .await
+            .map_err(|error| error.to_string())?;
+        component.shared.employ(fresh);
+        Ok(component)
+    }
+
+    /// Answers a request. Dropping the future, or the body of the response before its end,
+    /// cancels the component's work.
+    pub async fn call(&self, request: Request<Body>) -> Result<Response<Body>, CallFailure> {
+        let shared = &self.shared;
+        let settings = &shared.wasm.settings;
+        let counters = &shared.wasm.counters;
+        if shared.stop.is_cancelled() {
+            return Err(CallFailure::Stopped);
+        }
+        shared
+            .is_resting()
+            .inspect_err(|_| add(&counters.backed_off, 1))?;
+        let permit = Arc::clone(&shared.requests)
+            .try_acquire_owned()
+            .map_err(|_| {
+                add(&counters.refused, 1);
+                CallFailure::TooManyRequests(settings.requests_per_component)
+            })?;
+        add(&counters.requests, 1);
+        let (request, authority) = absolute(request)?;
+        let job = Job::new(authority, settings.outgoing_per_request);
+        let request =
+            request.map(|body| for_component(RequestBody::new(body, &job).boxed_unsync()));
+        let hold = Hold::new(&job, settings.grace);
+        let (answer, response) = oneshot::channel();
+        let _place = shared.enqueue(Queued {
+            job: Arc::clone(&job),
+            request,
+            answer,
+        });
+        let response = tokio::select! {
+            biased;
+            () = shared.stop.cancelled() => return Err(CallFailure::Stopped),
+            response = response => response,
+            () = job.stands_still_for(settings.timeout) => {
+                add(&counters.timeouts, 1);
+                hold.give_up();
+                return Err(if job.is_taken() {
+                    CallFailure::TimedOut(settings.timeout)
+                } else {
+                    CallFailure::Busy("none of its instances became free in time".to_owned())
+                });
+            }
+        };
+        // A sender that is gone without a word was in an instance that ended.
+        let ended = || job.failure().unwrap_or(CallFailure::NoResponse);
+        let response = response.map_err(|_| ended())??;
+        shared.has_answered();
+        Ok(response
+            .map(|body| ResponseBody::new(from_component(body), hold, permit).boxed_unsync()))
+    }
+
+    /// Ends everything under way. Calls from now on fail.
+    pub fn stop(&self) {
+        self.shared.stop.cancel();
+        let waiting = std::mem::take(&mut self.shared.pool().queue);
+        drop(waiting);
+    }
+
+    /// Instances that live now.
+    #[must_use]
+    pub fn instances(&self) -> usize {
+        self.shared.pool().live
+    }
+}
+
+impl Drop for Component {
+    fn drop(&mut self) {
+        self.stop();
+    }
+}
+
+/// A request with a full URI, as a component wants it, and its authority.
+fn absolute(mut request: Request<Body>) -> Result<(Request<Body>, Authority), CallFailure> {
+    let bad = |what: &str| CallFailure::BadRequest(what.to_owned());
+    let mut parts = request.uri().clone().into_parts();
+    let authority = match (parts.authority.take(), request.headers().get(header::HOST)) {
+        (Some(authority), _) => authority,
+        (None, Some(host)) => {
+            Authority::try_from(host.as_bytes()).map_err(|_| bad("its Host is no host name"))?
+        }
+        (None, None) => Authority::from_static(NEXT),
+    };
+    parts.authority = Some(authority.clone());
+    parts.scheme.get_or_insert(Scheme::HTTP);
+    *request.uri_mut() = Uri::from_parts(parts).map_err(|_| bad("its target is not a path"))?;
+    Ok((request, authority))
+}
+
+/// A request's place in the queue, which it leaves when nobody wants it any more.
+struct Place<'a> {
+    shared: &'a Shared,
+    job: Arc<Job>,
+}
+
+impl Drop for Place<'_> {
+    fn drop(&mut self) {
+        if !self.job.is_taken() {
+            let mut pool = self.shared.pool();
+            pool.queue
+                .retain(|queued| !Arc::ptr_eq(&queued.job, &self.job));
+        }
+    }
+}
+
+impl Shared {
+    fn pool(&self) -> MutexGuard<'_, Pool> {
+        self.pool.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn enqueue(self: &Arc<Self>, queued: Queued) -> Place<'_> {
+        let job = Arc::clone(&queued.job);
+        let mut pool = self.pool();
+        pool.queue.push_back(queued);
+        self.dispatch(&mut pool);
+        Place { shared: self, job }
+    }
+
+    /// Sees that each waiting request has a worker that is coming for it, if there may be one.
+    fn dispatch(self: &Arc<Self>, pool: &mut Pool) {
+        while pool.queue.len() > pool.coming.len() && !self.stop.is_cancelled() {
+            if let Some((worker, waker)) = pool.available.pop() {
+                pool.coming.insert(worker);
+                waker.wake();
+            } else if pool.live < self.instances {
+                let worker = pool.hire();
+                let shared = Arc::clone(self);
+                self.wasm.spawn(async move {
+                    let place = Employed { shared, worker };
+                    let stop = &place.shared.stop;
+                    match stop.run_until_cancelled(place.shared.make()).await {
+                        Some(Ok(fresh)) => worker::work(&place.shared, worker, fresh).await,
+                        Some(Err(failure)) => place.shared.could_not_make(worker, &failure),
+                        None => {}
+                    }
+                });
+            } else {
+                break;
+            }
+        }
+    }
+
+    /// Gives an instance a worker.
+    fn employ(self: &Arc<Self>, fresh: Fresh) {
+        let worker = self.pool().hire();
+        let shared = Arc::clone(self);
+        self.wasm.spawn(async move {
+            let place = Employed { shared, worker };
+            worker::work(&place.shared, worker, fresh).await;
+        });
+    }
+
+    /// A request for that worker, or none: then `waker` is woken when there is one.
+    pub(crate) fn next_request(&self, worker: u64, waker: &Waker) -> Option<Queued> {
+        let mut pool = self.pool();
+        pool.absent(worker);
+        let queued = pool.queue.pop_front();
+        if queued.is_none() {
+            pool.available.push((worker, waker.clone()));
+        }
+        queued
+    }
+
+    /// That worker cannot take requests now.
+    pub(crate) fn not_available(self: &Arc<Self>, worker: u64) {
+        let mut pool = self.pool();
+        pool.absent(worker);
+        self.dispatch(&mut pool);
+    }
+
+    /// Without any instance no request that waits will be answered; with one, it may.
+    fn could_not_make(&self, worker: u64, failure: &CallFailure) {
+        let mut pool = self.pool();
+        pool.absent(worker);
+        let failed: Vec<_> = if pool.live > 1 {
+            Vec::new()
+        } else {
+            pool.queue.drain(..).collect()
+        };
+        drop(pool);
+        for queued in failed {
+            let _ = queued.answer.send(Err(failure.clone()));
+        }
+    }
+
+    /// An instance trapped.
+    pub(crate) fn has_trapped(&self) {
+        let settings = &self.wasm.settings;
+        add(&self.wasm.counters.traps, 1);
+        let mut rest = self.rest.lock().unwrap_or_else(PoisonError::into_inner);
+        rest.traps = rest.traps.saturating_add(1);
+        if let Some(over) = rest.traps.checked_sub(settings.traps_allowed.max(1)) {
+            let factor = 1_u32.checked_shl(over).unwrap_or(u32::MAX);
+            let long = settings.backoff_first.saturating_mul(factor);
+            rest.until = Some(Instant::now() + long.min(settings.backoff_most));
+        }
+    }
+
+    fn has_answered(&self) {
+        let mut rest = self.rest.lock().unwrap_or_else(PoisonError::into_inner);
+        *rest = Rest::default();
+    }
+
+    fn is_resting(&self) -> Result<(), CallFailure> {
+        let rest = self.rest.lock().unwrap_or_else(PoisonError::into_inner);
+        let left = |until: Instant| until.saturating_duration_since(Instant::now());
+        match rest.until.map(left) {
+            Some(left) if left > Duration::ZERO => Err(CallFailure::BackingOff {
+                traps: rest.traps,
+                rest: left,
+            }),
+            _ => Ok(()),
+        }
+    }
+
+    /// Makes an instance.
+    async fn make(self: &Arc<Self>) -> Result<Fresh, CallFailure> {
+        let settings = &self.wasm.settings;
+        let instance = Arc::new(Instance::default());
+        let mut store = Store::new(&self.wasm.engine, self.guest(&instance));
+        store.limiter(|guest| &mut guest.limiter);
+        store.set_hostcall_fuel(1 << 20);
+        store.set_max_component_handles(settings.handles);
+        if let Some(table) = store.concurrent_resource_table() {
+            table.set_max_capacity(settings.handles);
+        }
+        store.set_epoch_deadline(1);
+        store.epoch_deadline_callback(|context| {
+            let instance = &context.data().hooks.instance;
+            instance
+                .computing
+                .store(true, std::sync::atomic::Ordering::Relaxed);
+            Ok(UpdateDeadline::Yield(1))
+        });
+        let making = self.code.pre.instantiate_async(&mut store);
+        let making = Metered::new(&self.budget).run(making);
+        let made = tokio::time::timeout(settings.start_timeout, making).await;
+        let short = instance
+            .short_of_memory
+            .load(std::sync::atomic::Ordering::Relaxed);
+        match made {
+            Ok(Ok(proxy)) => {
+                add(&self.wasm.counters.instances_made, 1);
+                Ok(Fresh {
+                    store,
+                    proxy,
+                    instance,
+                })
+            }
+            Ok(Err(error)) if error.is::<wasmtime::PoolConcurrencyLimitError>() => {
+                Err(CallFailure::Busy(format!("{error:#}")))
+            }
+            Ok(Err(_)) if short => Err(CallFailure::OutOfMemory),
+            Ok(Err(error)) => Err(CallFailure::NotStarted(worker::describe(&error))),
+            Err(_) => Err(CallFailure::NotStarted(format!(
+                "it took longer than {} ms (setting start_timeout)",
+                settings.start_timeout.as_millis()
+            ))),
+        }
+    }
+
+    fn guest(self: &Arc<Self>, instance: &Arc<Instance>) -> Guest {
+        let settings = &self.wasm.settings;
+        let mut wasi = WasiCtx::builder();
+        wasi.arg(&self.name)
+            .env("NEXT", format!("http://{NEXT}"))
+            .stdout(Lines::new(&self.logger, Stream::Output))
+            .stderr(Lines::new(&self.logger, Stream::Error))
+            .max_random_size(1 << 20)
+            .allow_tcp(false)
+            .allow_udp(false);
+        let mut config = WasiConfigVariables::new();
+        for (key, value) in &self.config {
+            wasi.env(key, value);
+            config.insert(key, value);
+        }
+        let mut table = ResourceTable::new();
+        table.set_max_capacity(settings.handles);
+        let mut http = WasiHttpCtx::new();
+        http.set_field_size_limit(settings.header_bytes);
+        Guest {
+            wasi: wasi.build(),
+            http,
+            table,
+            hooks: Hooks {
+                ways: Arc::clone(&self.ways),
+                instance: Arc::clone(instance),
+                chunk_bytes: settings.chunk_bytes,
+            },
+            config,
+            limiter: Limiter {
+                budget: Arc::clone(&self.budget),
+                counters: Arc::clone(&self.wasm.counters),
+                instance: Arc::clone(instance),
+                memory: self.memory,
+                table_elements: settings.table_elements,
+                taken: 0,
+                last: 0,
+            },
+        }
+    }
+}
+
+impl Pool {
+    /// A place for a worker, who will look for a request.
+    fn hire(&mut self) -> u64 {
+        self.live += 1;
+        self.last += 1;
+        self.coming.insert(self.last);
+        self.last
+    }
+
+    fn absent(&mut self, worker: u64) {
+        self.coming.remove(&worker);
+        self.available.retain(|(one, _)| *one != worker);
+    }
+}
+
+/// A worker's place in the pool. When it is left, others take over what waits.
+struct Employed {
+    shared: Arc<Shared>,
+    worker: u64,
+}
+
+impl Drop for Employed {
+    fn drop(&mut self) {
+        let mut pool = self.shared.pool();
+        pool.absent(self.worker);
+        pool.live -= 1;
+        self.shared.dispatch(&mut pool);
+    }
+}

@@ -1,0 +1,20 @@
+;; Sends back the body of the request, with its trailers, as it comes.
+(func (export "wasi:http/incoming-handler@0.2.0#handle") (param $request i32) (param $out i32)
+  (local $incoming i32) (local $future i32) (local $pollable i32) (local $some i32) (local $trailers i32)
+  (call $consume-request (local.get $request) (i32.const 1024))
+  (local.set $incoming (i32.load (i32.const 1028)))
+  (call $begin (local.get $out))
+  (call $pass (local.get $incoming) (i32.const 0))
+  (call $drop-request (local.get $request))
+  (local.set $future (call $finish-incoming (local.get $incoming)))
+  (local.set $pollable (call $trailers-subscribe (local.get $future)))
+  (call $block (local.get $pollable))
+  (call $drop-pollable (local.get $pollable))
+  (call $trailers-get (local.get $future) (i32.const 1024))
+  (call $drop-trailers (local.get $future))
+  ;; option, result, result, option: at 0, 8, 16 and 24
+  (if (i32.eqz (i32.load8_u (i32.const 1040))) (then
+    (local.set $some (i32.load8_u (i32.const 1048)))
+    (local.set $trailers (i32.load (i32.const 1052)))))
+  (call $drop-output (global.get $stream))
+  (call $finish (global.get $body) (local.get $some) (local.get $trailers) (i32.const 1024)))

@@ -1,0 +1,12 @@
+;; Answers with the body of the request, with its trailers.
+(func (export "[async-lift]wasi:http/handler@0.3.0#handle") (param $request i32) (result i32)
+  (local $result i64)
+  (local.set $result (call $result-new))
+  (call $consume (local.get $request) (i32.wrap_i64 (local.get $result)) (i32.const 1024))
+  (drop (call $result-write (i32.wrap_i64 (i64.shr_u (local.get $result) (i64.const 32))) (i32.const 2048)))
+  (call $response (call $fields) (i32.const 1) (i32.load (i32.const 1024)) (i32.load (i32.const 1028)) (i32.const 1024))
+  (call $drop-sent (i32.load (i32.const 1028)))
+  (call $give (i32.load (i32.const 1024)))
+  (i32.const 0))
+(func (export "[callback][async-lift]wasi:http/handler@0.3.0#handle") (param i32 i32 i32) (result i32)
+  unreachable)

@@ -1,0 +1,17 @@
+;; Prints "out" and "err", and then 1,000 times "more".
+(data (i32.const 0) "out\nerr\nmore\n")
+(func (export "wasi:http/incoming-handler@0.2.0#handle") (param $request i32) (param $out i32)
+  (local $to i32) (local $left i32)
+  (call $drop-request (local.get $request))
+  (local.set $to (call $stdout))
+  (call $write (local.get $to) (i32.const 0) (i32.const 2) (i32.const 1024))
+  (call $write (local.get $to) (i32.const 2) (i32.const 2) (i32.const 1024))
+  (call $drop-output (local.get $to))
+  (local.set $to (call $stderr))
+  (call $write (local.get $to) (i32.const 4) (i32.const 4) (i32.const 1024))
+  (local.set $left (i32.const 1000))
+  (loop $more
+    (call $write (local.get $to) (i32.const 8) (i32.const 5) (i32.const 1024))
+    (br_if $more (local.tee $left (i32.sub (local.get $left) (i32.const 1)))))
+  (call $drop-output (local.get $to))
+  (call $answer (local.get $out) (i32.const 0) (i32.const 3)))

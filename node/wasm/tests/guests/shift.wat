@@ -1,0 +1,12 @@
+;; Asks the next and answers with its body, each byte one higher.
+(data (i32.const 0) "next")
+(func (export "wasi:http/incoming-handler@0.2.0#handle") (param $request i32) (param $out i32)
+  (local $incoming i32)
+  (call $drop-request (local.get $request))
+  (if (i32.eqz (call $ask (i32.const 0) (i32.const 4))) (then unreachable))
+  (local.set $incoming (i32.load (i32.const 1048)))
+  (call $consume-response (local.get $incoming) (i32.const 1024))
+  (local.set $incoming (i32.load (i32.const 1028)))
+  (call $begin (local.get $out))
+  (call $pass (local.get $incoming) (i32.const 1))
+  (call $end))
