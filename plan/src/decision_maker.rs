@@ -10,7 +10,11 @@ use waybook_location_tree::PlaceName;
 
 pub use strategies::{BestQuality, LeastLoaded, Nearest};
 
-use crate::{Plan, Presentation, Profile};
+use crate::{
+    Conflict, Plan, Presentation, Profile, Quality, Release, Releases, Resolver, ResourceError,
+    Stage,
+};
+use service_path::ServicePath;
 
 /// A server that holds the title, with what is known of it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -42,10 +46,68 @@ pub struct Question<'a> {
     /// title, or lies in another tree, is left out; one listed twice counts once, as
     /// listed first.
     pub servers: &'a [KnownServer],
+    /// All releases that were found for the [references](Presentation::references) of the
+    /// servers' presentations, and for what those depend on, in any order.
+    pub releases: &'a [Arc<Release>],
     /// Plan with at most that many servers: the nearest that have a quality which suits.
     pub most_servers: usize,
     /// Plan at most that many solutions.
     pub most_solutions: usize,
+}
+
+/// A quality level on the path to a server, as a solution has it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Offer {
+    /// The stages from the client's place to the server's.
+    pub stages: Vec<Stage>,
+    /// What the code in them stands for.
+    pub releases: Releases,
+}
+
+/// Why a quality level cannot be planned on the path to a server.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum NoOffer {
+    /// There is no path: the server is in another tree.
+    #[error("{0} is in another tree")]
+    NoPath(PlaceName),
+    /// The demands of a place do not add up.
+    #[error(transparent)]
+    Demand(#[from] ResourceError),
+    /// There is no code for it.
+    #[error(transparent)]
+    Code(#[from] Conflict),
+}
+
+impl<'a> Question<'a> {
+    /// What chooses the code of quality levels. Make one for all levels that are looked
+    /// at: its work is bounded, and what it was asked before costs nothing.
+    #[must_use]
+    pub fn resolver(&self) -> Resolver<'a> {
+        Resolver::new(self.releases)
+    }
+
+    /// The stages of a quality level on the path from the client's place to a server:
+    /// what every place of it has to book, and the components that stand there, with
+    /// `name@version` for each reference to code and with all that it depends on (see
+    /// [`Locked::chain`](crate::Locked::chain)).
+    ///
+    /// # Errors
+    /// [`NoOffer`] says why there are none.
+    pub fn offer(
+        &self,
+        server: &PlaceName,
+        quality: &Quality,
+        resolver: &mut Resolver<'_>,
+    ) -> Result<Offer, NoOffer> {
+        let path = ServicePath::new(self.client, self.client_is_default_place, server)
+            .ok_or_else(|| NoOffer::NoPath(server.clone()))?;
+        let references: Vec<_> = quality.references().collect();
+        let locked = resolver.lock(&references)?;
+        Ok(Offer {
+            stages: path.stages(quality, &locked)?,
+            releases: locked.releases(),
+        })
+    }
 }
 
 /// Why there is no plan.

@@ -10,25 +10,33 @@
 mod component;
 mod decision_maker;
 mod file;
+mod manifest;
 mod plan;
 mod presentation;
 mod profile;
 mod release;
+mod resolve;
 mod resource;
+mod signature;
 mod text;
 mod units;
+mod world;
 
 pub use component::{Component, Position, Runtime};
 pub use decision_maker::{
-    BestQuality, DecisionMaker, KnownServer, LeastLoaded, Load, Nearest, NoPlan, Question,
-    builtin_decision_makers,
+    BestQuality, DecisionMaker, KnownServer, LeastLoaded, Load, Nearest, NoOffer, NoPlan, Offer,
+    Question, builtin_decision_makers,
 };
+pub use manifest::{Manifest, ManifestError};
 pub use plan::{Plan, PlanError, Solution, SolutionNumber, Stage, Visitor};
 pub use presentation::{EdgeDemand, Presentation, PresentationError, Quality, StageDemand};
 pub use profile::{Profile, ProfileError};
-pub use release::{Digest, Release, ReleaseError, Releases, Signature, split_reference};
+pub use release::{Digest, Release, ReleaseError, Releases, split_reference};
+pub use resolve::{Conflict, Locked, Resolver, lock};
 pub use resource::{Demand, Resource, ResourceError};
+pub use signature::{PublisherKey, Signature, SigningKey};
 pub use units::{
     UnitError, format_amount, format_bandwidth, format_duration, parse_amount, parse_bandwidth,
     parse_duration,
 };
+pub use world::runs;

@@ -3,11 +3,13 @@
 mod check;
 mod file;
 
+use std::collections::BTreeSet;
+
 use serde::{Deserialize, Serialize};
 use waybook_location_tree::PlaceName;
 
 use crate::file::Document;
-use crate::{Component, Demand, Position};
+use crate::{Component, Demand, Position, Runtime};
 
 /// A title with its quality levels, as its server published it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -79,6 +81,16 @@ impl StageDemand {
     }
 }
 
+impl Quality {
+    /// The references of its components that are brought along, in the order of the
+    /// chain.
+    pub fn references(&self) -> impl Iterator<Item = &str> {
+        let components = self.components.iter().map(|(_, component)| component);
+        let wasm = components.filter(|c| c.runtime == Runtime::Wasm);
+        wasm.map(|c| c.name.as_str())
+    }
+}
+
 impl Presentation {
     /// Greatest length of the title in bytes.
     pub const MAX_TITLE: usize = 200;
@@ -121,8 +133,12 @@ impl Presentation {
     ///     [[quality.component]]                # from the client's side to the server's
     ///     at = "server"                        # or: client, default-place, every-hop
     ///     name = "files"
-    ///     runtime = "builtin"                  # or: process
+    ///     runtime = "builtin"                  # or: process, wasm
     ///     config = { root = "film/high" }      # optional
+    ///     [[quality.component]]
+    ///     at = "default-place"
+    ///     name = "cap-quality@^1"              # code that is brought along, by reference
+    ///     runtime = "wasm"
     ///     "#,
     /// )?;
     /// assert_eq!(film.qualities[0].demand.edge.to_client, 4_000_000);
@@ -130,11 +146,17 @@ impl Presentation {
     /// # Ok::<(), waybook_plan::PresentationError>(())
     /// ```
     ///
+    /// The order of `[[quality.component]]` is that of the chain: one that stands nearer
+    /// to the client comes first. The name of a `wasm` component is a reference to code
+    /// that the places fetch, as [`split_reference`] takes apart: `cap-quality@^1`,
+    /// `cap-quality@1.2.0` for exactly that version, `cap-quality` for any.
+    ///
     /// A demand that is left out is for nothing. Any kind of resource may be demanded of
     /// a place, except bandwidth, which belongs to edges; [`parse_amount`] says how
     /// amounts are written.
     ///
     /// [`parse_amount`]: crate::parse_amount
+    /// [`split_reference`]: crate::split_reference
     ///
     /// # Errors
     /// [`PresentationError`] names line, column and field, and what would be right.
@@ -148,8 +170,8 @@ impl Presentation {
     }
 
     /// Checks what every presentation promises: a title, at least one quality level,
-    /// names that are unique, bandwidth only on edges, the limits above, and demands
-    /// that can be added up for a place that is client, default place and server at
+    /// names that are unique, right references to code that is brought along, bandwidth
+    /// only on edges, the limits above, and demands that can be added up for a place that is client, default place and server at
     /// once. A presentation from elsewhere is untrusted until it has passed.
     ///
     /// # Errors
@@ -158,5 +180,18 @@ impl Presentation {
         check::check(self).map_err(|problem| PresentationError {
             message: problem.to_string(),
         })
+    }
+
+    /// The references of all its components that are brought along, each once, in the
+    /// order of the alphabet: what has to be looked for, with its dependencies, before a
+    /// Decision Maker can plan with it.
+    #[must_use]
+    pub fn references(&self) -> Vec<&str> {
+        let references: BTreeSet<_> = self
+            .qualities
+            .iter()
+            .flat_map(Quality::references)
+            .collect();
+        references.into_iter().collect()
     }
 }

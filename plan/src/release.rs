@@ -9,8 +9,9 @@ use semver::{Version, VersionReq};
 use serde::{Deserialize, Serialize};
 use waybook_location_tree::PlaceName;
 
-use crate::Presentation;
-use crate::text::{check_name, quote};
+use crate::text::{check_name, hex, quote, unhex};
+use crate::world::check_world;
+use crate::{Presentation, Signature};
 
 /// The SHA-256 of a component's binary: what identifies it everywhere, as the digest of
 /// a layer does in an OCI registry. Written `sha256:` and 64 hexadecimal digits.
@@ -51,15 +52,6 @@ pub struct Release {
     pub signature: Option<Signature>,
 }
 
-/// An Ed25519 signature (RFC 8032) of a release by its publisher.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Signature {
-    /// The publisher's public key, by which operators know whom they trust.
-    pub key: [u8; 32],
-    /// The 64 bytes of the signature.
-    pub bytes: Vec<u8>,
-}
-
 /// The releases that a plan's components stand for, by reference (`name@version`): what
 /// a lock file is to a package, so that all hops of a session run the same code.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
@@ -75,13 +67,13 @@ impl Digest {
     /// The first digits, enough for people to tell releases apart.
     #[must_use]
     pub fn short(&self) -> String {
-        self.0[..6].iter().map(|b| format!("{b:02x}")).collect()
+        hex(&self.0[..6])
     }
 
     /// The 64 hexadecimal digits alone, as in file names.
     #[must_use]
     pub fn hex(&self) -> String {
-        self.0.iter().map(|b| format!("{b:02x}")).collect()
+        hex(&self.0)
     }
 }
 
@@ -102,25 +94,13 @@ impl FromStr for Digest {
 
     /// Reads `sha256:` and 64 hexadecimal digits; the prefix may be left out.
     fn from_str(text: &str) -> Result<Self, ReleaseError> {
-        let bad = || {
+        let digits = text.strip_prefix("sha256:").unwrap_or(text);
+        unhex(digits).map(Self).ok_or_else(|| {
             ReleaseError(format!(
                 "{} is not a digest: write sha256: and 64 hexadecimal digits",
                 quote(text)
             ))
-        };
-        let digits = text.strip_prefix("sha256:").unwrap_or(text).as_bytes();
-        if digits.len() != 64 {
-            return Err(bad());
-        }
-        let mut bytes = [0; 32];
-        for (byte, pair) in bytes.iter_mut().zip(digits.chunks_exact(2)) {
-            let pair = std::str::from_utf8(pair).map_err(|_| bad())?;
-            if !pair.bytes().all(|b| b.is_ascii_hexdigit()) {
-                return Err(bad());
-            }
-            *byte = u8::from_str_radix(pair, 16).map_err(|_| bad())?;
-        }
-        Ok(Self(bytes))
+        })
     }
 }
 
@@ -139,7 +119,8 @@ impl Release {
     }
 
     /// Checks what every release promises: names and texts that are short and
-    /// printable, and a binary that is not empty. Whether the signature is right is
+    /// printable, a version without build metadata (two versions that differ only in that
+    /// are one to every range), and a binary that is not empty. Whether the signature is right is
     /// another question.
     ///
     /// # Errors
@@ -147,28 +128,15 @@ impl Release {
     pub fn check(&self) -> Result<(), ReleaseError> {
         let wrong = |field: &str, what: String| ReleaseError(format!("{field} {what}"));
         check_component_name(&self.name).map_err(|what| wrong("name", what))?;
-        let version = self.version.to_string();
-        if version.len() > Self::MAX_VERSION {
-            let most = Self::MAX_VERSION;
-            return Err(wrong("version", format!("is longer than {most} bytes")));
-        }
-        let bad = |c: char| c.is_control() && !matches!(c, '\n' | '\t');
-        if self.description.len() > Self::MAX_DESCRIPTION || self.description.contains(bad) {
-            let most = Self::MAX_DESCRIPTION;
-            let what = format!("must be text of at most {most} bytes");
-            return Err(wrong("description", what));
-        }
-        check_name(&self.runtime, Presentation::MAX_NAME).map_err(|what| wrong("runtime", what))?;
-        let needs = [self.requires.len(), self.dependencies.len()];
-        if needs.into_iter().any(|count| count > Self::MAX_NEEDS) {
-            let most = Self::MAX_NEEDS;
-            let what = format!("have at most {most} entries each");
-            return Err(wrong("requires and dependencies", what));
-        }
+        check_version(&self.version).map_err(|what| wrong("version", what))?;
+        check_description(&self.description).map_err(|what| wrong("description", what))?;
+        check_world(&self.runtime).map_err(|what| wrong("runtime", what))?;
+        check_needs(self.requires.len()).map_err(|what| wrong("requires", what))?;
         for capability in &self.requires {
             check_name(capability, Presentation::MAX_NAME)
                 .map_err(|what| wrong("requires", what))?;
         }
+        check_needs(self.dependencies.len()).map_err(|what| wrong("dependencies", what))?;
         for (name, range) in &self.dependencies {
             check_component_name(name).map_err(|what| wrong("dependencies", what))?;
             if range.to_string().len() > Self::MAX_VERSION || *name == self.name {
@@ -249,7 +217,11 @@ impl FromIterator<Arc<Release>> for Releases {
 }
 
 /// Takes a reference to code apart: `cap-quality@^1.2` asks for that name in a version
-/// of that range (as Cargo writes ranges); without `@`, for any version of it.
+/// of that range (as Cargo writes ranges); without `@`, for any version of it. A full
+/// version, as in `cap-quality@1.2.0`, asks for exactly that one.
+///
+/// As with Cargo, a pre-release such as `1.3.0-beta.1` is in a range only if the range
+/// names a pre-release of the same 1.3.0.
 ///
 /// # Errors
 /// [`ReleaseError`] says what is wrong with the name or the range.
@@ -264,21 +236,33 @@ pub fn split_reference(reference: &str) -> Result<(&str, VersionReq), ReleaseErr
         None => VersionReq::STAR,
         // A whole version means that one; `1.2` is a range, as everywhere.
         Some(range) => match Version::parse(range) {
-            Ok(version) => VersionReq::parse(&format!("={version}")),
-            Err(_) => VersionReq::parse(range),
+            Ok(version) => parse_range(&format!("={version}")),
+            Err(_) => parse_range(range),
         }
-        .map_err(|error| {
-            ReleaseError(format!(
-                "{} is not a version range such as ^1.2: {error}",
-                quote(range)
-            ))
-        })?,
+        .map_err(ReleaseError)?,
     };
     Ok((name, range))
 }
 
+/// Reads a version range, as Cargo writes them.
+pub(crate) fn parse_range(text: &str) -> Result<VersionReq, String> {
+    let most = Release::MAX_VERSION;
+    if text.len() > most {
+        let length = text.len();
+        return Err(format!(
+            "a version range of {length} bytes is too long; at most {most} are allowed"
+        ));
+    }
+    VersionReq::parse(text).map_err(|error| {
+        format!(
+            "{} is not a version range such as ^1.2: {error}",
+            quote(text)
+        )
+    })
+}
+
 /// Names of components are made for file names, URLs and command lines.
-fn check_component_name(name: &str) -> Result<(), String> {
+pub(crate) fn check_component_name(name: &str) -> Result<(), String> {
     check_name(name, Presentation::MAX_NAME)?;
     let good = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || "-_.".contains(c);
     if name.starts_with(|c: char| c.is_ascii_lowercase()) && name.chars().all(good) {
@@ -288,4 +272,40 @@ fn check_component_name(name: &str) -> Result<(), String> {
         "{} must be a lower-case letter, then a-z, 0-9, `-`, `_` and `.`",
         quote(name)
     ))
+}
+
+/// Versions have to be short, and told apart by ranges.
+pub(crate) fn check_version(version: &Version) -> Result<(), String> {
+    let (length, most) = (version.to_string().len(), Release::MAX_VERSION);
+    if length > most {
+        return Err(format!("has {length} bytes; at most {most} are allowed"));
+    }
+    if !version.build.is_empty() {
+        let build = quote(&format!("+{}", version.build));
+        return Err(format!(
+            "must be without {build}: ranges take no notice of build metadata"
+        ));
+    }
+    Ok(())
+}
+
+/// Lines and tabs are fine in a description; what steers a terminal is not.
+pub(crate) fn check_description(text: &str) -> Result<(), String> {
+    let bad = |c: char| c.is_control() && !matches!(c, '\n' | '\t');
+    if text.len() > Release::MAX_DESCRIPTION || text.contains(bad) {
+        let most = Release::MAX_DESCRIPTION;
+        return Err(format!(
+            "must be text of at most {most} bytes, without control characters"
+        ));
+    }
+    Ok(())
+}
+
+/// Needs are looked at one by one, at every place.
+pub(crate) fn check_needs(count: usize) -> Result<(), String> {
+    let most = Release::MAX_NEEDS;
+    if count > most {
+        return Err(format!("has {count} entries; at most {most} are allowed"));
+    }
+    Ok(())
 }

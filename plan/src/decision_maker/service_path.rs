@@ -2,7 +2,7 @@
 
 use waybook_location_tree::PlaceName;
 
-use crate::{Demand, Position, Quality, Resource, ResourceError, Stage};
+use crate::{Demand, Locked, Position, Quality, Resource, ResourceError, Stage};
 
 /// The places from the client to a server, and what each of them is.
 pub(super) struct ServicePath {
@@ -41,18 +41,24 @@ impl ServicePath {
         }
     }
 
-    /// The stages of a quality level on this path.
+    /// The stages of a quality level on this path, with the releases that were chosen
+    /// for it.
     ///
     /// # Errors
     /// [`ResourceError::Overflow`] if the demands of a place do not add up.
-    pub(super) fn stages(&self, quality: &Quality) -> Result<Vec<Stage>, ResourceError> {
+    pub(super) fn stages(
+        &self,
+        quality: &Quality,
+        locked: &Locked,
+    ) -> Result<Vec<Stage>, ResourceError> {
         let stage = |(hop, place): (usize, &PlaceName)| {
             let applies = |(at, _): &&(Position, _)| self.is_at(hop, *at);
             let components = quality.components.iter().filter(applies);
+            let components: Vec<_> = components.map(|(_, c)| c.clone()).collect();
             Ok(Stage {
                 place: place.clone(),
                 demand: self.demand(hop, quality)?,
-                components: components.map(|(_, component)| component.clone()).collect(),
+                components: locked.chain(&components),
             })
         };
         self.places.iter().enumerate().map(stage).collect()

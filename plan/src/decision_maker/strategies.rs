@@ -5,10 +5,11 @@
 
 use std::sync::Arc;
 
-use super::service_path::ServicePath;
-use super::{DecisionMaker, KnownServer, Load, NoPlan, Question};
+use super::{DecisionMaker, KnownServer, Load, NoPlan, Offer, Question};
 use crate::text::quote;
-use crate::{Plan, Presentation, Quality, Solution, SolutionNumber, Stage, format_bandwidth};
+use crate::{
+    Plan, Presentation, Quality, Releases, Resolver, Solution, SolutionNumber, format_bandwidth,
+};
 
 /// The nearest servers first, and for each its quality levels from the best down.
 /// Servers that are equally near come in the order of names.
@@ -65,36 +66,54 @@ impl DecisionMaker for LeastLoaded {
 }
 
 /// One quality level that one server offers, as it would be planned.
-struct Offer<'a> {
+struct Candidate<'a> {
     /// The rank of the level in the server's list; 0 is the best.
     rank: usize,
     quality: &'a Quality,
     load: Load,
-    stages: Vec<Stage>,
+    offer: Offer,
 }
 
 /// Numbers the first offers as solutions.
-fn plan<'a>(question: &Question<'_>, offers: impl IntoIterator<Item = Offer<'a>>) -> Plan {
+///
+/// One that would bring the plan above [`Releases::MAX`] is passed over; the first never
+/// does.
+fn plan<'a>(question: &Question<'_>, candidates: impl IntoIterator<Item = Candidate<'a>>) -> Plan {
     let numbers = (1..=u16::MAX)
         .map(SolutionNumber)
         .take(question.most_solutions);
-    let solution = |(number, offer): (_, Offer<'_>)| {
+    let mut releases = Releases::default();
+    let fitting = candidates.into_iter().filter(|candidate| {
+        let offered = &candidate.offer.releases;
+        let new = offered
+            .iter()
+            .filter(|release| releases.get(&release.reference()).is_none());
+        let fits = releases.len() + new.count() <= Releases::MAX;
+        if fits {
+            offered
+                .iter()
+                .for_each(|release| releases.insert(release.clone()));
+        }
+        fits
+    });
+    let solution = |(number, candidate): (_, Candidate<'_>)| {
         Arc::new(Solution {
             number,
-            quality: offer.quality.name.clone(),
-            stages: offer.stages,
+            quality: candidate.quality.name.clone(),
+            stages: candidate.offer.stages,
         })
     };
+    let solutions = numbers.zip(fitting).map(solution).collect();
     Plan {
         title: question.title.to_owned(),
-        solutions: numbers.zip(offers).map(solution).collect(),
-        releases: Arc::default(),
+        solutions,
+        releases: Arc::new(releases),
     }
 }
 
 /// What the nearest servers offer that suits the profile: a list for each server, never
 /// empty, nearest first. There is at least one.
-fn candidates<'a>(question: &Question<'a>) -> Result<Vec<Vec<Offer<'a>>>, NoPlan> {
+fn candidates<'a>(question: &Question<'a>) -> Result<Vec<Vec<Candidate<'a>>>, NoPlan> {
     let title = question.title;
     let user = || question.profile.user.clone();
     if !question.profile.allows(title) {
@@ -118,9 +137,10 @@ fn candidates<'a>(question: &Question<'a>) -> Result<Vec<Vec<Offer<'a>>>, NoPlan
     }
 
     let mut reasons = Reasons::default();
+    let mut resolver = question.resolver();
     let candidates: Vec<_> = servers
         .into_iter()
-        .map(|(_, server)| offers(question, server, &mut reasons))
+        .map(|(_, server)| offers(question, server, &mut resolver, &mut reasons))
         .filter(|offers| !offers.is_empty())
         .take(question.most_servers)
         .collect();
@@ -142,13 +162,9 @@ fn candidates<'a>(question: &Question<'a>) -> Result<Vec<Vec<Offer<'a>>>, NoPlan
 fn offers<'a>(
     question: &Question<'_>,
     server: &'a KnownServer,
+    resolver: &mut Resolver<'_>,
     reasons: &mut Reasons,
-) -> Vec<Offer<'a>> {
-    let client = question.client;
-    let Some(path) = ServicePath::new(client, question.client_is_default_place, &server.place)
-    else {
-        return Vec::new();
-    };
+) -> Vec<Candidate<'a>> {
     let best = match best_rank(question, &server.presentation) {
         Ok(best) => best,
         Err(why) => {
@@ -172,14 +188,14 @@ fn offers<'a>(
             ));
             continue;
         }
-        match path.stages(quality) {
-            Ok(stages) => {
+        match question.offer(&server.place, quality, resolver) {
+            Ok(offer) => {
                 let load = server.load.unwrap_or(UNKNOWN_LOAD);
-                offers.push(Offer {
+                offers.push(Candidate {
                     rank,
                     quality,
                     load,
-                    stages,
+                    offer,
                 });
             }
             Err(error) => reasons.add(format!("{}: {error}", quote(&quality.name))),

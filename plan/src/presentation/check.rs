@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use super::{Presentation, Quality};
 use crate::file::{Path, Problem};
 use crate::text::{check_name, quote};
-use crate::{Component, Demand, Resource};
+use crate::{Component, Demand, Resource, Runtime, split_reference};
 
 pub(super) fn check(presentation: &Presentation) -> Result<(), Problem> {
     let root = Path::default();
@@ -104,7 +104,15 @@ fn check_quality(at: &Path, quality: &Quality) -> Result<(), Problem> {
 }
 
 fn check_component(at: &Path, component: &Component) -> Result<(), Problem> {
-    named(&at.key("name"), &component.name, Presentation::MAX_NAME)?;
+    let name_at = at.key("name");
+    match component.runtime {
+        Runtime::Wasm => split_reference(&component.name)
+            .map(drop)
+            .map_err(|error| name_at.problem(error.to_string()))?,
+        Runtime::Builtin | Runtime::Process => {
+            named(&name_at, &component.name, Presentation::MAX_NAME)?;
+        }
+    }
     let at = at.key("config");
     at_most(
         &at,

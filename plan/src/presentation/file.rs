@@ -16,8 +16,11 @@ const POSITIONS: [(&str, Position); 4] = [
     ("server", Position::Server),
 ];
 
-const RUNTIMES: [(&str, Runtime); 2] =
-    [("builtin", Runtime::Builtin), ("process", Runtime::Process)];
+const RUNTIMES: [(&str, Runtime); 3] = [
+    ("builtin", Runtime::Builtin),
+    ("process", Runtime::Process),
+    ("wasm", Runtime::Wasm),
+];
 
 pub(super) fn read(document: &Document<'_>) -> Result<Presentation, Problem> {
     let root = document

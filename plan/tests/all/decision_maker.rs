@@ -6,7 +6,7 @@ use proptest::prelude::*;
 use waybook_location_tree::PlaceName;
 use waybook_plan::{
     BestQuality, DecisionMaker, KnownServer, LeastLoaded, Load, Nearest, NoPlan, Plan,
-    Presentation, Profile, Question, Resource, Solution, builtin_decision_makers,
+    Presentation, Profile, Question, Release, Resource, Solution, builtin_decision_makers,
 };
 
 /// A film with a demand for every kind of stage and a component at every position.
@@ -38,6 +38,7 @@ struct Case {
     presentation: Presentation,
     /// Places with their loads.
     servers: Vec<(&'static str, Option<u16>)>,
+    releases: Vec<Arc<Release>>,
     most_servers: usize,
     most_solutions: usize,
 }
@@ -50,6 +51,7 @@ impl Case {
             profile: Profile::default(),
             presentation: film(),
             servers: servers.iter().map(|s| (*s, None)).collect(),
+            releases: Vec::new(),
             most_servers: 10,
             most_solutions: 10,
         }
@@ -68,6 +70,7 @@ impl Case {
             client_is_default_place: self.is_default_place,
             profile: &self.profile,
             servers: &self.servers.iter().map(server).collect::<Vec<_>>(),
+            releases: &self.releases,
             most_servers: self.most_servers,
             most_solutions: self.most_solutions,
         })
@@ -340,7 +343,7 @@ proptest! {
         let profile = Profile { best_quality, terminal_bandwidth, ..Profile::default() };
         let question = Question {
             title: "film", client: &client, client_is_default_place, profile: &profile,
-            servers: &servers, most_servers, most_solutions,
+            servers: &servers, releases: &[], most_servers, most_solutions,
         };
         for by in builtin_decision_makers() {
             let Ok(plan) = by.decide(&question) else { continue };
@@ -382,7 +385,7 @@ proptest! {
             .collect();
         let question = Question {
             title: "film", client: &client, client_is_default_place: false,
-            profile: &Profile::default(), servers: &servers, most_servers, most_solutions: 99,
+            profile: &Profile::default(), servers: &servers, releases: &[], most_servers, most_solutions: 99,
         };
         let mut wanted: Vec<_> = places
             .iter()

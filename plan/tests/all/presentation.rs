@@ -2,7 +2,7 @@
 
 use proptest::prelude::*;
 use waybook_location_tree::PlaceName;
-use waybook_plan::{Position, Presentation, Runtime};
+use waybook_plan::{Component, Position, Presentation, Runtime};
 
 const FILM: &str = r#"title = "film"
 description = "about bees"
@@ -197,7 +197,7 @@ fn errors_name_line_column_field_and_what_would_be_right() {
         "\"process\"",
         "\"proces\"",
         "line 18, ",
-        &["`builtin` or `process`", "did you mean `process`?"],
+        &["`builtin`, `process` or `wasm`", "did you mean `process`?"],
     );
     check(
         "at = \"server\"\n",
@@ -224,6 +224,74 @@ fn errors_name_line_column_field_and_what_would_be_right() {
         &["each its own name"],
     );
     check("\"about bees\"", "'é' #\u{1}", "line 2, ", &["TOML"]);
+}
+
+#[test]
+fn code_that_is_brought_along_is_named_by_reference() {
+    let wasm = |name: &str| {
+        FILM.replacen("\"relay\"", &format!("\"{name}\""), 1)
+            .replacen("\"process\"", "\"wasm\"", 1)
+    };
+    for name in [
+        "cap-quality@^1",
+        "cap-quality@1.2.0",
+        "cap-quality",
+        "a@>=1, <3",
+    ] {
+        let film = Presentation::from_toml(&wasm(name)).expect(name);
+        assert_eq!(film.qualities[0].components[0].1.runtime, Runtime::Wasm);
+        assert_eq!(film.references(), [name]);
+    }
+    for (name, words) in [
+        ("Relay@^1", "`Relay` must be a lower-case letter"),
+        ("@^1", "must not be empty"),
+        ("cap-quality@", "`` is not a version range such as ^1.2"),
+        ("cap-quality@one", "`one` is not a version range"),
+        ("cap-quality@1@2", "`1@2` is not a version range"),
+    ] {
+        let error = Presentation::from_toml(&wasm(name))
+            .unwrap_err()
+            .to_string();
+        let start = format!("line 17, column 1, quality \"high\", component \"{name}\", name: ");
+        assert!(
+            error.starts_with(&start) && error.contains(words),
+            "{error}"
+        );
+    }
+    let long = format!("relay@>={}", "1".repeat(99));
+    let error = Presentation::from_toml(&wasm(&long))
+        .unwrap_err()
+        .to_string();
+    assert!(
+        error.contains("101 bytes is too long; at most 64"),
+        "{error}"
+    );
+}
+
+#[test]
+fn references_are_told_once_and_in_order() {
+    let mut film = film();
+    assert!(film.references().is_empty());
+    let (at, relay) = film.qualities[0].components[0].clone();
+    let wasm = ["b@^2", "a", "b@^1", "a"].map(|name| {
+        let name = name.to_owned();
+        (
+            at,
+            Component {
+                name,
+                runtime: Runtime::Wasm,
+                ..relay.clone()
+            },
+        )
+    });
+    film.qualities[0]
+        .components
+        .extend(wasm[..2].iter().cloned());
+    film.qualities[1]
+        .components
+        .extend(wasm[2..].iter().cloned());
+    film.check().unwrap();
+    assert_eq!(film.references(), ["a", "b@^1", "b@^2"]);
 }
 
 #[test]
