@@ -12,6 +12,7 @@ use waybook_plan::{
 
 use crate::{
     Download, HopReport, Incarnation, PlanVisitor, Progress, Refusal, RefusalReason, SessionId,
+    Step,
 };
 
 /// A message with the lives of both ends that it is meant for. A place refuses what an
@@ -204,18 +205,12 @@ impl Message {
     }
 
     /// The oldest version of the protocol in which this can be said. A neighbour that
-    /// speaks only older ones is not told.
+    /// speaks only older ones is not told, or told [less](Self::for_version).
     #[must_use]
     pub fn version(&self) -> u8 {
         let brings_code = |components: &[Component]| {
             let mut runtimes = components.iter().map(|c| c.runtime);
             runtimes.any(|runtime| runtime == Runtime::Wasm)
-        };
-        let offers_code = |presentation: &Presentation| {
-            let components = presentation.qualities.iter().flat_map(|q| &q.components);
-            components
-                .into_iter()
-                .any(|(_, c)| c.runtime == Runtime::Wasm)
         };
         let with_code = match self {
             Self::Visit(visit) => {
@@ -225,6 +220,7 @@ impl Message {
             Self::Survey { stages, .. } => stages.iter().any(|s| brings_code(&s.components)),
             Self::Index { entries, .. } => entries.iter().any(|e| offers_code(&e.presentation)),
             Self::Found { servers, .. } => servers.iter().any(|s| offers_code(&s.presentation)),
+            Self::Progress(progress) => matches!(progress.step, Step::Downloading(_)),
             Self::Holdings { .. }
             | Self::Resolve { .. }
             | Self::Resolved { .. }
@@ -233,6 +229,28 @@ impl Message {
         };
         if with_code { 2 } else { 1 }
     }
+
+    /// What of it can be said to a neighbour that speaks no newer version than that: all,
+    /// or a list without what it would not understand, or nothing.
+    #[must_use]
+    pub fn for_version(mut self, version: u8) -> Option<Self> {
+        if self.version() > version {
+            match &mut self {
+                Self::Index { entries, .. } => entries.retain(|e| !offers_code(&e.presentation)),
+                Self::Found { servers, .. } => servers.retain(|s| !offers_code(&s.presentation)),
+                _ => {}
+            }
+        }
+        (self.version() <= version).then_some(self)
+    }
+}
+
+/// Whether a quality level has a component brought along.
+fn offers_code(presentation: &Presentation) -> bool {
+    let components = presentation.qualities.iter().flat_map(|q| &q.components);
+    components
+        .into_iter()
+        .any(|(_, c)| c.runtime == Runtime::Wasm)
 }
 
 /// Code that a place holds whole.

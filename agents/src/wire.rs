@@ -56,7 +56,7 @@ use waybook_location_tree::PlaceName;
 use crate::{Envelope, Incarnation, Message, PlanVisitor};
 use frugal::{Budget, Frugal};
 use std::sync::Arc;
-use waybook_plan::{Release, Releases};
+use waybook_plan::{Release, Releases, Runtime};
 
 /// The newest version of the protocol that this build speaks.
 pub const VERSION: u8 = 2;
@@ -157,10 +157,19 @@ pub fn decode(frame: &[u8]) -> Result<Envelope, WireError> {
             visit.agent.set_releases(read_releases(&blocks)?);
             visit.agent.check().map_err(WireError::Agent)?;
         }
-        Message::Survey { releases, .. } => {
+        Message::Survey {
+            releases, stages, ..
+        } => {
             *releases = read_releases(&blocks)?;
             let sound = releases.check();
             sound.map_err(|e| WireError::Body(e.to_string()))?;
+            let mut components = stages.iter().flat_map(|stage| &stage.components);
+            let code =
+                components.find(|c| c.runtime == Runtime::Wasm && releases.get(&c.name).is_none());
+            if let Some(component) = code {
+                let what = format!("it has no release of `{}`", component.name);
+                return Err(WireError::Body(shortened(what)));
+            }
         }
         _ => {}
     }
@@ -404,7 +413,10 @@ fn read_body<T: serde::de::DeserializeOwned>(body: &[u8]) -> Result<T, WireError
 }
 
 fn brief(error: &bincode::error::DecodeError) -> String {
-    let mut text = error.to_string();
+    shortened(error.to_string())
+}
+
+fn shortened(mut text: String) -> String {
     if let Some((cut, _)) = text.char_indices().nth(MOST_SAID) {
         text.truncate(cut);
     }

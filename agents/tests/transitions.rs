@@ -19,7 +19,12 @@ struct Here {
 }
 
 impl Local for Here {
-    fn hold(&mut self, stage: &Stage, _: Option<&PlaceName>) -> Result<(), RefusalReason> {
+    fn hold(
+        &mut self,
+        stage: &Stage,
+        _: Option<&PlaceName>,
+        _: Option<&str>,
+    ) -> Result<(), RefusalReason> {
         if stage.demand.of("cpu") <= self.cpu {
             Ok(())
         } else {

@@ -15,6 +15,10 @@ fuzz_target!(|bytes: &[u8]| {
             Ok(agents)
         );
     }
+    if let Ok((agent, releases)) = wire::decode_record_with::<PlanVisitor>(bytes) {
+        let again = wire::encode_record_with(&agent, &releases);
+        assert_eq!(wire::decode_record_with(&again), Ok((agent, releases)));
+    }
     if let Ok(agent) = wire::decode_agent(bytes) {
         assert_eq!(wire::decode_agent(&wire::encode_agent(&agent)), Ok(agent));
     }

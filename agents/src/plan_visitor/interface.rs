@@ -104,11 +104,18 @@ pub enum Action {
 /// What a visitor asks of the place that it is at, and has answered at once.
 pub trait Local {
     /// Books a stage for this session in one step: all of it or nothing, in place of
-    /// what the session holds here. Refused, the session holds nothing here.
+    /// what the session holds here. Refused, the session holds nothing here. `code` is
+    /// a component that is brought along, if the agent that would be sent on speaks of any:
+    /// not every neighbour understands that.
     ///
     /// # Errors
     /// Why not.
-    fn hold(&mut self, stage: &Stage, next: Option<&PlaceName>) -> Result<(), RefusalReason>;
+    fn hold(
+        &mut self,
+        stage: &Stage,
+        next: Option<&PlaceName>,
+        code: Option<&str>,
+    ) -> Result<(), RefusalReason>;
     /// Gives back what is held beyond that demand; it never asks for more.
     fn shrink(&mut self, demand: &Demand);
     /// Gives back all that the session holds here.

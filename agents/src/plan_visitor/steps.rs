@@ -4,7 +4,7 @@
 use std::ops::ControlFlow;
 use std::sync::Arc;
 
-use waybook_plan::{Solution, SolutionNumber, Visitor};
+use waybook_plan::{Releases, Runtime, Solution, SolutionNumber, Visitor};
 
 use super::{Action, Child, Local, PlanVisitor, State};
 use crate::{Ready, Refusal, RefusalReason, Refuse, Step};
@@ -89,6 +89,27 @@ impl PlanVisitor {
             upstream,
             self.watch,
         )
+    }
+
+    /// Leaves out of an agent that is about to be sent what a neighbour would not
+    /// understand that knows of no code that is brought along: later solutions which it
+    /// would have to refuse.
+    pub fn leave_out_code(&mut self) {
+        let (number, upstream) = (self.number, &self.upstream);
+        let needed = |s: &Solution| s.number == number || upstream.contains(&s.number);
+        self.plan
+            .solutions
+            .retain(|s| needed(s) || brought_along(s).is_none());
+    }
+
+    /// A component that is brought along, of which an agent speaks that is sent on with
+    /// that solution.
+    fn code_of<'a>(&'a self, solution: &'a Solution) -> Option<&'a str> {
+        let upstream = self.upstream.iter();
+        let held = upstream.filter_map(|held| self.plan.solution(*held));
+        std::iter::once(solution)
+            .chain(held.map(|held| &**held))
+            .find_map(brought_along)
     }
 
     pub(super) fn child_ready(
@@ -282,6 +303,14 @@ impl PlanVisitor {
     pub(super) fn forget_other_solutions(&mut self) {
         let current = self.current;
         self.plan.solutions.retain(|s| s.number == current);
+        let components = self.plan.solutions.iter().flat_map(|s| &s.stages);
+        let components = components.flat_map(|stage| &stage.components);
+        let needed: Releases = components
+            .filter_map(|c| self.plan.releases.get(&c.name).cloned())
+            .collect();
+        if needed.len() < self.plan.releases.len() {
+            self.plan.releases = Arc::new(needed);
+        }
         self.upstream = vec![current; self.hop()];
     }
 
@@ -336,6 +365,13 @@ impl PlanVisitor {
     }
 }
 
+/// The first component that is brought along.
+fn brought_along(solution: &Solution) -> Option<&str> {
+    let mut components = solution.stages.iter().flat_map(|s| &s.components);
+    let code = components.find(|c| c.runtime == Runtime::Wasm)?;
+    Some(&code.name)
+}
+
 /// A visitor on its way through the plan, at one place.
 struct Walk<'a> {
     visitor: &'a mut PlanVisitor,
@@ -356,9 +392,10 @@ impl Visitor for Walk<'_> {
                 self.found = Found::TraceBack(solution.number);
                 return ControlFlow::Break(());
             }
-            None => self
-                .local
-                .hold(&solution.stages[hop], solution.place(hop + 1)),
+            None => {
+                let (stage, next) = (&solution.stages[hop], solution.place(hop + 1));
+                self.local.hold(stage, next, me.code_of(solution))
+            }
         };
         match held {
             Ok(()) => {

@@ -2,11 +2,11 @@
 
 use proptest::prelude::*;
 use waybook_agents::wire::{self, GREATEST_FRAME, MAX_FRAME, WireError};
-use waybook_agents::{Feed, Message, PlaceSummary, SessionId};
+use waybook_agents::{Feed, Message, PlaceSummary, SessionId, TransferAnswer, TransferRequest};
 use waybook_plan::SolutionNumber;
 
 use crate::memory::peak;
-use crate::messages::{envelope, feed, one_of_each, visitor};
+use crate::messages::{envelope, feed, one_of_each, since_version_2, visitor};
 use crate::random::any_envelope;
 use crate::{hello, unprefixed};
 
@@ -34,6 +34,9 @@ fn feed_to_all(bytes: &[u8]) {
         let _ = wire::decode_hello(bytes);
         let _ = wire::decode_agent(bytes);
         let _ = wire::decode_record::<PlaceSummary>(bytes);
+        let _ = wire::decode_record_with::<PlaceSummary>(bytes);
+        let _ = wire::decode_transfer::<TransferRequest>(bytes);
+        let _ = wire::decode_transfer::<TransferAnswer>(bytes);
     });
     let allowed = bytes.len() * PER_BYTE + IN_ANY_CASE;
     assert!(most <= allowed, "{} bytes took {most}", bytes.len());
@@ -42,6 +45,7 @@ fn feed_to_all(bytes: &[u8]) {
 fn frames_of_each() -> impl Iterator<Item = Vec<u8>> {
     let messages = one_of_each()
         .into_iter()
+        .chain(since_version_2())
         .map(|m| wire::encode(&envelope(m)));
     messages
         .chain([wire::encode_hello(&hello())])
@@ -91,7 +95,7 @@ fn a_body_is_consumed_exactly() {
 fn tagged_blocks_of_later_builds_are_skipped() {
     let envelope = envelope(Message::Gone(feed()));
     let mut frame = unprefixed(&wire::encode(&envelope)).to_vec();
-    for (tag, content) in [(1u16, b"new".as_slice()), (0xffff, b""), (1, b"again")] {
+    for (tag, content) in [(7u16, b"new".as_slice()), (0xffff, b""), (7, b"again")] {
         frame.extend(tag.to_le_bytes());
         frame.extend((content.len() as u32).to_le_bytes());
         frame.extend(content);
@@ -108,7 +112,8 @@ fn tagged_blocks_of_later_builds_are_skipped() {
 #[test]
 fn unknown_versions_and_kinds_are_refused() {
     for frame in frames_of_each() {
-        for version in (0..=u8::MAX).filter(|v| *v != 1) {
+        let spoken = wire::OLDEST_VERSION..=wire::VERSION;
+        for version in (0..=u8::MAX).filter(|v| !spoken.contains(v)) {
             let mut frame = frame.clone();
             frame[1] = version;
             let refused = [
@@ -205,8 +210,8 @@ proptest! {
 
     #[test]
     fn any_body_decodes_or_is_refused(
-        kind in 0..4u8,
-        variant in 0..20u8,
+        kind in 0..5u8,
+        variant in 0..24u8,
         bytes in proptest::collection::vec(prop_oneof![any::<u8>(), 0..4u8, 250..=255u8], 0..600),
     ) {
         feed_to_all(&frame(kind, &bytes));

@@ -42,7 +42,7 @@ pub(crate) fn hello() -> Hello {
 #[test]
 fn every_kind_of_message_reads_back() {
     let all = one_of_each();
-    assert_eq!(all.len(), 19);
+    assert_eq!(all.len(), 23);
     for message in all {
         let envelope = envelope(message);
         assert_eq!(reread(&envelope).as_ref(), Ok(&envelope));
@@ -92,8 +92,9 @@ fn the_newest_common_version_is_spoken() {
         ..hello()
     };
     assert_eq!(wire::negotiate(&theirs(1, 1)), Some(1));
-    assert_eq!(wire::negotiate(&theirs(1, 9)), Some(1));
-    assert_eq!(wire::negotiate(&theirs(2, 9)), None);
+    assert_eq!(wire::negotiate(&theirs(1, 9)), Some(2));
+    assert_eq!(wire::negotiate(&theirs(2, 9)), Some(2));
+    assert_eq!(wire::negotiate(&theirs(3, 9)), None);
     assert_eq!(wire::negotiate(&theirs(0, 0)), None);
     assert_eq!(wire::negotiate(&theirs(9, 1)), None);
 }

@@ -70,6 +70,56 @@ pub(crate) fn plan() -> Plan {
     }
 }
 
+/// The same plan with a component at the client's place that is brought along.
+pub(crate) fn plan_with_code() -> Plan {
+    let mut plan = plan();
+    let solution = Arc::make_mut(&mut plan.solutions[0]);
+    solution.stages[0].components.push(Component {
+        name: release().reference(),
+        runtime: Runtime::Wasm,
+        config: BTreeMap::new(),
+    });
+    plan.releases = Arc::new([release()].into_iter().collect());
+    plan
+}
+
+pub(crate) fn visit_with_code() -> Message {
+    Message::Visit(Visit {
+        agent: PlanVisitor::new(feed().session, plan_with_code(), false),
+        remaining: Duration::from_millis(59_800),
+    })
+}
+
+/// What kinds of messages of version 1 can say since version 2.
+pub(crate) fn since_version_2() -> Vec<Message> {
+    let code = &plan_with_code().solutions[0].stages[0];
+    let survey = Message::Survey {
+        id: 70_000,
+        origin: place("r/a"),
+        target: place("r"),
+        stages: vec![SurveyStage {
+            solution: SolutionNumber(1),
+            demand: demand(&[]),
+            components: code.components.clone(),
+            next: None,
+        }],
+        releases: plan_with_code().releases,
+    };
+    let progress = Message::Progress(Progress {
+        session: feed().session,
+        place: place("r"),
+        solution: feed().number,
+        step: Step::Downloading(Transferred {
+            component: release().reference(),
+            from: Some(place("r/b")),
+            bytes: 40_000,
+            length: 70_000,
+            before: 100,
+        }),
+    });
+    vec![visit_with_code(), survey, progress]
+}
+
 pub(crate) fn feed() -> Feed {
     Feed {
         session: SessionId(0x0123_4567_89ab_cdef),

@@ -47,15 +47,94 @@ fn any_feed() -> impl Strategy<Value = Feed> {
 
 fn any_component() -> impl Strategy<Value = Component> {
     let config = proptest::collection::btree_map(".{0,4}", ".{0,8}", 0..3);
-    (".{0,8}", any::<bool>(), config).prop_map(|(name, builtin, config)| Component {
+    let runtime = prop_oneof![
+        Just(Runtime::Builtin),
+        Just(Runtime::Process),
+        Just(Runtime::Wasm),
+    ];
+    (".{0,8}", runtime, config).prop_map(|(name, runtime, config)| Component {
         name,
-        runtime: if builtin {
-            Runtime::Builtin
-        } else {
-            Runtime::Process
-        },
+        runtime,
         config,
     })
+}
+
+fn any_range() -> impl Strategy<Value = semver::VersionReq> {
+    ("\\^|~|=|>=", any::<[u8; 2]>()).prop_map(|(operator, [major, minor])| {
+        format!("{operator}{major}.{minor}").parse().unwrap()
+    })
+}
+
+/// Any release as releases are.
+pub(crate) fn any_release() -> impl Strategy<Value = Arc<Release>> {
+    let named = ("[a-z][a-z0-9_.-]{0,6}", any::<(u8, u8, u8)>(), "[ -~]{0,9}");
+    let needs = (
+        "wasi:http/proxy@0\\.[0-9]\\.[1-9][0-9]",
+        vec("[a-z]{1,5}", 0..3),
+        proptest::collection::btree_map("[A-Z]{0}x[a-z0-9]{1,6}", any_range(), 0..3),
+    );
+    let bytes = (any::<[u8; 32]>(), 1..u64::MAX, any::<[u8; 32]>());
+    let signature = option::of((any::<[u8; 32]>(), vec(any::<u8>(), 64)));
+    (named, needs, bytes, any_place(), signature).prop_map(
+        |((name, version, description), needs, (digest, length, root), home, signature)| {
+            let (runtime, requires, mut dependencies) = needs;
+            dependencies.remove(&name);
+            let (major, minor, patch) = version;
+            Arc::new(Release {
+                name,
+                version: semver::Version::new(major.into(), minor.into(), patch.into()),
+                description,
+                runtime,
+                requires,
+                dependencies,
+                digest: Digest(digest),
+                length,
+                root,
+                home,
+                signature: signature.map(|(key, bytes)| Signature { key, bytes }),
+            })
+        },
+    )
+}
+
+fn any_download() -> impl Strategy<Value = Download> {
+    let strategy = prop_oneof![
+        Just(DownloadStrategy::DefaultPlace),
+        Just(DownloadStrategy::Direct),
+        Just(DownloadStrategy::NearestHolder),
+    ];
+    let id = (any_place(), any::<(u64, u64)>()).prop_map(|(origin, (life, number))| DownloadId {
+        origin,
+        life: Incarnation(life),
+        number,
+    });
+    let found = prop_oneof![
+        any_place().prop_map(|source| Ok(Found { source })),
+        ".{0,8}".prop_map(|why| Err(Nowhere { why })),
+    ];
+    let places = (
+        vec(any_place(), 0..4),
+        proptest::collection::btree_set(any_place(), 0..4),
+    );
+    (
+        id,
+        any_release(),
+        strategy,
+        places,
+        any_duration(),
+        option::of(found),
+    )
+        .prop_map(
+            |(id, release, strategy, (trail, avoid), remaining, found)| Download {
+                id,
+                release,
+                strategy,
+                trail,
+                avoid,
+                remaining,
+                found,
+            },
+        )
 }
 
 fn any_hop() -> impl Strategy<Value = HopReport> {
@@ -123,6 +202,15 @@ fn any_step() -> impl Strategy<Value = Step> {
         any_refusal().prop_map(Step::Refused),
         Just(Step::TracedBack),
         any_hop().prop_map(Step::Ready),
+        (".{0,8}", option::of(any_place()), any::<[u64; 3]>()).prop_map(
+            |(component, from, [bytes, length, before])| Step::Downloading(Transferred {
+                component,
+                from,
+                bytes,
+                length,
+                before,
+            })
+        ),
     ]
 }
 
@@ -240,6 +328,16 @@ pub(crate) fn any_message() -> impl Strategy<Value = Message> {
             load: load.map(Load),
         },
     );
+    let holding = (any_place(), any_edition(), any_release(), any::<bool>()).prop_map(
+        |(place, edition, release, added)| Holding {
+            place,
+            edition,
+            release,
+            added,
+        },
+    );
+    let digest = any::<[u8; 32]>().prop_map(Digest);
+    let dropped = vec((digest, any_place(), any_edition()), 0..3);
     let components = vec(any_component(), 0..3);
     let stage = (
         any_number(),
@@ -300,15 +398,26 @@ pub(crate) fn any_message() -> impl Strategy<Value = Message> {
                 servers,
             }
         }),
-        (any::<u64>(), any_place(), any_place(), vec(stage, 0..3)).prop_map(
-            |(id, origin, target, stages)| Message::Survey {
-                id,
-                origin,
-                target,
-                stages,
-                releases: std::sync::Arc::default(),
-            }
-        ),
+        (
+            any::<u64>(),
+            any_place(),
+            any_place(),
+            vec(stage, 0..3),
+            vec(any_release(), 1..4)
+        )
+            .prop_map(|(id, origin, target, mut stages, releases)| {
+                let components = stages.iter_mut().flat_map(|stage| &mut stage.components);
+                for (component, release) in components.zip(releases.iter().cycle()) {
+                    component.name = release.reference();
+                }
+                Message::Survey {
+                    id,
+                    origin,
+                    target,
+                    stages,
+                    releases: Arc::new(releases.into_iter().collect()),
+                }
+            }),
         (
             any::<u64>(),
             any_place(),
@@ -321,6 +430,28 @@ pub(crate) fn any_message() -> impl Strategy<Value = Message> {
                 place,
                 answers
             }),
+        (any::<bool>(), vec(holding, 0..3), dropped).prop_map(|(complete, held, dropped)| {
+            Message::Holdings {
+                complete,
+                held,
+                dropped,
+            }
+        }),
+        (
+            any::<u64>(),
+            any_place(),
+            vec(".{0,8}", 0..3),
+            vec(any_release(), 0..3)
+        )
+            .prop_map(|(id, origin, wanted, found)| Message::Resolve {
+                id,
+                origin,
+                wanted,
+                found
+            }),
+        (any::<u64>(), any_place(), vec(any_release(), 0..3))
+            .prop_map(|(id, origin, found)| Message::Resolved { id, origin, found }),
+        any_download().prop_map(Message::Download),
     ]
 }
 

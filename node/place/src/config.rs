@@ -73,9 +73,11 @@ pub struct Limits {
     pub repository: u64,
     /// The longest single piece of code, in bytes.
     pub component: u64,
-    /// Transfers of code to this place at one time; more wait.
+    /// Transfers of code to this place at one time. Sixteen times as many may be under way
+    /// in all, most of them waiting, and of each neighbour so many may wait here.
     pub downloads: usize,
-    /// Entries of the index of code in the locality.
+    /// Entries of the index of code in the locality. A quarter of it is kept for what
+    /// was added; copies that go beyond the rest are not known.
     pub holdings: usize,
 }
 
@@ -185,6 +187,9 @@ impl Timing {
             return Err(
                 "`setup-refresh`, `session-refresh` and `summary` must not be zero".to_owned(),
             );
+        }
+        if self.download.is_zero() {
+            return Err("`download` must not be zero".to_owned());
         }
         if self.setup_margin >= self.setup_deadline {
             return Err("`setup-margin` must be shorter than `setup-deadline`".to_owned());

@@ -138,4 +138,6 @@ pub struct Counters {
     pub fetch_failures: u64,
     /// Pieces of code that were dropped to make room.
     pub evicted: u64,
+    /// Sources that sent something else than the code that was asked for.
+    pub lies: u64,
 }

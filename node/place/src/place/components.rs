@@ -4,10 +4,11 @@
 //! visitor asked for.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 use std::time::Duration;
 
 use waybook_agents::{ComponentReport, SessionId};
-use waybook_plan::{Component, Runtime};
+use waybook_plan::{Component, Digest, Release, Releases, Runtime};
 
 use crate::Instant;
 use crate::io::{InstanceId, Output};
@@ -26,11 +27,22 @@ enum Onward {
 #[derive(Debug)]
 struct Instance {
     component: Component,
+    /// The code that it runs; none for what is not brought along.
+    release: Option<Arc<Release>>,
     onward: Onward,
     users: BTreeSet<SessionId>,
-    started: Instant,
-    /// Where it answers, and how long it took; none while it starts.
-    up: Option<(String, Duration)>,
+    /// When it was first wished for.
+    since: Instant,
+    state: State,
+}
+
+#[derive(Debug)]
+enum State {
+    /// Its code is not here yet.
+    Waiting,
+    Starting,
+    /// Where it answers, and how long it took.
+    Up(String, Duration),
 }
 
 /// One component of a hop.
@@ -39,56 +51,72 @@ pub(super) struct Use {
     pub(super) instance: InstanceId,
     /// Whether it ran already when the session came.
     pub(super) shared: bool,
+    /// How many bytes of its code were here when the session came.
+    pub(super) before: u64,
+}
+
+/// What tells instances apart, so that equal ones are shared.
+type Sharing = (Component, Option<Digest>, Onward);
+
+/// An instance of code that nobody needs any more, or that failed.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Ended {
+    pub(super) instance: InstanceId,
+    pub(super) digest: Digest,
 }
 
 #[derive(Debug, Default)]
 pub(super) struct Components {
     next: u64,
     instances: BTreeMap<InstanceId, Instance>,
-    by_key: BTreeMap<(Component, Onward), InstanceId>,
+    by_key: BTreeMap<Sharing, InstanceId>,
 }
 
 impl Components {
     /// Sees to it that the components run for the session; starts those that do not run
-    /// yet. `goes_on` tells whether the path goes on to another place.
+    /// yet, but for those whose code is brought along: these are listed, and wait to be
+    /// [started](Self::start). `goes_on` tells whether the path goes on to another place.
     pub(super) fn acquire(
         &mut self,
         session: SessionId,
         components: &[Component],
+        releases: &Releases,
         goes_on: bool,
         now: Instant,
         out: &mut Vec<Output>,
-    ) -> Vec<Use> {
+    ) -> (Vec<Use>, Vec<(InstanceId, Arc<Release>)>) {
         let mut onward = if goes_on {
             Onward::Session(session)
         } else {
             Onward::End
         };
         let mut uses = Vec::with_capacity(components.len());
+        let mut waiting = Vec::new();
         for component in components.iter().rev() {
-            let key = (component.clone(), onward);
+            let release = match component.runtime {
+                Runtime::Wasm => releases.get(&component.name).cloned(),
+                Runtime::Builtin | Runtime::Process => None,
+            };
+            let digest = release.as_ref().map(|r| r.digest);
+            let key = (component.clone(), digest, onward);
             let found = self.by_key.get(&key).copied();
             let id = found.unwrap_or_else(|| {
                 self.next += 1;
                 let id = InstanceId(self.next);
-                let (component, users) = (component.clone(), BTreeSet::new());
-                out.push(Output::Start {
-                    instance: id,
+                let instance = Instance {
                     component: component.clone(),
-                    release: None,
-                    session,
-                });
-                self.instances.insert(
-                    id,
-                    Instance {
-                        component,
-                        onward,
-                        users,
-                        started: now,
-                        up: None,
-                    },
-                );
+                    release: release.clone(),
+                    onward,
+                    users: BTreeSet::from([session]),
+                    since: now,
+                    state: State::Waiting,
+                };
+                self.instances.insert(id, instance);
                 self.by_key.insert(key, id);
+                match release {
+                    Some(release) => waiting.push((id, release)),
+                    None => self.start(id, out),
+                }
                 id
             });
             if let Some(instance) = self.instances.get_mut(&id) {
@@ -97,27 +125,83 @@ impl Components {
             uses.push(Use {
                 instance: id,
                 shared: found.is_some(),
+                before: 0,
             });
             onward = Onward::Instance(id);
         }
         uses.reverse();
-        uses
+        (uses, waiting)
     }
 
-    /// The session no longer needs these; what nobody needs is stopped.
-    pub(super) fn release(&mut self, session: SessionId, uses: &[Use], out: &mut Vec<Output>) {
+    /// Starts an instance that waits; its code is here.
+    pub(super) fn start(&mut self, id: InstanceId, out: &mut Vec<Output>) {
+        let Some(instance) = self.instances.get_mut(&id) else {
+            return;
+        };
+        let Some(session) = instance.users.first() else {
+            return;
+        };
+        instance.state = State::Starting;
+        out.push(Output::Start {
+            instance: id,
+            component: instance.component.clone(),
+            release: instance.release.clone(),
+            session: *session,
+        });
+    }
+
+    /// The code that an instance waits for, if it waits for any.
+    pub(super) fn awaited(&self, id: InstanceId) -> Option<&Arc<Release>> {
+        let instance = self.instances.get(&id)?;
+        let release = instance.release.as_ref()?;
+        matches!(instance.state, State::Waiting).then_some(release)
+    }
+
+    /// The sessions that an instance runs for.
+    pub(super) fn users(&self, id: InstanceId) -> impl Iterator<Item = SessionId> {
+        let users = self.instances.get(&id).map(|i| &i.users);
+        users.into_iter().flatten().copied()
+    }
+
+    /// The sessions for which that code runs, or is to run.
+    pub(super) fn users_of(&self, digest: &Digest) -> BTreeSet<SessionId> {
+        let runs = |i: &&Instance| i.release.as_ref().is_some_and(|r| r.digest == *digest);
+        let instances = self.instances.values().filter(runs);
+        instances.flat_map(|i| i.users.iter().copied()).collect()
+    }
+
+    /// The session no longer needs these; what nobody needs is stopped. Lists what of it
+    /// was brought along.
+    pub(super) fn release(
+        &mut self,
+        session: SessionId,
+        uses: &[Use],
+        out: &mut Vec<Output>,
+    ) -> Vec<Ended> {
+        let mut ended = Vec::new();
         for one in uses {
             let Some(instance) = self.instances.get_mut(&one.instance) else {
                 continue;
             };
             instance.users.remove(&session);
-            if instance.users.is_empty() {
-                self.remove(one.instance);
+            if !instance.users.is_empty() {
+                continue;
+            }
+            let waits = self.awaited(one.instance).is_some();
+            let instance = self.remove(one.instance);
+            if !waits {
                 out.push(Output::Stop {
                     instance: one.instance,
                 });
             }
+            if let Some(release) = instance.and_then(|i| i.release) {
+                ended.push(Ended {
+                    instance: one.instance,
+                    digest: release.digest,
+                });
+            }
         }
+        ended
     }
 
     /// An instance answers; the sessions that it runs for.
@@ -125,28 +209,41 @@ impl Components {
         let Some(instance) = self.instances.get_mut(&id) else {
             return Vec::new();
         };
-        instance.up = Some((endpoint, now.since(instance.started)));
+        if matches!(instance.state, State::Waiting) {
+            return Vec::new();
+        }
+        instance.state = State::Up(endpoint, now.since(instance.since));
         instance.users.iter().copied().collect()
     }
 
-    /// An instance is gone; what it was, and for which sessions.
-    pub(super) fn failed(&mut self, id: InstanceId) -> Option<(Component, Vec<SessionId>)> {
-        let instance = self.remove(id)?;
-        Some((instance.component, instance.users.into_iter().collect()))
+    /// An instance is gone; what it was, for which sessions, and with which code.
+    pub(super) fn failed(
+        &mut self,
+        id: InstanceId,
+    ) -> Option<(Component, Vec<SessionId>, Option<Ended>)> {
+        let gone = self.remove(id)?;
+        let ended = gone.release.map(|release| Ended {
+            instance: id,
+            digest: release.digest,
+        });
+        Some((gone.component, gone.users.into_iter().collect(), ended))
     }
 
     pub(super) fn are_up(&self, uses: &[Use]) -> bool {
         uses.iter().all(|u| {
             self.instances
                 .get(&u.instance)
-                .is_some_and(|i| i.up.is_some())
+                .is_some_and(|i| matches!(i.state, State::Up(..)))
         })
     }
 
     pub(super) fn reports(&self, uses: &[Use]) -> Vec<ComponentReport> {
         let report = |one: &Use| {
             let instance = self.instances.get(&one.instance)?;
-            let (endpoint, took) = instance.up.clone().unwrap_or_default();
+            let (endpoint, took) = match &instance.state {
+                State::Up(endpoint, took) => (endpoint.clone(), *took),
+                State::Waiting | State::Starting => Default::default(),
+            };
             Some(ComponentReport {
                 name: instance.component.name.clone(),
                 endpoint,
@@ -159,13 +256,14 @@ impl Components {
 
     fn remove(&mut self, id: InstanceId) -> Option<Instance> {
         let instance = self.instances.remove(&id)?;
+        let digest = instance.release.as_ref().map(|r| r.digest);
         self.by_key
-            .remove(&(instance.component.clone(), instance.onward));
+            .remove(&(instance.component.clone(), digest, instance.onward));
         Some(instance)
     }
 }
 
-/// Why a component cannot run at this place, if it cannot.
+/// Why a component that the place has itself cannot run there, if it cannot.
 pub(super) fn unavailable(component: &Component, programs: &[String]) -> Option<String> {
     const BUILTINS: [&str; 3] = ["files", "upstream", "relay"];
     match component.runtime {
@@ -176,7 +274,6 @@ pub(super) fn unavailable(component: &Component, programs: &[String]) -> Option<
         Runtime::Process if !programs.contains(&component.name) => {
             Some("the place's configuration allows no program of that name".to_owned())
         }
-        Runtime::Wasm => Some("the place has no such runtime".to_owned()),
-        Runtime::Builtin | Runtime::Process => None,
+        Runtime::Builtin | Runtime::Process | Runtime::Wasm => None,
     }
 }

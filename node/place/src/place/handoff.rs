@@ -17,9 +17,12 @@ impl Place {
         now: Instant,
         hop: &mut Hop,
         to: &PlaceName,
-        agent: Box<PlanVisitor>,
+        mut agent: Box<PlanVisitor>,
         out: &mut Vec<Output>,
     ) {
+        if self.links.version(to).is_some_and(|version| version < 2) {
+            agent.leave_out_code();
+        }
         let session = agent.session();
         self.unfeed(to, session);
         let remaining = self.remaining(now, hop);

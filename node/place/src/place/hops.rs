@@ -1,10 +1,11 @@
 //! Hops: the agents that stay here, and the carrying out of what they want done.
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::sync::Arc;
 
 use waybook_agents::{Action, Event, Feed, Message, PlanVisitor, Ready, Refuse, SessionId, State};
 use waybook_location_tree::PlaceName;
-use waybook_plan::{Component, Demand, Resource};
+use waybook_plan::{Demand, Resource};
 
 use super::Place;
 use super::clients::Client;
@@ -143,6 +144,8 @@ impl Place {
                 links: &self.links,
                 ledger: &mut self.ledger,
                 components: &self.components,
+                verified: &mut self.verified,
+                releases: Arc::clone(&hop.visitor.plan().releases),
                 account: hop.account(),
                 booking: &mut hop.booking,
                 uses: &hop.uses,
@@ -156,7 +159,10 @@ impl Place {
             hop.visitor.handle(event, &mut desk, &mut actions);
             for action in actions.drain(..) {
                 match action {
-                    Action::Forward { to, agent } => self.forward(now, &mut hop, &to, agent, out),
+                    Action::Forward { to, agent } => {
+                        self.look_ahead(&hop.visitor, &to, out);
+                        self.forward(now, &mut hop, &to, agent, out);
+                    }
                     Action::ReleaseChild { to, number } => {
                         self.unfeed(&to, session);
                         self.release_child(now, to, Feed { session, number }, out);
@@ -225,50 +231,6 @@ impl Place {
         sessions.filter_map(|session| self.hops.get(session))
     }
 
-    /// Makes exactly these components run for the hop; whether they all answer already.
-    fn run(
-        &mut self,
-        now: Instant,
-        hop: &mut Hop,
-        components: &[Component],
-        out: &mut Vec<Output>,
-    ) -> bool {
-        let session = hop.visitor.session();
-        let goes_on = hop.visitor.child().is_some();
-        let old = std::mem::take(&mut hop.uses);
-        // First the new ones, so that what is needed before and after keeps running.
-        hop.uses = self
-            .components
-            .acquire(session, components, goes_on, now, out);
-        for one in &mut hop.uses {
-            if let Some(kept) = old.iter().find(|o| o.instance == one.instance) {
-                one.shared = kept.shared;
-            }
-        }
-        let gone: Vec<_> = old
-            .into_iter()
-            .filter(|o| hop.uses.iter().all(|n| n.instance != o.instance))
-            .collect();
-        self.components.release(session, &gone, out);
-        self.components.are_up(&hop.uses)
-    }
-
-    /// A component of the session answers.
-    pub(super) fn components_changed(
-        &mut self,
-        now: Instant,
-        session: SessionId,
-        out: &mut Vec<Output>,
-    ) {
-        let complete = self
-            .hops
-            .get(&session)
-            .is_some_and(|h| self.components.are_up(&h.uses));
-        if complete {
-            self.drive(now, session, Event::ComponentsUp, out);
-        }
-    }
-
     fn say_ready(&mut self, now: Instant, hop: &mut Hop, ready: Ready, out: &mut Vec<Output>) {
         match hop.from.clone() {
             Some(from) => self.send(&from, Message::Ready(ready), out),
@@ -303,7 +265,8 @@ impl Place {
     /// has given back itself, and remembers that it was.
     fn finish(&mut self, now: Instant, hop: Hop, refuse: Option<Refuse>, out: &mut Vec<Output>) {
         let session = hop.visitor.session();
-        self.components.release(session, &hop.uses, out);
+        self.release_uses(session, &hop.uses, out);
+        self.look_ahead_no_longer(session, out);
         if hop.routed {
             out.push(Output::Unroute { session });
         }

@@ -289,6 +289,7 @@ impl Place {
             self.index.remove(title, server);
         }
         self.tell_parent_of(&[], &gone, out);
+        self.forget_code_below(child, out);
         if !is_back {
             self.forget_summaries(now, child);
         }

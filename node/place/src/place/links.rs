@@ -81,9 +81,9 @@ impl Place {
         let Some(link) = self.links.links.get(to).filter(|l| l.up) else {
             return;
         };
-        if message.version() > link.version {
+        let Some(message) = message.for_version(link.version) else {
             return;
-        }
+        };
         let envelope = Envelope {
             from: self.incarnation,
             to: link.incarnation,
@@ -151,6 +151,7 @@ impl Place {
         };
         self.links.links.insert(neighbour.clone(), link);
         self.timers.cancel(&Timer::IndexGrace(neighbour.clone()));
+        self.downloads.unpark();
         if before.is_some_and(|before| before < incarnation) {
             self.crashed(now, neighbour, out);
         }
@@ -158,6 +159,7 @@ impl Place {
         self.repeat_to(now, neighbour, out);
         if !is_child {
             self.tell_whole_index(out);
+            self.tell_all_code(out);
             self.tell_all_summaries(now);
         }
     }
@@ -177,6 +179,7 @@ impl Place {
     /// A neighbour has begun a new life: its set-ups are gone. What was established it
     /// finds again by itself.
     fn crashed(&mut self, now: Instant, neighbour: &PlaceName, out: &mut Vec<Output>) {
+        self.dismiss_guests_of(neighbour, out);
         let setups: Vec<_> = self
             .hops_at_edge(neighbour)
             .filter(|h| h.visitor.state() != State::Established)
@@ -266,6 +269,7 @@ impl Place {
         self.links.awaited.remove(from);
         if !self.links.is_recovering() {
             self.timers.cancel(&Timer::Recovery);
+            self.downloads.unpark();
         }
     }
 }

@@ -1,15 +1,17 @@
 //! What a visitor has answered at once: the place's resources and limits, for one
 //! session.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use waybook_agents::{HopReport, Local, RefusalReason};
 use waybook_location_tree::PlaceName;
-use waybook_plan::{Component, Demand, Stage};
+use waybook_plan::{Component, Demand, Releases, Stage};
 
 use super::components::{self, Components, Use};
 use super::ledger::{Account, Ledger};
 use super::links::Links;
+use super::trust::Verified;
 use crate::Config;
 
 /// The place as one session's visitor sees it.
@@ -18,6 +20,9 @@ pub(super) struct Desk<'a> {
     pub(super) links: &'a Links,
     pub(super) ledger: &'a mut Ledger,
     pub(super) components: &'a Components,
+    pub(super) verified: &'a mut Verified,
+    /// What the components stand for that are brought along.
+    pub(super) releases: Arc<Releases>,
     /// What the session has booked here.
     pub(super) booking: &'a mut Option<Demand>,
     pub(super) account: Account,
@@ -28,30 +33,51 @@ pub(super) struct Desk<'a> {
     pub(super) limit: Option<(&'static str, usize)>,
 }
 
-/// What a place would say to a stage, whoever asks, but for what is booked.
+/// What a place would say to a stage, whoever asks, but for what is booked. `code` is a
+/// component that is brought along, if whoever goes on speaks of any.
 pub(super) fn judge(
     config: &Config,
     links: &Links,
+    verified: &mut Verified,
+    releases: &Releases,
     components: &[Component],
     next: Option<&PlaceName>,
+    code: Option<&str>,
 ) -> Result<(), RefusalReason> {
     if links.is_recovering() {
         return Err(RefusalReason::Restarting);
     }
     for component in components {
-        if let Some(why) = components::unavailable(component, &config.programs) {
+        let own = components::unavailable(component, &config.programs);
+        let why = own.or_else(|| verified.unavailable(config, component, releases));
+        if let Some(why) = why {
             let component = component.name.clone();
             return Err(RefusalReason::ComponentUnavailable { component, why });
         }
     }
-    match next {
-        Some(next) if !links.is_up(next) => Err(RefusalReason::Unreachable { next: next.clone() }),
+    let Some(next) = next else { return Ok(()) };
+    let Some(version) = links.version(next) else {
+        return Err(RefusalReason::Unreachable { next: next.clone() });
+    };
+    match code {
+        Some(code) if version < 2 => Err(RefusalReason::ComponentUnavailable {
+            component: code.to_owned(),
+            why: format!(
+                "{next} speaks version {version} of the protocol, which knows of no code that is \
+                 brought along"
+            ),
+        }),
         _ => Ok(()),
     }
 }
 
 impl Local for Desk<'_> {
-    fn hold(&mut self, stage: &Stage, next: Option<&PlaceName>) -> Result<(), RefusalReason> {
+    fn hold(
+        &mut self,
+        stage: &Stage,
+        next: Option<&PlaceName>,
+        code: Option<&str>,
+    ) -> Result<(), RefusalReason> {
         // Judged against what is free plus what this session itself holds here; an
         // older hold is of a solution that is refused by now.
         self.release();
@@ -62,7 +88,15 @@ impl Local for Desk<'_> {
                 value,
             });
         }
-        judge(self.config, self.links, &stage.components, next)?;
+        judge(
+            self.config,
+            self.links,
+            self.verified,
+            &self.releases,
+            &stage.components,
+            next,
+            code,
+        )?;
         self.ledger
             .hold(&stage.demand)
             .map_err(RefusalReason::Lacking)?;

@@ -1,13 +1,19 @@
 //! The place itself: one state machine, in rooms.
 //!
 //! This file holds what all rooms share and sends every input to its room:
-//! `links` (neighbours), `visits`, `hops` and `handoff` (agents and what they want done),
+//! `links` (neighbours), `visits`, `hops`, `handoff` and `running` (agents and what they want done),
 //! `feeds` (leases), `opens` and `clients`, `questions` (searches) and `surveys`, `index`
-//! and `summaries` (metadata), `records` (what survives a restart). `ledger`, `components` and `timers` know nothing
-//! of the others.
+//! and `summaries` (metadata), `records` (what survives a restart). Code that is brought
+//! along has its own: `downloads`, `porters` and `transfers` (from the wish, by agents that
+//! find out where it is, to the bytes), `ahead`, `catalogue` and `resolve` (who holds what,
+//! and what names stand for), `orders` (the operator's). `ledger`, `components`, `repository`, `trust` and
+//! `timers` know nothing of the others.
 
+mod ahead;
+mod catalogue;
 mod clients;
 mod components;
+mod downloads;
 mod feeds;
 mod fences;
 mod handoff;
@@ -17,11 +23,18 @@ mod ledger;
 mod links;
 mod local;
 mod opens;
+mod orders;
+mod porters;
 mod questions;
 mod records;
+mod repository;
+mod resolve;
+mod running;
 mod summaries;
 mod surveys;
 mod timers;
+mod transfers;
+mod trust;
 mod views;
 mod visits;
 
@@ -35,10 +48,12 @@ use waybook_agents::{Event, Incarnation, Message, SessionId, State};
 use waybook_location_tree::PlaceName;
 use waybook_plan::{DecisionMaker, builtin_decision_makers};
 
-use crate::io::{Input, Output, RecordKey};
+use crate::io::{Input, Output, RecordKey, RequestId};
 use crate::{Config, Counters, Instant};
 
+use catalogue::Catalogue;
 use components::Components;
+use downloads::Downloads;
 use feeds::Feeds;
 use fences::Fences;
 use hops::{Edges, Hop};
@@ -46,9 +61,13 @@ use index::Index;
 use ledger::Ledger;
 use links::Links;
 use opens::Opens;
+use orders::Prefetch;
+pub use orders::code_record;
 use questions::Questions;
+use repository::Repository;
 use summaries::Summaries;
 use timers::{Timer, Timers};
+use trust::Verified;
 
 /// A place.
 ///
@@ -76,6 +95,11 @@ pub struct Place {
     questions: Questions,
     index: Index,
     summaries: Summaries,
+    repository: Repository,
+    downloads: Downloads,
+    catalogue: Catalogue,
+    verified: Verified,
+    orders: BTreeMap<RequestId, Prefetch>,
 }
 
 impl std::fmt::Debug for Place {
@@ -154,8 +178,14 @@ impl Place {
             questions: Questions::default(),
             index: Index::default(),
             summaries: Summaries::default(),
+            repository: Repository::default(),
+            downloads: Downloads::default(),
+            catalogue: Catalogue::default(),
+            verified: Verified::default(),
+            orders: BTreeMap::new(),
         };
         place.restore(records, now, out)?;
+        place.attend_downloads(now, out);
         Ok(place)
     }
 
@@ -189,25 +219,21 @@ impl Place {
             }
             Input::Publish { presentation } => self.publish(now, presentation, out),
             Input::Withdraw { title } => self.withdraw(now, &title, out),
-            Input::Code { .. }
-            | Input::FetchProgress { .. }
-            | Input::Fetched { .. }
-            | Input::FetchFailed { .. }
-            | Input::Strategy(_) => {}
+            Input::Code { request, order } => self.order(now, request, order, out),
+            Input::FetchProgress { fetch, bytes } => self.fetch_progress(fetch, bytes, out),
+            Input::Fetched { fetch } => self.fetched(fetch, out),
+            Input::FetchFailed { fetch, failure } => self.fetch_failed(now, fetch, failure, out),
+            Input::Strategy(strategy) => self.config.code.strategy = strategy,
             Input::ComponentUp { instance, endpoint } => {
                 for session in self.components.up(instance, endpoint, now) {
                     self.components_changed(now, session, out);
                 }
             }
             Input::ComponentFailed { instance, why } => {
-                if let Some((component, sessions)) = self.components.failed(instance) {
-                    for session in sessions {
-                        let (component, why) = (component.clone(), why.clone());
-                        self.drive(now, session, Event::ComponentFailed { component, why }, out);
-                    }
-                }
+                self.component_failed(now, instance, &why, out);
             }
         }
+        self.attend_downloads(now, out);
     }
 
     /// When the place wants an [`Input::Tick`] at the latest.
@@ -238,7 +264,12 @@ impl Place {
             Timer::Retry(request) => self.retry(now, request, out),
             Timer::IndexGrace(child) => self.forget_locality(now, &child, out),
             Timer::Summary => self.tell_summaries(now, out),
-            Timer::Recovery => self.links.recovered(),
+            Timer::Download(digest) => self.download_timer(now, digest, out),
+            Timer::Guest(id) => self.dismiss_guest(&id, out),
+            Timer::Recovery => {
+                self.links.recovered();
+                self.downloads.unpark();
+            }
         }
     }
 
@@ -306,10 +337,25 @@ impl Place {
             } => {
                 self.survey(from, id, origin, target, stages, releases, out);
             }
-            Message::Holdings { .. }
-            | Message::Resolve { .. }
-            | Message::Resolved { .. }
-            | Message::Download(_) => self.counters.refused_messages += 1,
+            Message::Holdings {
+                complete,
+                held,
+                dropped,
+            } => {
+                self.holdings_told(now, from, complete, held, dropped, out);
+            }
+            Message::Resolve {
+                id,
+                origin,
+                wanted,
+                found,
+            } => {
+                self.resolve(from, id, origin, wanted, found, out);
+            }
+            Message::Resolved { id, origin, found } => {
+                self.resolved(now, from, id, origin, found, out);
+            }
+            Message::Download(agent) => self.download(now, from, agent, out),
             Message::Surveyed {
                 id,
                 origin,

@@ -1,11 +1,12 @@
 //! Clients: opens, from the request to the end of the session.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 use std::time::Duration;
 
 use rand::RngExt;
 use waybook_agents::{Event, PlanVisitor, Ready, Refusal, RefusalReason, Refuse, SessionId};
-use waybook_plan::{KnownServer, NoPlan, Plan, Question};
+use waybook_plan::{KnownServer, NoPlan, Plan, Question, Release};
 
 use super::Place;
 use super::clients::{Client, Key};
@@ -134,18 +135,19 @@ impl Place {
         self.ask_for_servers(now, &title, Asker::Open(id), out);
     }
 
-    /// The servers are known: make the plan and send the first visitor on its way.
+    /// The servers are known, and the code that they need: make the plan and send the first visitor on its way.
     pub(super) fn open_with(
         &mut self,
         now: Instant,
         id: RequestId,
         servers: &[KnownServer],
+        releases: &[Arc<Release>],
         out: &mut Vec<Output>,
     ) {
         let Some(pending) = self.opens.pending.remove(&id) else {
             return;
         };
-        let plan = match self.decide(&pending.request, servers) {
+        let plan = match self.decide(&pending.request, servers, releases) {
             Ok(plan) => plan,
             Err(no) => return self.answer_pending(pending, &Outcome::NoPlan(no), out),
         };
@@ -189,6 +191,7 @@ impl Place {
         &self,
         request: &OpenRequest,
         servers: &[KnownServer],
+        releases: &[Arc<Release>],
     ) -> Result<Plan, NoPlan> {
         let strategy = request.strategy.as_deref().unwrap_or(&self.config.strategy);
         let decider = self.deciders.iter().find(|d| d.name() == strategy);
@@ -205,6 +208,7 @@ impl Place {
             client_is_default_place: self.has_children(),
             profile: &request.profile,
             servers,
+            releases,
             most_servers: self.config.servers_per_plan,
             most_solutions: self.config.limits.solutions,
         })

@@ -1,12 +1,15 @@
-//! Questions that other places answer: searches for servers, and surveys for dry runs.
+//! Questions that other places answer: searches for servers, and those that `resolve` and
+//! `surveys` ask.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use waybook_agents::{Message, RefusalReason};
 use waybook_location_tree::PlaceName;
-use waybook_plan::{KnownServer, Plan, SolutionNumber};
+use waybook_plan::{KnownServer, Plan, Release, SolutionNumber};
 
 use super::Place;
+use super::resolve::{CodeAsker, references};
 use super::surveys::tell_survey;
 use super::timers::Timer;
 use crate::Instant;
@@ -31,6 +34,11 @@ pub(super) enum Question {
     Servers {
         title: String,
         asker: Asker,
+    },
+    /// Which releases there are, with what is known of them here.
+    Releases {
+        known: Vec<Arc<Release>>,
+        asker: CodeAsker,
     },
     Survey {
         request: RequestId,
@@ -102,10 +110,13 @@ impl Place {
         servers: &[KnownServer],
         out: &mut Vec<Output>,
     ) {
-        match asker {
-            Asker::Open(id) => self.open_with(now, id, servers, out),
-            Asker::DryRun(request) => self.dry_run_with(now, &request, servers, out),
-        }
+        let wanted = references(servers);
+        let servers = servers.to_vec();
+        let asker = match asker {
+            Asker::Open(id) => CodeAsker::Open(id, servers),
+            Asker::DryRun(request) => CodeAsker::DryRun(request, servers),
+        };
+        self.ask_for_releases(now, wanted, asker, out);
     }
 
     /// A search has climbed to here.
@@ -207,6 +218,9 @@ impl Place {
                 let most = self.config.servers_per_plan;
                 let (servers, _) = self.nearest_servers(&here, &title, most);
                 self.servers_known(now, asker, &servers, out);
+            }
+            Some(Question::Releases { known, asker }) => {
+                self.releases_known(now, asker, known, out);
             }
             Some(Question::Survey {
                 request,

@@ -1,7 +1,7 @@
 //! Records: what survives a restart.
 //!
-//! Established sessions, the presentations served here, and which children there have
-//! been. Set-ups under way are not kept: a crash is a refusal to them.
+//! Established sessions, the presentations served here, the code that is held, and which
+//! children there have been. Set-ups under way are not kept: a crash is a refusal to them.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -96,6 +96,13 @@ impl Place {
         out: &mut Vec<Output>,
     ) -> Result<(), String> {
         let lived_before = !records.is_empty();
+        // Sessions that are found again run code that is found again.
+        for (key, value) in &records {
+            if let RecordKey::Code(digest) = key {
+                let restored = self.restore_code(digest, value, out);
+                restored.map_err(|e| bad(key, &e))?;
+            }
+        }
         for (key, value) in records {
             match &key {
                 RecordKey::Session(_) => {
@@ -143,9 +150,7 @@ impl Place {
         hop.booking = Some(stage.demand.clone());
         hop.established = Some(now);
         hop.lease = now + self.config.timing.session_lease;
-        hop.uses = self
-            .components
-            .acquire(session, &stage.components, child.is_some(), now, out);
+        self.acquire(now, &mut hop, &stage.components, out);
         if hop.from.is_some() {
             self.timers.set(Timer::Lease(session), hop.lease);
         }

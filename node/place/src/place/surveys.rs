@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use waybook_agents::{Message, RefusalReason, SurveyStage};
 use waybook_location_tree::PlaceName;
-use waybook_plan::{KnownServer, Plan, Releases, SolutionNumber};
+use waybook_plan::{KnownServer, Plan, Release, Releases, Runtime, SolutionNumber};
 
 use super::Place;
 use super::local::judge;
@@ -26,9 +26,10 @@ impl Place {
         now: Instant,
         request: &OpenRequest,
         servers: &[KnownServer],
+        releases: &[Arc<Release>],
         out: &mut Vec<Output>,
     ) {
-        let plan = match self.decide(request, servers) {
+        let plan = match self.decide(request, servers, releases) {
             Ok(plan) => plan,
             Err(no) => {
                 let (request, survey) = (request.request, Err(no));
@@ -81,7 +82,7 @@ impl Place {
                     );
                 }
                 None => {
-                    let answers = self.survey_here(&stages);
+                    let answers = self.survey_here(&stages, &releases);
                     self.survey_answered(id, &origin, answers, out);
                 }
             }
@@ -89,21 +90,24 @@ impl Place {
     }
 
     /// What this place would say to those stages now.
-    fn survey_here(&self, stages: &[SurveyStage]) -> Answers {
-        let judge = |stage: &SurveyStage| {
+    fn survey_here(&mut self, stages: &[SurveyStage], releases: &Releases) -> Answers {
+        let mut judge = |stage: &SurveyStage| {
+            let mut components = stage.components.iter();
+            let code = components.find(|c| c.runtime == Runtime::Wasm);
             let judged = judge(
                 &self.config,
                 &self.links,
+                &mut self.verified,
+                releases,
                 &stage.components,
                 stage.next.as_ref(),
+                code.map(|c| c.name.as_str()),
             );
             let lack = || self.ledger.lack(&stage.demand).map(RefusalReason::Lacking);
             judged.err().or_else(lack)
         };
-        stages
-            .iter()
-            .map(|stage| (stage.solution, judge(stage)))
-            .collect()
+        let stages = stages.iter();
+        stages.map(|stage| (stage.solution, judge(stage))).collect()
     }
 
     /// A survey passes, or has arrived.
@@ -141,7 +145,7 @@ impl Place {
             }
             Some(_) => self.counters.refused_messages += 1,
             None if target == here => {
-                let answers = self.survey_here(&stages);
+                let answers = self.survey_here(&stages, &releases);
                 self.send(
                     from,
                     Message::Surveyed {

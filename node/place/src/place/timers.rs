@@ -2,9 +2,9 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use waybook_agents::SessionId;
+use waybook_agents::{DownloadId, SessionId};
 use waybook_location_tree::PlaceName;
-use waybook_plan::SolutionNumber;
+use waybook_plan::{Digest, SolutionNumber};
 
 use crate::Instant;
 use crate::io::RequestId;
@@ -42,6 +42,10 @@ pub(super) enum Timer {
     IndexGrace(PlaceName),
     /// News of the locality is to be told to the parent.
     Summary,
+    /// A download's agent has been away for too long, or its transfer is to be resumed.
+    Download(Digest),
+    /// A download agent that waits here is awaited by nobody any more.
+    Guest(DownloadId),
     /// Neighbours that have not re-synced since the restart are waited for no longer.
     Recovery,
 }

@@ -1,7 +1,10 @@
 //! What the place shows of itself.
 
+use std::sync::Arc;
+
 use waybook_agents::{Holding, Incarnation, IndexEntry, PlaceSummary, SessionId};
 use waybook_location_tree::PlaceName;
+use waybook_plan::Release;
 
 use super::Place;
 use super::hops::Hop;
@@ -109,13 +112,36 @@ impl Place {
     /// The code held here, or on its way, by digest.
     #[must_use]
     pub fn code(&self) -> Vec<CodeView> {
-        Vec::new()
+        let held = self.repository.held().map(|(digest, held)| CodeView {
+            added: held.added,
+            pinned: held.pinned,
+            instances: self.repository.uses(digest),
+            bytes: held.release.length,
+            from: None,
+            release: held.release,
+        });
+        let partly = |release: &Arc<Release>, bytes, from| CodeView {
+            added: false,
+            pinned: false,
+            instances: self.repository.uses(&release.digest),
+            bytes,
+            from,
+            release: Arc::clone(release),
+        };
+        let coming = self.downloads.jobs.values();
+        let coming = coming.map(|job| partly(&job.release, job.bytes, job.source().cloned()));
+        let parts = self.repository.parts();
+        let parts = parts.filter(|(release, _)| !self.downloads.jobs.contains_key(&release.digest));
+        let parts = parts.map(|(release, bytes)| partly(release, bytes, None));
+        let mut all: Vec<_> = held.chain(coming).chain(parts).collect();
+        all.sort_by_key(|code| code.release.digest);
+        all
     }
 
     /// What code this place's locality is known to hold.
     #[must_use]
     pub fn holdings(&self) -> Vec<Holding> {
-        Vec::new()
+        self.catalogue.entries().cloned().collect()
     }
 
     /// What has been counted.

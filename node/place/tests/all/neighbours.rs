@@ -6,9 +6,11 @@ use std::time::Duration;
 
 use waybook_agents::{Envelope, Incarnation, wire};
 use waybook_location_tree::PlaceName;
-use waybook_place::io::{Input, InstanceId, OpenRequest, Outcome, Output, RecordKey, RequestId};
+use waybook_place::io::{
+    FetchId, Input, InstanceId, OpenRequest, Outcome, Output, RecordKey, RequestId,
+};
 use waybook_place::{Config, Instant, Limits, Place, Timing};
-use waybook_plan::{Presentation, Profile, Resource};
+use waybook_plan::{Presentation, Profile, Release, Resource};
 
 /// A message on its way.
 #[derive(Debug, Clone)]
@@ -16,6 +18,15 @@ pub(crate) struct Letter {
     pub(crate) from: PlaceName,
     pub(crate) to: PlaceName,
     pub(crate) envelope: Envelope,
+}
+
+/// A transfer that a test carries out by hand.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Fetching {
+    pub(crate) at: PlaceName,
+    pub(crate) fetch: FetchId,
+    pub(crate) release: Arc<Release>,
+    pub(crate) source: PlaceName,
 }
 
 /// Places, and the letters between them.
@@ -30,7 +41,20 @@ pub(crate) struct Neighbours {
     pub(crate) starting: Vec<(PlaceName, InstanceId)>,
     /// Whether components answer at once.
     pub(crate) instant_components: bool,
+    /// Transfers that were told to begin, and have not ended.
+    pub(crate) fetching: Vec<Fetching>,
+    /// Every transfer that was told to begin, in words.
+    pub(crate) transfers: Vec<String>,
+    /// Components that were told to start, with their code, in words.
+    pub(crate) started: Vec<String>,
+    /// Whether clients watch.
+    pub(crate) watch: bool,
+    /// The version of the protocol that is spoken at an edge, by its lower end; the newest
+    /// unless said here.
+    pub(crate) versions: BTreeMap<PlaceName, u8>,
     requests: u64,
+    /// Orders about code.
+    pub(crate) orders: u64,
 }
 
 pub(crate) fn name(text: &str) -> PlaceName {
@@ -89,6 +113,12 @@ config = { root = "film" }
 impl Neighbours {
     /// Joins the places; nothing is left undelivered.
     pub(crate) fn join(configs: Vec<Config>) -> Self {
+        Self::join_with_versions(configs, &[])
+    }
+
+    /// As [`join`](Self::join), with an older version spoken at some edges, which are named
+    /// by their lower ends.
+    pub(crate) fn join_with_versions(configs: Vec<Config>, versions: &[(&str, u8)]) -> Self {
         let mut all = Self {
             now: Instant(1),
             places: BTreeMap::new(),
@@ -97,7 +127,13 @@ impl Neighbours {
             records: BTreeMap::new(),
             starting: Vec::new(),
             instant_components: true,
+            fetching: Vec::new(),
+            transfers: Vec::new(),
+            started: Vec::new(),
+            watch: false,
+            versions: versions.iter().map(|(n, v)| (name(n), *v)).collect(),
             requests: 0,
+            orders: 0,
         };
         let names: Vec<_> = configs.iter().map(|c| c.name.clone()).collect();
         for config in configs {
@@ -105,14 +141,7 @@ impl Neighbours {
         }
         for a in &names {
             for b in names.iter().filter(|b| a.is_neighbour_of(b)) {
-                all.put(
-                    a,
-                    Input::LinkUp {
-                        neighbour: b.clone(),
-                        incarnation: Incarnation(1),
-                        version: waybook_agents::wire::VERSION,
-                    },
-                );
+                all.link_up(a, b);
             }
         }
         all.settle();
@@ -142,6 +171,55 @@ impl Neighbours {
         self.carry_out(&place, out);
     }
 
+    /// A place learns that there is a connection to another one.
+    pub(crate) fn link_up(&mut self, place: &PlaceName, neighbour: &PlaceName) {
+        let lower = place.max(neighbour);
+        let version = self.versions.get(lower).copied();
+        let input = Input::LinkUp {
+            neighbour: neighbour.clone(),
+            incarnation: self.places[neighbour].incarnation(),
+            version: version.unwrap_or(wire::VERSION),
+        };
+        self.put(place, input);
+    }
+
+    /// The connection between two places breaks, without a sign of it in messages.
+    pub(crate) fn cut(&mut self, a: &str, b: &str) {
+        for (place, neighbour) in [(a, b), (b, a)] {
+            let neighbour = name(neighbour);
+            self.put(&name(place), Input::LinkDown { neighbour });
+        }
+    }
+
+    /// A place crashes and comes back with what it stored, connected to no one.
+    pub(crate) fn restart(&mut self, config: Config) {
+        let place = config.name.clone();
+        let life = Incarnation(self.places[&place].incarnation().0 + 1);
+        self.fetching.retain(|f| f.at != place);
+        for neighbour in self.neighbours_of(&place) {
+            let input = Input::LinkDown {
+                neighbour: place.clone(),
+            };
+            self.put(&neighbour, input);
+        }
+        self.begin(config, life);
+    }
+
+    /// A place is connected to all its neighbours again.
+    pub(crate) fn reconnect(&mut self, place: &str) {
+        let place = name(place);
+        for neighbour in self.neighbours_of(&place) {
+            self.link_up(&neighbour, &place);
+            self.link_up(&place, &neighbour);
+        }
+        self.settle();
+    }
+
+    fn neighbours_of(&self, place: &PlaceName) -> Vec<PlaceName> {
+        let places = self.places.keys().filter(|n| n.is_neighbour_of(place));
+        places.cloned().collect()
+    }
+
     pub(crate) fn put(&mut self, place: &PlaceName, input: Input) {
         let mut out = Vec::new();
         self.places
@@ -163,11 +241,40 @@ impl Neighbours {
                         envelope,
                     });
                 }
-                Output::Start { instance, .. } if self.instant_components => {
-                    let endpoint = "here".to_owned();
-                    self.put(place, Input::ComponentUp { instance, endpoint });
+                Output::Fetch {
+                    fetch,
+                    release,
+                    source,
+                } => {
+                    let what = release.reference();
+                    self.transfers
+                        .push(format!("{place}: {what} from {source}"));
+                    self.fetching.push(Fetching {
+                        at: place.clone(),
+                        fetch,
+                        release,
+                        source,
+                    });
                 }
-                Output::Start { instance, .. } => self.starting.push((place.clone(), instance)),
+                Output::CancelFetch { fetch } => {
+                    self.fetching.retain(|f| f.at != *place || f.fetch != fetch);
+                    self.done.push((place.clone(), output));
+                }
+                Output::Start {
+                    instance,
+                    component,
+                    release,
+                    ..
+                } => {
+                    let code = release.map_or(String::new(), |r| format!(" {}", r.digest.short()));
+                    self.started.push(format!("{place}: {component}{code}"));
+                    if self.instant_components {
+                        let endpoint = "here".to_owned();
+                        self.put(place, Input::ComponentUp { instance, endpoint });
+                    } else {
+                        self.starting.push((place.clone(), instance));
+                    }
+                }
                 Output::Store { key, value } => {
                     let records = self.records.entry(place.clone()).or_default();
                     match value {
@@ -241,7 +348,7 @@ impl Neighbours {
             retries: 0,
             idle: None,
             longest: None,
-            watch: false,
+            watch: self.watch,
         };
         self.put(&name(place), Input::Open(open));
         request
