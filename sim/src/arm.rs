@@ -3,12 +3,14 @@
 //! A scenario that is written against [`Arm`] is told once and runs on both. It knows no
 //! virtual time: it opens, closes, crashes, and waits for quiet.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use waybook_agents::{Refusal, SessionId};
 use waybook_location_tree::PlaceName;
 use waybook_place::io::{Established, OpenRequest};
 use waybook_place::{BookingView, Place};
+use waybook_plan::Release;
 
 use crate::client::{Knows, Script};
 use crate::world::Tell;
@@ -58,6 +60,17 @@ pub trait Arm: Sized {
     /// been; sees that every session that stands is booked as it should be, and nothing
     /// else is.
     fn wait_quiet(&mut self);
+}
+
+/// An arm whose places take code that is brought along.
+pub trait CodeArm: Arm {
+    /// Adds code of that name and version, with those needs, at its home, as an operator
+    /// does; how many bytes its binary has. It is in a binary of the arm's own: neither
+    /// digest nor length are the given ones.
+    fn add_code(&mut self, release: Release) -> u64;
+
+    /// How many bytes of code transfers have brought to a place in its present life.
+    fn bytes_fetched(&mut self, place: &PlaceName) -> u64;
 }
 
 /// The simulator as an arm.
@@ -148,6 +161,23 @@ impl Arm for Simulated {
 
     fn wait_quiet(&mut self) {
         sound(self.world.run_until_quiet(LIMIT));
+    }
+}
+
+impl CodeArm for Simulated {
+    fn add_code(&mut self, release: Release) -> u64 {
+        let (release, home) = (Arc::new(release.clone()), release.home);
+        let answer = sound(self.world.add_code(&home, &release));
+        answer.unwrap_or_else(|why| panic!("{why}"));
+        // What a parent is told travels as fast as anything.
+        sound(self.world.run_for(Duration::from_secs(1)));
+        self.world.index_is_known();
+        release.length
+    }
+
+    fn bytes_fetched(&mut self, place: &PlaceName) -> u64 {
+        let place = self.world.place(place);
+        place.map_or(0, |place| place.counters().fetched_bytes)
     }
 }
 

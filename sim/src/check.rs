@@ -12,10 +12,12 @@ use waybook_place::io::{Established, InstanceId, Route};
 use waybook_place::{BookingPhase, BookingView, Instant, Place, ResourceView};
 use waybook_plan::{Demand, Plan, Resource};
 
+mod code;
 #[cfg(test)]
 mod tests;
 mod walks;
 
+pub use code::evict;
 pub(crate) use walks::Walks;
 
 use crate::World;
@@ -48,12 +50,13 @@ impl fmt::Display for Violation {
 
 impl std::error::Error for Violation {}
 
-/// Checks one place after a step: it has booked no more than it has, and its gauges say
-/// what its bookings add up to.
+/// Checks one place after a step: it has booked no more than it has, its gauges say what
+/// its bookings add up to, and it holds the code that it runs, and no more than it may.
 ///
 /// # Errors
 /// What is wrong.
 pub fn place(slot: &Slot) -> Result<(), String> {
+    code::place(slot)?;
     match slot.place() {
         Some(place) => ledger(
             &place.config().capacity,
@@ -140,7 +143,7 @@ pub fn quiet(world: &World) -> Result<(), String> {
     for (name, slot) in world.slots() {
         leftovers(name, slot, &live).map_err(|what| format!("{name}: {what}"))?;
     }
-    Ok(())
+    code::quiet(world)
 }
 
 fn holds(world: &World, client: &PlaceName, session: SessionId) -> bool {

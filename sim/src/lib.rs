@@ -2,8 +2,8 @@
 //!
 //! A [`World`] runs the very [`Place`](waybook_place::Place)s that a daemon runs. It
 //! hands them virtual time, carries their messages, encoded, over a modelled
-//! [`network`], keeps their records as a disk would, and starts the components that they
-//! ask for. Everything that is drawn comes from one seed: the same setting, seed and
+//! [`network`], keeps their records and their [`repository`] as a disk would, makes the
+//! [`transfer`]s of code and starts the components that they ask for. Everything that is drawn comes from one seed: the same setting, seed and
 //! calls give the same [`transcript`], line by line.
 //!
 //! Checkers ([`check`]) look at every step, and an [`oracle`] says by brute force what
@@ -17,8 +17,10 @@ pub mod client;
 pub mod network;
 pub mod oracle;
 pub mod random;
+pub mod repository;
 pub mod setting;
 pub mod transcript;
+pub mod transfer;
 pub mod world;
 
 pub use check::Violation;

@@ -2,6 +2,12 @@
 //!
 //! It decides and keeps no message; the [`World`](crate::World) carries them. An edge of
 //! the tree has one connection at a time. What is under way when it breaks is lost.
+//!
+//! Every edge takes bytes in each direction at a rate of its own, in the order in which
+//! they are handed to it: a queue that is served first come, first served. Who sends
+//! much hands over one chunk at a time, the next when the last one has left, so that all
+//! who send at once have about the same share. So far only transfers of code take time
+//! by their length; messages are short and go beside them.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -31,6 +37,9 @@ pub struct LinkModel {
     /// Nothing arrives later than this after it was sent: the transport would have given
     /// up the connection.
     pub idle: Duration,
+    /// How many bits a second an edge takes in each direction, unless it has a rate of
+    /// its own (see [`Network::shape`]); none for no limit.
+    pub bandwidth: Option<u64>,
 }
 
 impl Default for LinkModel {
@@ -44,8 +53,27 @@ impl Default for LinkModel {
             reorder: 0.0,
             late: Duration::from_secs(1),
             idle: Duration::from_secs(6),
+            bandwidth: None,
         }
     }
+}
+
+/// How many bits a second an edge takes in each direction; none for no limit.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Rates {
+    /// Towards the root.
+    pub up: Option<u64>,
+    /// Away from the root.
+    pub down: Option<u64>,
+}
+
+/// When a chunk has left its sender, and when it arrives.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Carriage {
+    /// The edge has taken all of it: the next one may be handed over.
+    pub left: Instant,
+    /// When it arrives, if the connection stands until then.
+    pub arrives: Instant,
 }
 
 /// What one fault does to one message.
@@ -87,12 +115,18 @@ struct Direction {
     /// When the last message arrives: nothing sent later arrives earlier.
     last: Instant,
     mute: bool,
+    /// Until when the edge is busy with chunks that were handed to it.
+    busy: Instant,
+    /// Bytes of chunks that were handed to it so far.
+    bytes: u64,
 }
 
 #[derive(Debug, Default)]
 struct Edge {
     connection: u64,
     standing: bool,
+    /// Its own rates; none for the model's.
+    rates: Option<Rates>,
     up: Direction,
     down: Direction,
 }
@@ -106,6 +140,7 @@ pub struct Network {
     edges: BTreeMap<PlaceName, Edge>,
     armed: Vec<Fault>,
     sent: u64,
+    flawed: bool,
     rng: StdRng,
 }
 
@@ -127,6 +162,7 @@ impl Network {
             edges: BTreeMap::new(),
             armed: Vec::new(),
             sent: 0,
+            flawed: false,
             rng: random::stream(seed, "network", 0),
         }
     }
@@ -148,14 +184,29 @@ impl Network {
         self.sent
     }
 
+    /// Whether any connection has been worse than a stream: it lost, doubled or reordered
+    /// messages without its ends being told that it broke. What is said only once may
+    /// have been missed.
+    #[must_use]
+    pub fn is_flawed(&self) -> bool {
+        self.flawed
+    }
+
+    /// Says that ends were not told of a connection that broke.
+    pub(crate) fn hides(&mut self) {
+        self.flawed = true;
+    }
+
     /// Makes a new connection between neighbours. What was under way on an older one
     /// is lost.
     pub fn connect(&mut self, a: &PlaceName, b: &PlaceName) -> u64 {
         let edge = self.edges.entry(lower(a, b).0.clone()).or_default();
         edge.connection += 1;
         edge.standing = true;
-        edge.up.last = Instant::default();
-        edge.down.last = Instant::default();
+        for direction in [&mut edge.up, &mut edge.down] {
+            direction.last = Instant::default();
+            direction.busy = Instant::default();
+        }
         edge.connection
     }
 
@@ -186,10 +237,77 @@ impl Network {
             .is_some_and(|e| e.standing && e.connection == connection)
     }
 
+    /// Whether that connection still stands and lets anything through to `to`.
+    #[must_use]
+    pub fn passes(&self, from: &PlaceName, to: &PlaceName, connection: u64) -> bool {
+        let (child, upward) = lower(from, to);
+        let Some(edge) = self.edges.get(child) else {
+            return false;
+        };
+        let direction = if upward { &edge.up } else { &edge.down };
+        edge.standing && edge.connection == connection && !direction.mute
+    }
+
     /// Whether the edge has a connection.
     #[must_use]
     pub fn stands(&self, a: &PlaceName, b: &PlaceName) -> bool {
         self.edges.get(lower(a, b).0).is_some_and(|e| e.standing)
+    }
+
+    /// Gives the edge above a place rates of its own, or those of the model.
+    pub fn shape(&mut self, lower: &PlaceName, rates: Option<Rates>) {
+        self.edges.entry(lower.clone()).or_default().rates = rates;
+    }
+
+    /// The connection that an edge has or had last.
+    #[must_use]
+    pub fn connection(&self, a: &PlaceName, b: &PlaceName) -> u64 {
+        let edge = self.edges.get(lower(a, b).0);
+        edge.map_or(0, |edge| edge.connection)
+    }
+
+    /// How many bytes of chunks have been handed to an edge in one direction so far.
+    #[must_use]
+    pub fn carried(&self, from: &PlaceName, to: &PlaceName) -> u64 {
+        let (child, upward) = lower(from, to);
+        self.edges.get(child).map_or(0, |edge| {
+            if upward {
+                edge.up.bytes
+            } else {
+                edge.down.bytes
+            }
+        })
+    }
+
+    /// Takes a chunk for a neighbour: it waits until the edge is done with all that was
+    /// handed over before it in that direction, takes its time by the edge's rate, and
+    /// then the latency.
+    pub fn carry(
+        &mut self,
+        now: Instant,
+        from: &PlaceName,
+        to: &PlaceName,
+        length: u64,
+    ) -> Carriage {
+        let model = self.model;
+        let (child, upward) = lower(from, to);
+        let edge = self.edges.entry(child.clone()).or_default();
+        let rates = edge.rates.unwrap_or(Rates {
+            up: model.bandwidth,
+            down: model.bandwidth,
+        });
+        let (direction, rate) = if upward {
+            (&mut edge.up, rates.up)
+        } else {
+            (&mut edge.down, rates.down)
+        };
+        let left = direction.busy.max(now) + takes(length, rate);
+        direction.busy = left;
+        direction.bytes += length;
+        Carriage {
+            left,
+            arrives: left + model.latency,
+        }
     }
 
     /// Decides what becomes of a message that is sent now.
@@ -237,6 +355,7 @@ impl Network {
             at = at.max(direction.last);
         }
         lost |= at.since(now) > model.idle;
+        self.flawed |= standing && (lost || overtaken || again.is_some());
         let mut arrivals = Vec::new();
         if !lost {
             if !overtaken {
@@ -268,6 +387,15 @@ impl Network {
         });
         acts
     }
+}
+
+/// How long an edge of that rate is busy with so many bytes.
+fn takes(length: u64, rate: Option<u64>) -> Duration {
+    let Some(rate) = rate else {
+        return Duration::ZERO;
+    };
+    let nanos = u128::from(length) * 8 * 1_000_000_000 / u128::from(rate.max(1));
+    Duration::from_nanos(u64::try_from(nanos).unwrap_or(u64::MAX))
 }
 
 fn chance(rng: &mut StdRng, probability: f64) -> bool {

@@ -1,14 +1,15 @@
 //! What should come out, by brute force: the plan from all that is published, and the
 //! first solution that fits what is free, tried one after the other.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 use waybook_location_tree::PlaceName;
 use waybook_place::Place;
 use waybook_place::io::OpenRequest;
 use waybook_plan::{
-    KnownServer, NoPlan, Plan, Question, Resource, Solution, SolutionNumber,
-    builtin_decision_makers,
+    KnownServer, NoPlan, Plan, Question, Release, Resource, Solution, SolutionNumber,
+    builtin_decision_makers, split_reference,
 };
 
 use crate::{Setting, World};
@@ -16,15 +17,21 @@ use crate::{Setting, World};
 /// What is free at each place that runs, of each resource that it has.
 pub type Free = BTreeMap<PlaceName, BTreeMap<Resource, u64>>;
 
-/// The plan that a request must be given once the index is complete. Strategies that look
-/// at loads are not foretold: none is known here.
+/// The plan that a request must be given once the index is complete, and that code has been
+/// added, each piece at its home. Strategies that look at loads are not foretold: none is
+/// known here.
 ///
 /// # Errors
 /// [`NoPlan`] as the place must say it.
 ///
 /// # Panics
 /// If the strategy does not exist.
-pub fn plan(setting: &Setting, client: &PlaceName, request: &OpenRequest) -> Result<Plan, NoPlan> {
+pub fn plan(
+    setting: &Setting,
+    added: &[Arc<Release>],
+    client: &PlaceName,
+    request: &OpenRequest,
+) -> Result<Plan, NoPlan> {
     let mut servers = Vec::new();
     for (place, settings) in &setting.places {
         for presentation in &settings.presentations {
@@ -37,6 +44,9 @@ pub fn plan(setting: &Setting, client: &PlaceName, request: &OpenRequest) -> Res
             }
         }
     }
+    let presentations = servers.iter().map(|s| &s.presentation);
+    let references = presentations.flat_map(|p| p.references());
+    let releases = meant(references.map(str::to_owned).collect(), added, client);
     let strategy = request.strategy.as_ref().unwrap_or(&setting.strategy);
     let question = Question {
         title: &request.title,
@@ -44,12 +54,52 @@ pub fn plan(setting: &Setting, client: &PlaceName, request: &OpenRequest) -> Res
         client_is_default_place: setting.tree().is_default_place(client),
         profile: &request.profile,
         servers: &servers,
+        releases: &releases,
         most_servers: setting.servers_per_plan,
         most_solutions: setting.limits.solutions,
     };
     let makers = builtin_decision_makers();
     let maker = makers.iter().find(|maker| maker.name() == strategy);
     maker.expect("a strategy that exists").decide(&question)
+}
+
+/// The releases that references may mean at a place: for each, and for each that these
+/// depend on, those of the smallest locality around the place in which there is any. Of
+/// equal versions the nearest counts.
+fn meant(
+    mut wanted: BTreeSet<String>,
+    added: &[Arc<Release>],
+    client: &PlaceName,
+) -> Vec<Arc<Release>> {
+    let mut meant: BTreeMap<String, Arc<Release>> = BTreeMap::new();
+    let mut asked = wanted.clone();
+    let mut around = Some(client.clone());
+    while let Some(place) = around.filter(|_| !wanted.is_empty()) {
+        let mut local: Vec<_> = added.iter().filter(|r| place.contains(&r.home)).collect();
+        local.sort_by_key(|r| (client.distance(&r.home), &r.home));
+        let mut open: Vec<_> = wanted.iter().cloned().collect();
+        while let Some(reference) = open.pop() {
+            for release in local.iter().filter(|r| matches(&reference, r)) {
+                if meant.contains_key(&release.reference()) {
+                    continue;
+                }
+                meant.insert(release.reference(), Arc::clone(release));
+                let needs = release.dependencies.iter();
+                let needs = needs.map(|(name, range)| format!("{name}@{range}"));
+                let new: Vec<_> = needs.filter(|need| asked.insert(need.clone())).collect();
+                wanted.extend(new.iter().cloned());
+                open.extend(new);
+            }
+        }
+        wanted.retain(|reference| !meant.values().any(|r| matches(reference, r)));
+        around = place.parent();
+    }
+    meant.into_values().collect()
+}
+
+fn matches(reference: &str, release: &Release) -> bool {
+    split_reference(reference)
+        .is_ok_and(|(name, range)| name == release.name && range.matches(&release.version))
 }
 
 /// What lacks at one place: of each resource that does not suffice, how much is wanted and

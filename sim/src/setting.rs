@@ -5,8 +5,18 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use waybook_location_tree::{LocationTree, PlaceName};
-use waybook_place::{Config, Limits, Timing};
-use waybook_plan::{Presentation, Resource};
+use waybook_place::{CodeConfig, Config, Limits, Timing, Trust};
+use waybook_plan::{Digest, Presentation, Release, Resource};
+
+use crate::network::Rates;
+use crate::random;
+
+/// The worlds that places run unless they are told otherwise.
+pub const RUNTIMES: [&str; 3] = [
+    "wasi:http/proxy@0.2.12",
+    "wasi:http/service@0.3.0",
+    "wasi:http/middleware@0.3.0",
+];
 
 /// A tree of places with capacities and presentations, told alike to every arm.
 #[derive(Debug, Clone)]
@@ -21,6 +31,11 @@ pub struct Setting {
     pub strategy: String,
     /// A plan considers at most that many servers.
     pub servers_per_plan: usize,
+    /// What every place is told about code, unless it has settings of its own.
+    pub code: CodeConfig,
+    /// How many bits a second every edge takes in each direction, unless it has rates of its
+    /// own; none for no limit. The simulator's alone: real daemons have real links.
+    pub bandwidth: Option<u64>,
 }
 
 /// One place of a [`Setting`].
@@ -32,6 +47,14 @@ pub struct PlaceSetting {
     pub programs: Vec<String>,
     /// What it serves from the start.
     pub presentations: Vec<Arc<Presentation>>,
+    /// What it is told about code; none for what all are told.
+    pub code: Option<CodeConfig>,
+    /// The limit of its repository in bytes; none for that of all.
+    pub repository: Option<u64>,
+    /// What its disk takes in bytes of code; none for no limit. The simulator's alone.
+    pub disk: Option<u64>,
+    /// The rates of the edge to its parent; none for those of all. The simulator's alone.
+    pub edge: Option<Rates>,
 }
 
 impl Default for Setting {
@@ -51,6 +74,15 @@ impl Setting {
             limits: Limits::default(),
             strategy: "nearest".to_owned(),
             servers_per_plan: 3,
+            code: CodeConfig {
+                runtimes: RUNTIMES.map(str::to_owned).to_vec(),
+                trust: Trust {
+                    unsigned: true,
+                    ..Trust::default()
+                },
+                ..CodeConfig::default()
+            },
+            bandwidth: None,
         }
     }
 
@@ -93,6 +125,27 @@ impl Setting {
         self
     }
 
+    /// Changes what one place is told about code.
+    ///
+    /// # Panics
+    /// If the name is bad.
+    #[must_use]
+    pub fn code(mut self, at: &str, change: impl FnOnce(&mut CodeConfig)) -> Self {
+        let place = self.places.entry(parse(at)).or_default();
+        change(place.code.get_or_insert_with(|| self.code.clone()));
+        self
+    }
+
+    /// Limits the repository of a place to so many bytes.
+    ///
+    /// # Panics
+    /// If the name is bad.
+    #[must_use]
+    pub fn repository(mut self, at: &str, bytes: u64) -> Self {
+        self.places.entry(parse(at)).or_default().repository = Some(bytes);
+        self
+    }
+
     /// The places as a tree.
     ///
     /// # Panics
@@ -113,13 +166,42 @@ impl Setting {
             name: name.clone(),
             capacity: place.capacity.clone(),
             programs: place.programs.clone(),
-            limits: self.limits,
+            limits: Limits {
+                repository: place.repository.unwrap_or(self.limits.repository),
+                ..self.limits
+            },
             timing: self.timing,
             strategy: self.strategy.clone(),
             servers_per_plan: self.servers_per_plan,
-            code: waybook_place::CodeConfig::default(),
+            code: place.code.as_ref().unwrap_or(&self.code).clone(),
         }
     }
+}
+
+/// A release for tests: of that name and version, so many bytes long, added at that place.
+/// Nobody signed it. Its binary is imagined: the digest follows from the name and version.
+///
+/// # Panics
+/// If a name or the version is bad.
+#[must_use]
+pub fn release(name: &str, version: &str, length: u64, home: &str) -> Release {
+    let version = version.parse().unwrap_or_else(|e| panic!("{e}"));
+    let mut release = Release {
+        name: name.to_owned(),
+        version,
+        description: String::new(),
+        runtime: "wasi:http/middleware@0.3.0".to_owned(),
+        requires: Vec::new(),
+        dependencies: BTreeMap::new(),
+        digest: Digest([0; 32]),
+        length,
+        root: [0; 32],
+        home: parse(home),
+        signature: None,
+    };
+    release.digest = Digest(random::bytes(length, &release.reference(), 0));
+    release.root = random::bytes(length, &release.reference(), 1);
+    release
 }
 
 fn parse(name: &str) -> PlaceName {

@@ -6,7 +6,7 @@ use std::fmt::{self, Write};
 use waybook_agents::{Envelope, Feed, Message, Refusal, SessionId};
 use waybook_location_tree::PlaceName;
 use waybook_place::Instant;
-use waybook_place::io::{Input, Outcome, Output};
+use waybook_place::io::{CodeOrder, Input, Outcome, Output};
 
 /// FNV-1a over 64 bits: tells runs apart, and proves nothing against a forger.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -164,6 +164,33 @@ pub fn describe_message(envelope: &Envelope) -> String {
         Message::Progress(p) => {
             format!("{kind} {}: {} {:?}", short(p.session), p.place, p.step)
         }
+        Message::Holdings {
+            complete,
+            held,
+            dropped,
+        } => {
+            let whole = if *complete { " (all)" } else { "" };
+            format!(
+                "{kind}{whole}, {} held, {} dropped",
+                held.len(),
+                dropped.len()
+            )
+        }
+        Message::Resolve { origin, wanted, .. } => {
+            format!("{kind} {} for {origin}", wanted.join(", "))
+        }
+        Message::Resolved { origin, found, .. } => {
+            format!("{kind} for {origin}: {} releases", found.len())
+        }
+        Message::Download(agent) => {
+            let found = match &agent.found {
+                None => String::new(),
+                Some(Ok(found)) => format!(", found at {}", found.source),
+                Some(Err(nowhere)) => format!(", {}", nowhere.why),
+            };
+            let (id, code) = (&agent.id, agent.release.reference());
+            format!("{kind} {}/{} of {code}{found}", id.origin, id.number)
+        }
         _ => kind.to_owned(),
     }
 }
@@ -182,7 +209,23 @@ pub fn describe_input(input: &Input) -> String {
         Input::Active { session } => format!("active {}", short(*session)),
         Input::Close { session } => format!("close {}", short(*session)),
         Input::Publish { presentation } => format!("publish `{}`", presentation.title),
+        Input::Code { request, order } => format!("order {}: {}", request.0, describe_order(order)),
+        Input::FetchProgress { fetch, bytes } => format!("fetch {} has {bytes} bytes", fetch.0),
+        Input::Fetched { fetch } => format!("fetch {} is whole", fetch.0),
+        Input::FetchFailed { fetch, failure } => format!("fetch {} failed: {failure:?}", fetch.0),
         other => format!("{other:?}"),
+    }
+}
+
+/// An order about code in a few words.
+fn describe_order(order: &CodeOrder) -> String {
+    match order {
+        CodeOrder::Add(release) => format!("add {}", release.reference()),
+        CodeOrder::Remove(digest) => format!("remove {}", digest.short()),
+        CodeOrder::Pin(digest, true) => format!("pin {}", digest.short()),
+        CodeOrder::Pin(digest, false) => format!("unpin {}", digest.short()),
+        CodeOrder::Prefetch(reference) => format!("prefetch {reference}"),
+        CodeOrder::Collect => "collect".to_owned(),
     }
 }
 

@@ -1,9 +1,11 @@
 //! The world: places, their network, their disks and components, and time.
 
 mod acts;
+mod code;
 mod pump;
 mod queue;
 mod slot;
+mod transfers;
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -12,6 +14,7 @@ use waybook_location_tree::{LocationTree, PlaceName};
 use waybook_place::io::RequestId;
 use waybook_place::{BookingPhase, Instant, Place};
 
+pub use code::Ordered;
 pub use slot::{Running, Slot};
 
 use crate::check::{self, Violation, Walks};
@@ -19,7 +22,10 @@ use crate::client::{Clients, Knows};
 use crate::network::{LinkModel, Network};
 use crate::setting::Setting;
 use crate::transcript::Transcript;
+use crate::transfer::TransferModel;
+use code::Orders;
 use queue::{Event, Queue};
+use transfers::Transfers;
 
 /// Lines that a violation shows.
 const TAIL: usize = 60;
@@ -65,6 +71,11 @@ pub struct World {
     pub network: Network,
     /// How long a component takes to answer unless [`World::behave`] says otherwise.
     pub start_time: Duration,
+    /// What is added to that when a place starts code for the first time, because it is
+    /// compiled.
+    pub compile_time: Duration,
+    /// How transfers of code behave.
+    pub transfer: TransferModel,
     /// Whether what a place stores survives its crash. True unless changed.
     pub durable: bool,
     setting: Setting,
@@ -75,6 +86,8 @@ pub struct World {
     steps: u64,
     pub(crate) slots: BTreeMap<PlaceName, Slot>,
     pub(crate) clients: Clients,
+    pub(crate) transfers: Transfers,
+    pub(crate) orders: Orders,
     behaviours: Vec<(Option<PlaceName>, String, Behaviour)>,
     transcript: Transcript,
     changed: Instant,
@@ -94,12 +107,15 @@ impl World {
     pub fn new(setting: &Setting, seed: u64) -> Result<Self, Violation> {
         let model = LinkModel {
             idle: setting.timing.transport_idle,
+            bandwidth: setting.bandwidth,
             ..LinkModel::default()
         };
         let tree = setting.tree();
         let mut world = Self {
             network: Network::new(model, seed),
             start_time: Duration::from_millis(20),
+            compile_time: Duration::from_millis(50),
+            transfer: TransferModel::default(),
             durable: true,
             setting: setting.clone(),
             seed,
@@ -108,6 +124,8 @@ impl World {
             steps: 0,
             slots: BTreeMap::new(),
             clients: Clients::default(),
+            transfers: Transfers::default(),
+            orders: Orders::default(),
             behaviours: Vec::new(),
             transcript: Transcript::new(4000),
             changed: Instant::default(),
@@ -118,7 +136,10 @@ impl World {
         };
         let names: Vec<_> = world.tree.places().cloned().collect();
         for name in &names {
-            world.slots.insert(name.clone(), Slot::default());
+            let mut slot = Slot::default();
+            slot.repository.capacity = world.setting.places[name].disk;
+            world.slots.insert(name.clone(), slot);
+            world.network.shape(name, world.setting.places[name].edge);
             world.start(name)?;
         }
         for name in &names {
@@ -239,7 +260,7 @@ impl World {
         self.run_until(self.now + time)
     }
 
-    /// Runs until every client has had its answer.
+    /// Runs until every client and every operator has had an answer.
     ///
     /// # Errors
     /// As [`World::step`], and if it takes longer than `limit`.
@@ -289,9 +310,9 @@ impl World {
         check::quiet(self).map_err(|what| self.violation(what))
     }
 
-    /// Whether a client waits for an answer, or has yet to do something.
+    /// Whether a client or an operator waits for an answer, or has yet to do something.
     fn is_awaited(&self) -> bool {
-        self.clients.waiting() > 0 || self.queue.scripted() > 0
+        self.clients.waiting() > 0 || self.orders.waiting() > 0 || self.queue.scripted() > 0
     }
 
     /// How long nothing may have changed before the run counts as quiet.

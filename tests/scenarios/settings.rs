@@ -35,6 +35,22 @@ pub(crate) fn builtin(name: &str) -> Component {
     }
 }
 
+/// Code that is brought along, by reference.
+pub(crate) fn code(reference: &str) -> Component {
+    Component {
+        name: reference.to_owned(),
+        runtime: Runtime::Wasm,
+        config: BTreeMap::new(),
+    }
+}
+
+/// A quality as [`quality`] makes it, with code at that position before all else.
+pub(crate) fn quality_with(name: &str, to_client: u64, at: Position, reference: &str) -> Quality {
+    let mut quality = quality(name, to_client, 100);
+    quality.components.insert(0, (at, code(reference)));
+    quality
+}
+
 /// A film of those qualities, best first.
 pub(crate) fn film(qualities: &[Quality]) -> Presentation {
     Presentation {

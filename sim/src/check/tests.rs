@@ -126,6 +126,7 @@ fn components_that_do_not_run_or_run_on_are_caught() {
             let running = Running {
                 component: component(),
                 up: true,
+                release: None,
             };
             let slot = w.slots.get_mut(&name("r")).unwrap();
             slot.components.insert(InstanceId(99), running);

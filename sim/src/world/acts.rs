@@ -51,7 +51,7 @@ impl World {
         open: bool,
     ) -> RequestId {
         let expected = (self.index_known)
-            .then(|| oracle::plan(&self.setting, place, &request).ok())
+            .then(|| oracle::plan(&self.setting, &self.added(), place, &request).ok())
             .flatten();
         let request = self.clients.add(Client {
             place: place.clone(),
@@ -97,6 +97,8 @@ impl World {
         if let Some(slot) = self.slots.get_mut(name) {
             slot.crash();
         }
+        self.forget_transfers(name);
+        self.orders.forget(name);
         self.clients.cut(name);
         for neighbour in self.neighbours(name) {
             self.disconnect(name, &neighbour, tell);
@@ -113,7 +115,7 @@ impl World {
         if let Some(slot) = self.slots.get_mut(name)
             && !with_disk
         {
-            slot.disk.clear();
+            slot.lose_disk();
         }
         self.start(name)?;
         self.connect_to_neighbours(name);
@@ -134,7 +136,7 @@ impl World {
     }
 
     /// From now on searches may find less, those under way included.
-    fn disturb_index(&mut self) {
+    pub(super) fn disturb_index(&mut self) {
         self.index_known = false;
         self.clients.expect_nothing();
     }
@@ -157,7 +159,8 @@ impl World {
         slot.life += 1;
         let life = Incarnation(slot.life);
         let seed = random::bytes(self.seed, name.as_str(), slot.life);
-        let records = slot.disk.clone().into_iter().collect();
+        slot.repository.begin_life(self.now);
+        let records = slot.records(name);
         let mut out = Vec::new();
         let started = Place::new(config, life, seed, records, self.now, &mut out);
         let place = started.map_err(|why| self.violation(format!("{name}: {why}")))?;
@@ -180,6 +183,9 @@ impl World {
     fn connect(&mut self, a: &PlaceName, b: &PlaceName, tell: &Tell) {
         let connection = self.network.connect(a, b);
         let latency = self.network.model.latency;
+        if *tell != Tell::Both {
+            self.network.hides();
+        }
         for (place, neighbour) in [(a, b), (b, a)] {
             if tell.tells(place) {
                 let (place, neighbour) = (place.clone(), neighbour.clone());

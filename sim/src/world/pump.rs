@@ -3,7 +3,7 @@
 use waybook_agents::{Incarnation, Message, wire};
 use waybook_location_tree::PlaceName;
 use waybook_place::Place;
-use waybook_place::io::{FetchFailure, Input, InstanceId, Output, RequestId};
+use waybook_place::io::{Input, InstanceId, Output, RequestId};
 
 use super::queue::Event;
 use super::{Behaviour, Running, SPINNING, World};
@@ -30,6 +30,7 @@ impl World {
                 if !self.network.carries(&place, &neighbour, connection) {
                     return Ok(());
                 }
+                self.cut_transfers(&place, &neighbour);
                 let input = Input::LinkUp {
                     neighbour,
                     incarnation: life,
@@ -38,6 +39,7 @@ impl World {
                 self.handle(&place, input)
             }
             Event::LinkDown { place, neighbour } => {
+                self.cut_transfers(&place, &neighbour);
                 self.handle(&place, Input::LinkDown { neighbour })
             }
             Event::Tick(name) => self.tick(&name),
@@ -47,13 +49,7 @@ impl World {
                 instance,
                 failure,
             } => self.component(&place, life, instance, failure),
-            Event::Fetch { place, life, fetch } => {
-                if self.place(&place).map(Place::incarnation) != Some(life) {
-                    return Ok(());
-                }
-                let failure = FetchFailure::NotHeld;
-                self.handle(&place, Input::FetchFailed { fetch, failure })
-            }
+            Event::Transfer(id, step) => self.take_transfer(id, step),
             Event::Ask(id, request, open) => {
                 if !self.clients.asks(id, self.now) {
                     return Ok(());
@@ -238,6 +234,14 @@ impl World {
                 }
                 let kind = envelope.message.kind();
                 let passage = self.network.send(self.now, name, &to, kind);
+                let model = &self.network.model;
+                let first = passage.arrivals.first();
+                let in_time =
+                    first.is_some_and(|at| at.since(self.now) <= model.latency + model.jitter);
+                if !in_time && matches!(kind, "resolve" | "resolved") {
+                    // Who asks for code plans with what he has heard of in time.
+                    self.clients.expect_nothing();
+                }
                 for at in passage.arrivals {
                     let event = Event::Deliver {
                         from: name.clone(),
@@ -251,12 +255,16 @@ impl World {
             Output::Start {
                 instance,
                 component,
+                release,
                 ..
             } => {
+                let compiled = self.compiled(name, &component, release.as_deref())?;
+                let slot = self.slots.get_mut(name).expect("a place of this run");
                 let component_name = component.name.clone();
                 let running = Running {
                     component,
                     up: false,
+                    release,
                 };
                 if slot.components.insert(instance, running).is_some() {
                     return Err(format!("starts {instance:?} twice"));
@@ -273,18 +281,20 @@ impl World {
                     instance,
                     failure,
                 };
-                self.schedule(after, event);
+                self.schedule(compiled + after, event);
             }
-            // Nothing is transferred in this model yet, so there is nothing to cancel.
-            Output::Fetch { fetch, .. } => {
-                let event = Event::Fetch {
-                    place: name.clone(),
-                    life: Incarnation(slot.life),
-                    fetch,
-                };
-                self.queue.push(self.now, event);
+            Output::Fetch {
+                fetch,
+                release,
+                source,
+            } => self.fetch(name, fetch, release, &source)?,
+            Output::CancelFetch { fetch } => self.cancel_fetch(name, fetch)?,
+            Output::Evict { digest } => {
+                let arrives = self.transfers.brings(name, &digest);
+                check::evict(&self.slots[name], arrives, &digest)?;
+                self.evict(name, &digest);
             }
-            Output::CancelFetch { .. } | Output::Evict { .. } | Output::CodeDone { .. } => {}
+            Output::CodeDone { request, result } => self.code_done(name, request, result)?,
             Output::Stop { instance } => {
                 slot.components.remove(&instance);
             }

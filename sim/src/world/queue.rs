@@ -6,7 +6,10 @@ use std::collections::BinaryHeap;
 use waybook_agents::Incarnation;
 use waybook_location_tree::PlaceName;
 use waybook_place::Instant;
-use waybook_place::io::{FetchId, InstanceId, OpenRequest, RequestId};
+use waybook_place::io::{InstanceId, OpenRequest, RequestId};
+
+use super::transfers::Step;
+use crate::transfer::TransferId;
 
 #[derive(Debug)]
 pub(super) enum Event {
@@ -32,11 +35,7 @@ pub(super) enum Event {
         instance: InstanceId,
         failure: Option<String>,
     },
-    Fetch {
-        place: PlaceName,
-        life: Incarnation,
-        fetch: FetchId,
-    },
+    Transfer(TransferId, Step),
     Ask(RequestId, OpenRequest, bool),
     Claim(RequestId),
     Close(RequestId),

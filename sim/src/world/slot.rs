@@ -1,12 +1,15 @@
 //! What a driver keeps for one place.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 use waybook_agents::SessionId;
+use waybook_location_tree::PlaceName;
 use waybook_place::io::{InstanceId, RecordKey, Route};
-use waybook_place::{Instant, Place};
-use waybook_plan::Component;
+use waybook_place::{Instant, Place, code_record};
+use waybook_plan::{Component, Digest as CodeDigest, Release};
 
+use crate::repository::Repository;
 use crate::transcript::Digest;
 
 /// A component that a place has started and not stopped.
@@ -16,6 +19,16 @@ pub struct Running {
     pub component: Component,
     /// Whether it has answered its probe.
     pub up: bool,
+    /// The code that it runs, if that was brought along.
+    pub release: Option<Arc<Release>>,
+}
+
+impl Running {
+    /// Whether it runs that code.
+    #[must_use]
+    pub fn runs(&self, digest: &CodeDigest) -> bool {
+        self.release.as_ref().is_some_and(|r| r.digest == *digest)
+    }
 }
 
 /// A place with the model of its machine.
@@ -26,6 +39,11 @@ pub struct Slot {
     pub(super) life: u64,
     /// What survives a crash.
     pub(super) disk: BTreeMap<RecordKey, Vec<u8>>,
+    pub(crate) repository: Repository,
+    /// Code that an operator has added here, and not removed.
+    pub(crate) added: BTreeSet<CodeDigest>,
+    /// Code that an operator has pinned here.
+    pub(crate) pinned: BTreeSet<CodeDigest>,
     pub(crate) components: BTreeMap<InstanceId, Running>,
     pub(crate) routes: BTreeMap<SessionId, Route>,
     /// The earliest tick that is scheduled.
@@ -50,6 +68,12 @@ impl Slot {
         &self.disk
     }
 
+    /// The code on its disk.
+    #[must_use]
+    pub fn repository(&self) -> &Repository {
+        &self.repository
+    }
+
     /// The components that have been started and not stopped.
     #[must_use]
     pub fn components(&self) -> &BTreeMap<InstanceId, Running> {
@@ -62,6 +86,22 @@ impl Slot {
         &self.routes
     }
 
+    /// What a new life is told of the former ones: every record, but of code that which the
+    /// disk has, whole; if the record was lost, one as good as can be made.
+    pub(super) fn records(&self, here: &PlaceName) -> Vec<(RecordKey, Vec<u8>)> {
+        let kept = self.disk.iter().filter(|(key, _)| match key {
+            RecordKey::Code(digest) => self.repository.holds(digest),
+            _ => true,
+        });
+        let mut records: BTreeMap<_, _> = kept.map(|(k, v)| (k.clone(), v.clone())).collect();
+        for (digest, file) in self.repository.iter().filter(|(_, file)| file.is_whole()) {
+            let (release, key) = (&file.release, RecordKey::Code(*digest));
+            let lost = || code_record(release, release.home == *here, false, 0);
+            records.entry(key).or_insert_with(lost);
+        }
+        records.into_iter().collect()
+    }
+
     pub(super) fn run(&mut self, place: Place) {
         self.place = Some(Box::new(place));
         self.tick = None;
@@ -72,6 +112,14 @@ impl Slot {
         self.tick = None;
         self.components.clear();
         self.routes.clear();
+    }
+
+    /// The disk is lost.
+    pub(super) fn lose_disk(&mut self) {
+        self.disk.clear();
+        self.repository.clear();
+        self.added.clear();
+        self.pinned.clear();
     }
 
     /// Whether the place wants a tick now.

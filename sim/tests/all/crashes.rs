@@ -8,7 +8,9 @@ use waybook_sim::world::Tell;
 use waybook_sim::{Violation, World};
 
 use crate::scenarios::settings::place;
-use crate::support::{Findings, LIMIT, MS, SECOND, Scenario, is_answered, scenarios};
+use crate::support::{
+    Findings, LIMIT, MS, SECOND, Scenario, code_scenarios, is_answered, scenarios,
+};
 
 const PATH: [&str; 5] = ["r/a/x", "r/a", "r", "r/b", "r/b/y"];
 
@@ -194,4 +196,36 @@ fn every_edge_is_mute_one_way() {
         }
     }
     findings.none();
+}
+
+#[test]
+fn every_place_crashes_while_code_comes() {
+    every_crash(code_scenarios(), 50 * MS, true, &Tell::Both);
+}
+
+#[test]
+fn every_place_crashes_for_long_while_code_comes() {
+    let some = code_scenarios().into_iter().take(2);
+    every_crash(some, 20 * SECOND, true, &Tell::Both);
+}
+
+#[test]
+fn every_place_crashes_unnoticed_while_code_comes() {
+    every_crash(code_scenarios(), 300 * MS, true, &Tell::Nobody);
+}
+
+#[test]
+fn every_place_loses_its_disk_while_code_comes() {
+    // What was added there is gone for good if that is its home.
+    let elsewhere = code_scenarios()
+        .into_iter()
+        .filter(|s| s.code[0].home == place("r/b/w"));
+    every_crash(elsewhere, 50 * MS, false, &Tell::Both);
+}
+
+#[test]
+fn every_edge_is_cut_while_code_comes() {
+    every_cut(code_scenarios(), 50 * MS, |_, _| (Tell::Both, Tell::Both));
+    let some = code_scenarios().into_iter().take(2);
+    every_cut(some, 5 * SECOND, |_, _| (Tell::Nobody, Tell::Nobody));
 }

@@ -5,6 +5,10 @@ mod scenarios;
 
 mod brute_force;
 mod clients;
+mod code;
+mod code_keeping;
+mod code_soak;
+mod code_strategies;
 mod crashes;
 mod determinism;
 mod leases;

@@ -5,7 +5,9 @@ use waybook_sim::client::Script;
 use waybook_sim::network::{Act, Fault};
 use waybook_sim::{Violation, World, check};
 
-use crate::support::{Findings, LIMIT, MS, SECOND, Scenario, is_answered, scenarios};
+use crate::support::{
+    Findings, LIMIT, MS, SECOND, Scenario, code_scenarios, is_answered, scenarios,
+};
 
 /// With a fault at one message after the request, until all is quiet.
 fn run(scenario: &Scenario, script: Script, nth: u64, act: Act) -> Result<World, Violation> {
@@ -26,8 +28,17 @@ fn run(scenario: &Scenario, script: Script, nth: u64, act: Act) -> Result<World,
 }
 
 fn every_message(script: Script, act: Act, check: impl Fn(&Scenario, &World) -> bool) {
+    every_message_of(scenarios(), script, act, check);
+}
+
+fn every_message_of(
+    scenarios: Vec<Scenario>,
+    script: Script,
+    act: Act,
+    check: impl Fn(&Scenario, &World) -> bool,
+) {
     let mut findings = Findings::default();
-    for scenario in scenarios() {
+    for scenario in scenarios {
         let (messages, _) = scenario.length(script);
         for nth in 0..messages {
             let result = run(&scenario, script, nth, act).and_then(|world| {
@@ -146,4 +157,32 @@ fn every_message_overtaken_past_the_deadline() {
 #[test]
 fn every_message_overtaken_a_little() {
     every_message(Script::STAYS, Act::Postpone(300 * MS), |_, _| true);
+}
+
+#[test]
+fn every_message_lost_while_code_comes() {
+    every_message_of(code_scenarios(), Script::STAYS, Act::Drop, |_, _| true);
+}
+
+#[test]
+fn every_message_lost_while_code_comes_and_the_client_closes() {
+    for after in [40 * MS, 250 * MS] {
+        let script = Script::closes(after);
+        every_message_of(code_scenarios(), script, Act::Drop, |_, _| true);
+    }
+}
+
+#[test]
+fn every_message_doubled_while_code_comes() {
+    for later in [MS, 5 * SECOND] {
+        let act = Act::Duplicate(later);
+        every_message_of(code_scenarios(), Script::STAYS, act, same);
+    }
+}
+
+#[test]
+fn every_message_held_up_or_overtaken_while_code_comes() {
+    for act in [Act::Stall(5 * SECOND), Act::Postpone(300 * MS)] {
+        every_message_of(code_scenarios(), Script::STAYS, act, |_, _| true);
+    }
 }

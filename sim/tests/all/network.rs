@@ -5,7 +5,7 @@ use std::time::Duration;
 use proptest::prelude::*;
 use waybook_location_tree::PlaceName;
 use waybook_place::Instant;
-use waybook_sim::network::{Act, Fault, LinkModel, Network, Passage};
+use waybook_sim::network::{Act, Fault, LinkModel, Network, Passage, Rates};
 
 use crate::scenarios::settings::place;
 use crate::support::{MS, SECOND};
@@ -126,6 +126,72 @@ fn probabilities_come_true_about_as_often_as_they_say() {
     assert!((650..950).contains(&count(2)), "{} doubled", count(2));
 }
 
+/// Edges of the model take 8 Mbit/s, that of `r/a` half of it towards the root.
+fn shaped() -> Network {
+    let model = LinkModel {
+        bandwidth: Some(8_000_000),
+        ..LinkModel::default()
+    };
+    let mut network = network(model, 1);
+    network.connect(&place("r/b"), &place("r"));
+    let rates = Rates {
+        up: Some(4_000_000),
+        down: None,
+    };
+    network.shape(&place("r/a"), Some(rates));
+    network
+}
+
+/// Hands a chunk of 1000 bytes over: when it has left and when it arrives, in milliseconds.
+fn carry(network: &mut Network, now: u64, from: &str, to: &str) -> (u64, u64) {
+    let carriage = network.carry(at(now), &place(from), &place(to), 1000);
+    (carriage.left.0 / 1_000_000, carriage.arrives.0 / 1_000_000)
+}
+
+#[test]
+fn chunks_wait_for_those_before_them_in_their_direction() {
+    let mut network = shaped();
+    assert_eq!(carry(&mut network, 0, "r", "r/b"), (1, 6));
+    assert_eq!(carry(&mut network, 0, "r", "r/b"), (2, 7));
+    assert_eq!(
+        carry(&mut network, 0, "r/b", "r"),
+        (1, 6),
+        "the other direction"
+    );
+    assert_eq!(
+        carry(&mut network, 9, "r", "r/b"),
+        (10, 15),
+        "it is free again"
+    );
+    assert_eq!(network.carried(&place("r"), &place("r/b")), 3000);
+    assert_eq!(network.carried(&place("r/b"), &place("r")), 1000);
+}
+
+#[test]
+fn an_edge_may_have_rates_of_its_own() {
+    let mut network = shaped();
+    assert_eq!(carry(&mut network, 0, "r/a", "r"), (2, 7));
+    assert_eq!(carry(&mut network, 0, "r", "r/a"), (0, 5), "no limit");
+    network.shape(&place("r/a"), None);
+    assert_eq!(carry(&mut network, 9, "r", "r/a"), (10, 15));
+}
+
+#[test]
+fn a_new_connection_begins_with_nothing_under_way() {
+    let mut network = shaped();
+    for _ in 0..100 {
+        carry(&mut network, 0, "r", "r/b");
+    }
+    let connection = network.connect(&place("r"), &place("r/b"));
+    assert_eq!(carry(&mut network, 0, "r", "r/b"), (1, 6));
+    let (from, to) = (place("r"), place("r/b"));
+    assert!(network.passes(&from, &to, connection));
+    assert!(!network.passes(&from, &to, connection - 1));
+    network.mute(&from, &to, true);
+    assert!(!network.passes(&from, &to, connection));
+    assert!(network.passes(&to, &from, connection));
+}
+
 fn any_model() -> impl Strategy<Value = LinkModel> {
     (0..50u32, 0..50u32, 0.0..0.5, 0.0..0.5, 0..9000u32).prop_map(
         |(latency, jitter, loss, duplicate, late)| LinkModel {
@@ -136,6 +202,7 @@ fn any_model() -> impl Strategy<Value = LinkModel> {
             reorder: 0.0,
             late: late * MS,
             idle: 6 * SECOND,
+            bandwidth: None,
         },
     )
 }

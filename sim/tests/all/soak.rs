@@ -32,15 +32,15 @@ fn setting() -> Setting {
         .publish("r/a/x", titled("three", &some))
 }
 
-fn names(world: &World) -> Vec<PlaceName> {
+pub(crate) fn names(world: &World) -> Vec<PlaceName> {
     world.tree().places().cloned().collect()
 }
 
-fn pick<'a, T>(rng: &mut StdRng, all: &'a [T]) -> &'a T {
+pub(crate) fn pick<'a, T>(rng: &mut StdRng, all: &'a [T]) -> &'a T {
     &all[rng.random_range(0..all.len())]
 }
 
-fn ms(rng: &mut StdRng, most: u32) -> Duration {
+pub(crate) fn ms(rng: &mut StdRng, most: u32) -> Duration {
     rng.random_range(0..most) * MS
 }
 
@@ -98,7 +98,7 @@ fn soak(seed: u64, noise: f64, troubles: usize) -> Result<(), Violation> {
 }
 
 /// A place crashes, or an edge is cut, for a while.
-fn trouble(world: &mut World, rng: &mut StdRng) -> Result<(), Violation> {
+pub(crate) fn trouble(world: &mut World, rng: &mut StdRng) -> Result<(), Violation> {
     let at = pick(rng, &names(world)).clone();
     let tell = pick(rng, &[Tell::Both, Tell::Nobody]).clone();
     let most = if rng.random_bool(0.5) { 500 } else { 30_000 };

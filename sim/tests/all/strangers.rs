@@ -60,7 +60,7 @@ fn feed(session: u128) -> Feed {
 }
 
 fn plan(world: &World, client: &str) -> Plan {
-    oracle::plan(world.setting(), &place(client), &request("film")).unwrap()
+    oracle::plan(world.setting(), &[], &place(client), &request("film")).unwrap()
 }
 
 fn entry(server: &str) -> IndexEntry {

@@ -1,15 +1,22 @@
 //! What the tests of the faults share: scenarios as values, and how to run them.
 
+use std::sync::Arc;
 use std::time::Duration;
 
+use waybook_agents::DownloadStrategy;
 use waybook_location_tree::PlaceName;
+use waybook_place::CodeConfig;
 use waybook_place::io::RequestId;
-use waybook_plan::Presentation;
+use waybook_plan::{Position, Presentation, Release};
 use waybook_sim::client::{Knows, Script, request};
+use waybook_sim::setting::release;
+use waybook_sim::transfer::Trouble;
 use waybook_sim::world::Behaviour;
 use waybook_sim::{Setting, Violation, World};
 
-use crate::scenarios::settings::{MBIT, builtin, film, place, quality, two_localities, with};
+use crate::scenarios::settings::{
+    MBIT, builtin, film, place, quality, quality_with, two_localities, with,
+};
 
 pub(crate) const MS: Duration = Duration::from_millis(1);
 pub(crate) const SECOND: Duration = Duration::from_secs(1);
@@ -26,6 +33,10 @@ pub(crate) struct Scenario {
     /// A component that fails at the client's place, and after how long: when the agent is
     /// some hops on.
     pub(crate) fails: Option<(&'static str, Duration)>,
+    /// Code that was added at its home before the client asks.
+    pub(crate) code: Vec<Arc<Release>>,
+    /// Where that code does not come as it should.
+    pub(crate) troubles: Vec<(&'static str, Trouble)>,
 }
 
 /// One scenario for each way through the protocol: straight on, falling back, tracing
@@ -45,6 +56,8 @@ pub(crate) fn scenarios() -> Vec<Scenario> {
         client: place("r/a/x"),
         solution,
         fails: None,
+        code: Vec::new(),
+        troubles: Vec::new(),
     };
     let mut by_another_program = both.clone();
     by_another_program[0].components[0].1 = builtin("upstream");
@@ -89,10 +102,79 @@ pub(crate) fn scenarios() -> Vec<Scenario> {
     ]
 }
 
+/// One scenario for each way in which code comes, or does not.
+pub(crate) fn code_scenarios() -> Vec<Scenario> {
+    let served = |at, code: CodeConfig| {
+        let qualities = [
+            quality_with("hd", 2 * MBIT, at, "pass@^1"),
+            quality("sd", MBIT, 200),
+        ];
+        let mut setting = two_localities().publish("r/b/y", film(&qualities));
+        setting.bandwidth = Some(8 * MBIT);
+        setting.code = code;
+        setting
+    };
+    let by = |strategy| CodeConfig {
+        strategy,
+        ..Setting::new().code
+    };
+    let scenario = |name, setting, home| Scenario {
+        name,
+        setting,
+        client: place("r/a/x"),
+        solution: Some(1),
+        fails: None,
+        code: vec![Arc::new(release("pass", "1.0.0", 3 << 16, home))],
+        troubles: Vec::new(),
+    };
+    let default_place = by(DownloadStrategy::DefaultPlace);
+    vec![
+        scenario(
+            "code comes",
+            served(Position::Client, default_place.clone()),
+            "r",
+        ),
+        scenario(
+            "code comes to every hop",
+            served(Position::EveryHop, by(DownloadStrategy::NearestHolder)),
+            "r/b/w",
+        ),
+        scenario(
+            "code comes straight from home",
+            served(Position::Client, by(DownloadStrategy::Direct)),
+            "r/b/y",
+        ),
+        Scenario {
+            troubles: vec![("r/a", Trouble::Corrupt(1))],
+            ..scenario(
+                "code comes from the next source",
+                served(Position::Client, default_place.clone()),
+                "r",
+            )
+        },
+        Scenario {
+            solution: Some(2),
+            troubles: vec![("r/a/x", Trouble::DiskFull(1))],
+            ..scenario(
+                "code does not come",
+                served(Position::Client, default_place),
+                "r",
+            )
+        },
+    ]
+}
+
 impl Scenario {
     /// The world when the index is known, just before the client asks.
     pub(crate) fn begin(&self, seed: u64) -> Result<World, Violation> {
         let mut world = World::new(&self.setting, seed)?;
+        for release in &self.code {
+            let added = world.add_code(&release.home, release)?;
+            assert_eq!(added, Ok(vec![Arc::clone(release)]));
+            for (at, trouble) in &self.troubles {
+                world.trouble(&place(at), &release.digest, *trouble);
+            }
+        }
         world.run_for(SECOND)?;
         world.index_is_known();
         if let Some((component, after)) = self.fails {

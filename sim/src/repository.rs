@@ -1,0 +1,166 @@
+//! The software repository on the disk of a simulated place: binaries by digest, whole or
+//! as far as they have come.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use waybook_place::Instant;
+use waybook_plan::{Digest, Release};
+
+/// One binary, or the verified beginning of one.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct File {
+    /// What it is. A repository keeps this beside the binary, so that it can say what it
+    /// holds even if the place's record was lost.
+    pub release: Arc<Release>,
+    /// Bytes that are there, all of them verified.
+    pub bytes: u64,
+    /// When it is, or was, compiled to machine code; none if nobody has started it yet.
+    pub compiled: Option<Instant>,
+    /// Whether a former life of the place left it, unfinished, and nobody has asked for it
+    /// since. The place does not know of it.
+    orphan: bool,
+}
+
+impl File {
+    /// Whether all of it is there.
+    #[must_use]
+    pub fn is_whole(&self) -> bool {
+        self.bytes == self.release.length
+    }
+}
+
+/// What a place's disk holds of code.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Repository {
+    /// What the disk takes in all; none for no limit. This is the machine's limit, which
+    /// the place does not know, not that of its settings.
+    pub capacity: Option<u64>,
+    files: BTreeMap<Digest, File>,
+}
+
+impl Repository {
+    /// One binary, whole or not.
+    #[must_use]
+    pub fn get(&self, digest: &Digest) -> Option<&File> {
+        self.files.get(digest)
+    }
+
+    /// All of them, by digest.
+    pub fn iter(&self) -> impl Iterator<Item = (&Digest, &File)> {
+        self.files.iter()
+    }
+
+    /// Whether that code is here, whole.
+    #[must_use]
+    pub fn holds(&self, digest: &Digest) -> bool {
+        self.get(digest).is_some_and(File::is_whole)
+    }
+
+    /// How many bytes of that code are here.
+    #[must_use]
+    pub fn bytes_of(&self, digest: &Digest) -> u64 {
+        self.get(digest).map_or(0, |file| file.bytes)
+    }
+
+    /// Bytes in all, but for what former lives left unfinished: what the place must keep
+    /// within its limit.
+    #[must_use]
+    pub fn bytes(&self) -> u64 {
+        let files = self.files.values().filter(|file| !file.orphan);
+        files.map(|file| file.bytes).sum()
+    }
+
+    /// Puts a whole binary in, as an operator does.
+    pub fn put(&mut self, release: Arc<Release>) {
+        let file = File {
+            bytes: release.length,
+            compiled: None,
+            orphan: false,
+            release,
+        };
+        self.files.insert(file.release.digest, file);
+    }
+
+    /// A transfer of that code begins, or goes on from what is here; how much that is.
+    pub fn open(&mut self, release: &Arc<Release>) -> u64 {
+        let file = self.files.entry(release.digest).or_insert_with(|| File {
+            release: Arc::clone(release),
+            bytes: 0,
+            compiled: None,
+            orphan: false,
+        });
+        file.orphan = false;
+        file.bytes
+    }
+
+    /// Writes the next verified bytes of code that is arriving. Room is made by dropping
+    /// what former lives left unfinished.
+    ///
+    /// # Errors
+    /// What the disk says; nothing is written.
+    pub fn write(&mut self, digest: &Digest, length: u64) -> Result<(), String> {
+        if let Some(capacity) = self.capacity {
+            while self.on_disk().saturating_add(length) > capacity {
+                if !self.drop_orphan() {
+                    return Err("no space left on device".to_owned());
+                }
+            }
+        }
+        match self.files.get_mut(digest) {
+            Some(file) => {
+                file.bytes += length;
+                Ok(())
+            }
+            None => Err("no such file".to_owned()),
+        }
+    }
+
+    /// Drops what is there of a binary behind so many bytes.
+    pub fn truncate(&mut self, digest: &Digest, bytes: u64) {
+        if let Some(file) = self.files.get_mut(digest) {
+            file.bytes = file.bytes.min(bytes);
+        }
+    }
+
+    /// The binary is to be started: when its machine code is there, which takes so long
+    /// the first time.
+    pub fn compile(&mut self, digest: &Digest, now: Instant, takes: Duration) -> Instant {
+        match self.files.get_mut(digest) {
+            Some(file) => *file.compiled.get_or_insert(now + takes),
+            None => now,
+        }
+    }
+
+    /// Deletes a binary; whether there was one.
+    pub fn remove(&mut self, digest: &Digest) -> bool {
+        self.files.remove(digest).is_some()
+    }
+
+    /// The place starts again: what is unfinished is its former life's.
+    pub fn begin_life(&mut self, now: Instant) {
+        for file in self.files.values_mut() {
+            file.orphan = !file.is_whole();
+            file.compiled = file.compiled.filter(|at| *at <= now);
+        }
+        self.files.retain(|_, file| file.bytes > 0);
+    }
+
+    /// The disk is lost.
+    pub fn clear(&mut self) {
+        self.files.clear();
+    }
+
+    fn on_disk(&self) -> u64 {
+        self.files.values().map(|file| file.bytes).sum()
+    }
+
+    fn drop_orphan(&mut self) -> bool {
+        let orphan = self.files.iter().find(|(_, file)| file.orphan);
+        let Some(digest) = orphan.map(|(digest, _)| *digest) else {
+            return false;
+        };
+        self.remove(&digest)
+    }
+}
