@@ -5,10 +5,12 @@
 //! at once. Relative paths start at the file's folder.
 
 mod check;
+mod code;
 mod place;
 mod section;
 mod source;
 mod topology;
+mod wasm;
 
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
@@ -19,6 +21,7 @@ use waybook_location_tree::PlaceName;
 
 pub use check::{FileKind, check_file, check_text};
 pub use topology::{Deployment, Topology, TopologyPlace};
+pub use wasm::WasmLimits;
 
 /// Environment variables that begin like settings but belong to the `waybook` command.
 pub const NOT_SETTINGS: &[&str] = &[
@@ -58,6 +61,11 @@ pub struct DaemonConfig {
     /// URL prefixes that builtin `upstream` may send to (`upstream.allow`); none by
     /// default. Each begins with `http://` and names a whole host.
     pub upstreams: Vec<String>,
+    /// Code on this place's disk, and its transfer (`[code]`). What the place itself is
+    /// told of code stands in `place`.
+    pub repository: RepositoryConfig,
+    /// What `wasm` components may do here (`[wasm]`).
+    pub wasm: WasmLimits,
     /// The connections to neighbours (`[transport]`).
     pub transport: TransportConfig,
     /// What is logged (`[log]`).
@@ -225,6 +233,45 @@ impl Default for TransportConfig {
             redial_first: Duration::from_millis(100),
             redial_longest: Duration::from_secs(10),
             handshake_timeout: Duration::from_secs(5),
+        }
+    }
+}
+
+/// Code on this place's disk, and its transfer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct RepositoryConfig {
+    /// The rate that all transfers to this place together are held to, in bit/s; none
+    /// for no limit.
+    pub rate: Option<u64>,
+    /// How long a source may send nothing that counts. Also how long a neighbour may
+    /// take to say what it wants.
+    pub stall: Duration,
+    /// What a source must bring within every `stall` on average, in bit/s.
+    pub least_rate: u64,
+    /// Transfers served to neighbours at one time, those that are passed on included.
+    pub serve: usize,
+    /// Of these, to one neighbour.
+    pub serve_per_neighbour: usize,
+    /// How long a neighbour that is served may take nothing, or a place farther on that
+    /// is read for it may send nothing.
+    pub reader_stall: Duration,
+    /// Code that has come in part and is kept for a next life, in bytes in all.
+    pub parts: u64,
+    /// How long that is kept after anything last came.
+    pub parts_age: Duration,
+}
+
+impl Default for RepositoryConfig {
+    fn default() -> Self {
+        Self {
+            rate: None,
+            stall: Duration::from_secs(5),
+            least_rate: 64_000,
+            serve: 64,
+            serve_per_neighbour: 16,
+            reader_stall: Duration::from_secs(60),
+            parts: 1 << 30,
+            parts_age: Duration::from_secs(24 * 3600),
         }
     }
 }

@@ -171,6 +171,7 @@ impl Daemon {
             api: rooms.api,
             gateway: rooms.gateway,
         };
+        let records = rooms.code.reconcile(records);
         let started = begin(&core, &store, records, &addresses);
         let (place, outputs, clock) = match started {
             Ok(started) => started,

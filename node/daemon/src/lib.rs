@@ -2,10 +2,12 @@
 //!
 //! A daemon drives one [`Place`](waybook_place::Place): `pump` feeds it and carries
 //! out what it asks for, `link` keeps the QUIC connections to parent and children,
-//! `data` lets the sessions' HTTP through, `api` is the control API.
+//! `data` lets the sessions' HTTP through, `code` keeps and transfers code, `api` is the
+//! control API.
 
 pub mod api;
 mod body;
+pub mod code;
 pub mod config;
 mod daemon;
 pub mod data;
@@ -19,6 +21,7 @@ mod proc;
 mod pump;
 mod run;
 pub mod store;
+mod uploads;
 
 pub use body::{Body, BoxError, empty_body, full_body};
 pub use daemon::{Addresses, Core, Daemon, DaemonError, Rooms, RunningDaemon, StopRoom};
@@ -28,3 +31,4 @@ pub use machinery::{CodeKeeper, Machinery, Start};
 pub use peer::{Io, Opening, PeerApi, PeerStreams};
 pub use proc::ProcessStat;
 pub use run::{run, start};
+pub use uploads::inspect;

@@ -99,8 +99,15 @@ pub enum LinkEvent {
 
 /// Takes the data streams that neighbours open.
 pub trait DataSink: Send + Sync {
-    /// Serves a stream. Must not block.
+    /// Serves a stream that carries HTTP. Must not block.
     fn accept(&self, from: PlaceName, stream: Box<dyn Io>);
+
+    /// Serves a stream for a transfer of code, which is broken off if it is dropped
+    /// before it is shut down. Must not block. A place that keeps no code breaks all of
+    /// them off.
+    fn transfer(&self, _from: PlaceName, stream: Box<dyn Io>) {
+        drop(stream);
+    }
 }
 
 /// What the links are told of the place.

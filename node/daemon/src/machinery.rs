@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use waybook_agents::SessionId;
 use waybook_location_tree::PlaceName;
-use waybook_place::io::{FetchId, InstanceId, Route};
+use waybook_place::io::{FetchId, InstanceId, RecordKey, Route};
 use waybook_plan::{Component, Digest, Release};
 
 /// Carries out a place's outputs that concern components and requests. The data plane
@@ -38,6 +38,9 @@ pub struct Start {
 /// Carries out a place's outputs that concern code. The software repository implements
 /// it. No method may block, and the calls come in the order of the place's outputs.
 pub trait CodeKeeper: Send + Sync {
+    /// Makes the records that the place is started with agree with the code on disk:
+    /// those of code that is gone are dropped, and those that were lost are made anew.
+    fn reconcile(&self, records: Vec<(RecordKey, Vec<u8>)>) -> Vec<(RecordKey, Vec<u8>)>;
     /// Transfers what is missing of a release from a source; later the place is told
     /// [`Fetched`](waybook_place::io::Input::Fetched) or
     /// [`FetchFailed`](waybook_place::io::Input::FetchFailed), and

@@ -24,6 +24,17 @@ pub trait PeerStreams: Send + Sync {
     /// # Errors
     /// `NotConnected` if there is no connection to that neighbour now.
     fn open<'a>(&'a self, to: &'a PlaceName) -> Opening<'a>;
+
+    /// Opens a stream for a transfer of code, which lets sessions' data go first. One
+    /// that is dropped before it is shut down is broken off: the neighbour reads an
+    /// error, and not an end. Its opener keeps its own direction open until it has all
+    /// that it wants.
+    ///
+    /// # Errors
+    /// As [`PeerStreams::open`]; `Unsupported` where nothing is transferred.
+    fn open_transfer<'a>(&'a self, _to: &'a PlaceName) -> Opening<'a> {
+        Box::pin(async { Err(io::ErrorKind::Unsupported.into()) })
+    }
 }
 
 /// Serves the requests of neighbours that do not belong to a session: control requests

@@ -4,23 +4,27 @@
 use std::future::Future;
 use std::net::SocketAddr;
 use std::path::PathBuf;
+use std::pin::Pin;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use tokio::net::TcpListener;
 use tokio::sync::broadcast::error::RecvError;
 use waybook_agents::SessionId;
 use waybook_location_tree::PlaceName;
-use waybook_place::io::{FetchFailure, FetchId, Input, InstanceId, Route};
+use waybook_place::io::{FetchId, InstanceId, RecordKey, Route};
 use waybook_plan::{Digest, Release};
+use waybook_wasm::Wasm;
 
 use crate::api::{self, ControlApi, Ends, Parts, Rights, SessionUrls};
+use crate::code::{self, Repository};
 use crate::config::{DaemonConfig, ProgramConfig, Ready};
-use crate::data::{DataConfig, DataPlane, Program, Readiness};
+use crate::data::{CodeFiles, DataConfig, DataPlane, Program, Readiness, WasmConfig};
 use crate::link::DataSink;
+use crate::uploads::Uploads;
 use crate::{
-    CodeKeeper, Core, Daemon, DaemonError, Io, Machinery, PlaceHandle, Rooms, RunningDaemon,
-    SessionEvent, Start, StopRoom,
+    CodeKeeper, Core, Daemon, DaemonError, Io, Machinery, Rooms, RunningDaemon, SessionEvent,
+    Start, StopRoom,
 };
 
 /// How long a room's last requests may take when the daemon stops.
@@ -55,14 +59,20 @@ pub async fn start(config: DaemonConfig) -> Result<RunningDaemon, DaemonError> {
 
 async fn rooms(core: &Core) -> Result<Rooms, DaemonError> {
     let config = &core.config;
+    let repository = open_repository(core).await?;
     let (gateway, gateway_at) = bind("gateway.listen", config.gateway.listen).await?;
     let (listener, api_at) = bind("api.listen", config.api.listen).await?;
 
-    let plane = DataPlane::new(
-        data_config(core, gateway_at),
-        core.peers.clone(),
-        core.place.clone(),
-    );
+    let engine = wasm_engine(core)?;
+    let mut data = data_config(core, gateway_at);
+    data.wasm = Some(WasmConfig {
+        engine: engine.clone(),
+        files: Arc::new(repository.clone()),
+        hosts: config.wasm.hosts.clone(),
+        memory: config.wasm.memory,
+        cpu: config.wasm.cpu,
+    });
+    let plane = DataPlane::new(data, core.peers.clone(), core.place.clone());
     let ends = Ends::default();
     let control = ControlApi::new(Parts {
         place: core.place.clone(),
@@ -79,6 +89,7 @@ async fn rooms(core: &Core) -> Result<Rooms, DaemonError> {
         rights: Rights::new(config.place.name.clone(), config.api.remote.clone()),
         profiles: config.data_dir.join("profiles"),
         ends: ends.clone(),
+        code: Arc::new(Uploads(repository.clone())),
     });
     plane.set_peer_api(Arc::new(control.clone()));
 
@@ -113,14 +124,46 @@ async fn rooms(core: &Core) -> Result<Rooms, DaemonError> {
             })
         }
     });
+    let stop_code: StopRoom = Box::new({
+        let repository = repository.clone();
+        move || Box::pin(async move { repository.stop().await })
+    });
     Ok(Rooms {
         machinery: Arc::new(plane.clone()),
-        code: Arc::new(NoRepository(core.place.clone())),
-        sink: Arc::new(plane),
+        code: Arc::new(Keeper {
+            repository: repository.clone(),
+            engine,
+        }),
+        sink: Arc::new(Sinks { plane, repository }),
         api: Some(api_at),
         gateway: Some(gateway_at),
-        stop: vec![stop_api, stop_data],
+        stop: vec![stop_api, stop_data, stop_code],
     })
+}
+
+/// Opens the place's repository of code, in its data folder.
+async fn open_repository(core: &Core) -> Result<Repository, DaemonError> {
+    let parts = code::Parts {
+        name: core.config.place.name.clone(),
+        config: core.config.repository,
+        greatest: core.config.place.limits.component,
+        place: core.place.clone(),
+        peers: core.peers.clone(),
+    };
+    let folder = core.config.data_dir.join("code");
+    let open = move || Repository::open(&folder, parts, SystemTime::now());
+    let opened = tokio::task::spawn_blocking(open).await;
+    Ok(opened.map_err(|error| DaemonError::Room(error.into()))??)
+}
+
+/// Makes what runs WebAssembly components.
+fn wasm_engine(core: &Core) -> Result<Wasm, DaemonError> {
+    let config = &core.config;
+    // Machine code may be made again, so it lies apart from what must not be lost.
+    let cache = config.data_dir.join("machine-code");
+    let greatest = config.place.limits.component;
+    let made = Wasm::new(config.wasm.engine(cache, greatest));
+    made.map_err(|why| DaemonError::Settings(format!("[wasm] {why}")))
 }
 
 /// Remembers how sessions end.
@@ -181,20 +224,6 @@ fn program(settings: &ProgramConfig) -> Option<Program> {
     Some(program)
 }
 
-/// Keeps no code.
-struct NoRepository(PlaceHandle);
-
-impl CodeKeeper for NoRepository {
-    fn fetch(&self, fetch: FetchId, _: Arc<Release>, _: PlaceName) {
-        let failure = FetchFailure::Disk("the place has no repository".to_owned());
-        self.0.input(Input::FetchFailed { fetch, failure });
-    }
-
-    fn cancel_fetch(&self, _: FetchId) {}
-
-    fn evict(&self, _: Digest) {}
-}
-
 impl Machinery for DataPlane {
     fn start(&self, instance: InstanceId, start: Start) {
         Self::start(self, instance, start);
@@ -213,10 +242,63 @@ impl Machinery for DataPlane {
     }
 }
 
-impl DataSink for DataPlane {
+/// Code on disk, with the machine code that was made of it.
+struct Keeper {
+    repository: Repository,
+    engine: Wasm,
+}
+
+impl CodeKeeper for Keeper {
+    fn reconcile(&self, records: Vec<(RecordKey, Vec<u8>)>) -> Vec<(RecordKey, Vec<u8>)> {
+        CodeKeeper::reconcile(&self.repository, records)
+    }
+
+    fn fetch(&self, fetch: FetchId, release: Arc<Release>, source: PlaceName) {
+        self.repository.fetch(fetch, release, source);
+    }
+
+    fn cancel_fetch(&self, fetch: FetchId) {
+        self.repository.cancel_fetch(fetch);
+    }
+
+    fn evict(&self, digest: Digest) {
+        self.repository.evict(digest);
+        let engine = self.engine.clone();
+        tokio::spawn(async move {
+            if let Err(error) = engine.evict(digest.0).await {
+                tracing::warn!(%digest, %error, "machine code was not deleted");
+            }
+        });
+    }
+}
+
+impl CodeFiles for Repository {
+    fn file(
+        &self,
+        digest: Digest,
+    ) -> Pin<Box<dyn Future<Output = Result<PathBuf, String>> + Send + '_>> {
+        Box::pin(async move {
+            let path = self.path(&digest).await;
+            path.map_err(|error| error.to_string())
+        })
+    }
+}
+
+/// Who serves the streams of neighbours.
+struct Sinks {
+    plane: DataPlane,
+    repository: Repository,
+}
+
+impl DataSink for Sinks {
     fn accept(&self, from: PlaceName, stream: Box<dyn Io>) {
-        let plane = self.clone();
+        let plane = self.plane.clone();
         tokio::spawn(async move { plane.serve_peer(from, stream).await });
+    }
+
+    fn transfer(&self, from: PlaceName, stream: Box<dyn Io>) {
+        let repository = self.repository.clone();
+        tokio::spawn(async move { repository.serve(from, stream).await });
     }
 }
 

@@ -3,7 +3,7 @@
 use utoipa::openapi::security::{Http, HttpAuthScheme, SecurityScheme};
 use utoipa::{Modify, OpenApi};
 
-use super::{handlers, presentations, sessions};
+use super::{components, handlers, presentations, sessions};
 
 #[derive(OpenApi)]
 #[openapi(
@@ -28,6 +28,16 @@ use super::{handlers, presentations, sessions};
         sessions::claim,
         sessions::end,
         sessions::dry_run,
+        components::list,
+        components::add,
+        components::show,
+        components::remove,
+        components::pin,
+        components::unpin,
+        components::prefetch,
+        components::collect,
+        components::strategy,
+        components::set_strategy,
         description,
     ),
     security(("token" = [])),

@@ -23,7 +23,7 @@ use tower::ServiceExt;
 use waybook_location_tree::{MAX_DEPTH, PlaceName};
 
 use super::rights::Origin;
-use super::{ControlApi, Kind, Problem, Shared};
+use super::{ControlApi, Kind, Problem, Shared, unread};
 use crate::{Body, PeerApi, empty_body};
 
 /// The place that a request comes from.
@@ -53,7 +53,8 @@ const NOT_PASSED_ON: [HeaderName; 8] = [
 /// Serves requests of local clients: here, or at the place that they are for.
 pub(super) fn dispatch(shared: &Arc<Shared>, local: Router) -> Router {
     let shared = shared.clone();
-    Router::new().fallback(async move |mut request: Request| {
+    Router::new().fallback(async move |request: Request| {
+        let mut request = unread::read_out(request);
         let name = shared.parts.name.clone();
         match target(&shared, &request) {
             Err(problem) => problem.into_response(),
@@ -73,7 +74,8 @@ impl PeerApi for ControlApi {
         request: http::Request<Body>,
     ) -> Pin<Box<dyn Future<Output = http::Response<Body>> + Send + '_>> {
         Box::pin(async move {
-            let response = from_peer(self, &from, request.map(axum::body::Body::new))
+            let request = unread::read_out(request.map(axum::body::Body::new));
+            let response = from_peer(self, &from, request)
                 .await
                 .unwrap_or_else(|problem| problem.at(&self.shared.parts.name).into_response());
             response.map(|body| body.map_err(Into::into).boxed_unsync())

@@ -7,6 +7,7 @@
 //! [`model`]; the types of the core stay free of them.
 
 mod auth;
+mod components;
 mod document;
 mod ends;
 mod forward;
@@ -19,6 +20,7 @@ mod rights;
 mod routes;
 mod sessions;
 mod stream;
+mod unread;
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -32,6 +34,7 @@ use waybook_location_tree::PlaceName;
 
 use crate::{PeerStreams, PlaceHandle};
 
+pub use components::{CodeFacts, CodeStore, NoStore, Staged, StoreError, Storing};
 pub use document::document;
 pub use ends::Ends;
 pub use problem::{Kind, More, Problem};
@@ -88,6 +91,8 @@ pub struct Parts {
     pub profiles: PathBuf,
     /// Which sessions have ended, and why.
     pub ends: Ends,
+    /// Receives the code that operators upload.
+    pub code: Arc<dyn CodeStore>,
 }
 
 /// The control API of one place. Cheap to clone.
@@ -102,6 +107,8 @@ pub struct ControlApi {
 pub(crate) struct Shared {
     parts: Parts,
     token: blake3::Hash,
+    /// Held while code is being added, so that one upload is judged at a time.
+    adding: tokio::sync::Mutex<()>,
     /// Ends the requests that wait for something to happen.
     stopping: CancellationToken,
 }
@@ -112,6 +119,7 @@ impl ControlApi {
     pub fn new(parts: Parts) -> Self {
         let shared = Arc::new(Shared {
             token: blake3::hash(parts.token.as_bytes()),
+            adding: tokio::sync::Mutex::new(()),
             stopping: CancellationToken::new(),
             parts,
         });

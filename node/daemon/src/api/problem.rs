@@ -75,6 +75,18 @@ pub enum Kind {
     Closed,
     /// The session is over.
     Ended,
+    /// The name may mean several things.
+    Ambiguous,
+    /// The name is taken.
+    Taken,
+    /// The place does not trust who made it.
+    Untrusted,
+    /// It is larger than the place allows.
+    TooLarge,
+    /// There is no room for it.
+    NoRoom,
+    /// The place tried, and failed.
+    Failed,
     /// The daemon is stopping.
     Stopping,
 }
@@ -137,6 +149,28 @@ impl Kind {
                 "Closed before it was established",
             ),
             Self::Ended => (StatusCode::GONE, "ended", "The session is over"),
+            Self::Ambiguous => (
+                StatusCode::CONFLICT,
+                "ambiguous",
+                "The name may mean several things",
+            ),
+            Self::Taken => (StatusCode::CONFLICT, "taken", "The name is taken"),
+            Self::Untrusted => (
+                StatusCode::FORBIDDEN,
+                "untrusted",
+                "The place does not trust who made it",
+            ),
+            Self::TooLarge => (StatusCode::PAYLOAD_TOO_LARGE, "too-large", "Too large"),
+            Self::NoRoom => (
+                StatusCode::INSUFFICIENT_STORAGE,
+                "no-room",
+                "There is no room for it",
+            ),
+            Self::Failed => (
+                StatusCode::INTERNAL_SERVER_ERROR,
+                "failed",
+                "The place tried, and failed",
+            ),
             Self::Stopping => (
                 StatusCode::SERVICE_UNAVAILABLE,
                 "stopping",

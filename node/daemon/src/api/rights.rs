@@ -17,7 +17,7 @@ pub(crate) enum Right {
     Read,
     /// Open, claim and close sessions here, or try what an open would do.
     Open,
-    /// Publish and withdraw presentations.
+    /// Publish and withdraw presentations; add, fetch, keep and remove code.
     Operate,
 }
 
@@ -40,7 +40,11 @@ impl Rights {
         let (who, setting, doing) = match right {
             Right::Read => (&self.remote.read, "read", "look"),
             Right::Open => (&self.remote.open, "open", "open or close sessions"),
-            Right::Operate => (&self.remote.operate, "operate", "publish or withdraw"),
+            Right::Operate => (
+                &self.remote.operate,
+                "operate",
+                "publish, withdraw or manage code",
+            ),
         };
         let allowed = *origin == self.name
             || match who {

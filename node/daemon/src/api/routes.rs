@@ -8,9 +8,9 @@ use axum::middleware::from_fn_with_state;
 use axum::routing::{MethodRouter, delete, get, post, put};
 
 use super::rights::{Right, check};
-use super::{Kind, PREFIX, Problem, Shared, handlers, presentations, sessions};
+use super::{Kind, PREFIX, Problem, Shared, components, handlers, presentations, sessions};
 
-/// Greatest request that is read.
+/// Greatest request that is read as a whole; uploads are streams.
 const MOST_BODY: usize = 1 << 20;
 
 type Route = (&'static str, Right, MethodRouter<Arc<Shared>>);
@@ -37,6 +37,16 @@ fn routes() -> Vec<Route> {
         ("/sessions/{id}/end", Read, get(sessions::end)),
         ("/hops/{id}", Read, get(handlers::hop)),
         ("/dry-run", Open, post(sessions::dry_run)),
+        ("/components", Read, get(components::list)),
+        ("/components", Operate, post(components::add)),
+        ("/components/prefetch", Operate, post(components::prefetch)),
+        ("/components/collect", Operate, post(components::collect)),
+        ("/components/{id}", Read, get(components::show)),
+        ("/components/{id}", Operate, delete(components::remove)),
+        ("/components/{id}/pin", Operate, post(components::pin)),
+        ("/components/{id}/unpin", Operate, post(components::unpin)),
+        ("/code/strategy", Read, get(components::strategy)),
+        ("/code/strategy", Operate, put(components::set_strategy)),
     ]
 }
 

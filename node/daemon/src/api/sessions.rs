@@ -23,7 +23,7 @@ use super::model::{
 use super::{Kind, PREFIX, Problem, Shared, forward, profiles, stream};
 
 /// A JSON body whose errors are problem details.
-pub(super) struct Form<T>(T);
+pub(super) struct Form<T>(pub(super) T);
 
 impl<T: DeserializeOwned, S: Send + Sync> FromRequest<S> for Form<T> {
     type Rejection = Problem;
@@ -91,11 +91,7 @@ pub(super) async fn open(
     headers: HeaderMap,
     Form(form): Form<OpenForm>,
 ) -> Result<Response, Problem> {
-    let watch = headers.get_all(header::ACCEPT).iter().any(|kinds| {
-        kinds
-            .to_str()
-            .is_ok_and(|k| k.contains("text/event-stream"))
-    });
+    let watch = stream::wants_events(&headers);
     let request = request(&shared, &form, watch)?;
     let key = request.key.clone();
     let events = shared.parts.place.open(request);

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use axum::response::sse::{Event, KeepAlive, Sse};
 use futures_util::{Stream, stream};
+use http::{HeaderMap, header};
 use serde::Serialize;
 use tokio::sync::mpsc::UnboundedReceiver;
 use waybook_place::io::Outcome;
@@ -16,7 +17,16 @@ use super::{Kind, Problem, Shared, model};
 use crate::OpenEvent;
 
 /// A line now and then shows both ends that the other one is still there.
-const KEEP_ALIVE: Duration = Duration::from_secs(15);
+pub(super) const KEEP_ALIVE: Duration = Duration::from_secs(15);
+
+/// Whether a client wants events rather than an answer at the end.
+pub(super) fn wants_events(headers: &HeaderMap) -> bool {
+    headers.get_all(header::ACCEPT).iter().any(|kinds| {
+        kinds
+            .to_str()
+            .is_ok_and(|kinds| kinds.contains("text/event-stream"))
+    })
+}
 
 /// The events of an open as they come.
 pub(super) fn watched(
@@ -53,7 +63,7 @@ fn last_event(shared: &Shared, outcome: &Outcome, key: &str) -> Event {
     }
 }
 
-fn event(name: &str, data: &impl Serialize) -> Event {
+pub(super) fn event(name: &str, data: &impl Serialize) -> Event {
     // What is sent is texts, numbers and lists of these, which always serialize.
     let data = serde_json::to_string(data).unwrap_or_default();
     Event::default().event(name).data(data)

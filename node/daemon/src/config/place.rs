@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use waybook_location_tree::PlaceName;
-use waybook_place::{Config, Limits, Timing};
+use waybook_place::{CodeConfig, Config, Limits, Timing};
 use waybook_plan::{Resource, builtin_decision_makers, parse_amount};
 
 use super::section::{Problems, Section};
@@ -15,6 +15,7 @@ use super::{
     ApiConfig, DaemonConfig, GatewayConfig, IdentityPaths, LogConfig, LogFormat, ParentConfig,
     ProgramConfig, Ready, RemoteRights, TransportConfig, Who,
 };
+use super::{code, wasm};
 
 /// Reads a whole configuration; what is wrong is noted. None if something without a
 /// default is missing.
@@ -28,7 +29,16 @@ pub(super) fn read(value: &Value, folder: &Path, problems: &Problems) -> Option<
     let parent = parent(&top, name.as_ref());
     let transport = transport(&top.section("transport"));
     let programs = programs(&top.section("programs"));
-    let place = place(&top, name.as_ref(), &programs, &transport);
+    let mut limits = limits(&top.section("limits"));
+    let code = code::read(&top.section("code"), &mut limits);
+    let place = place(
+        &top,
+        name.as_ref(),
+        &programs,
+        &transport,
+        limits,
+        code.place,
+    );
     let gateway = gateway(&top.section("gateway"));
     let api = api(&top.section("api"));
     let log = log(&top.section("log"));
@@ -38,6 +48,7 @@ pub(super) fn read(value: &Value, folder: &Path, problems: &Problems) -> Option<
         roots.iter().map(|r| files.resolve(r)).collect()
     };
     let upstreams = upstreams(&top.section("upstream"));
+    let wasm = wasm::read(&top.section("wasm"));
     let identity = identity(&top.section("identity"), data_dir.as_deref());
     Some(DaemonConfig {
         place: place?,
@@ -50,6 +61,8 @@ pub(super) fn read(value: &Value, folder: &Path, problems: &Problems) -> Option<
         programs,
         file_roots,
         upstreams,
+        repository: code.repository,
+        wasm,
         transport,
         log,
     })
@@ -138,6 +151,8 @@ fn place(
     name: Option<&PlaceName>,
     programs: &BTreeMap<String, ProgramConfig>,
     transport: &TransportConfig,
+    limits: Limits,
+    code: CodeConfig,
 ) -> Option<Config> {
     let makers = builtin_decision_makers();
     let known: Vec<_> = makers.iter().map(|m| m.name().to_owned()).collect();
@@ -150,7 +165,6 @@ fn place(
     });
     let servers_per_plan = top.number("servers-per-plan", 3_u16, 1, 64);
     let capacity = capacity(&top.section("capacity"), name);
-    let limits = limits(&top.section("limits"));
     let timing = timing(top, transport);
     Some(Config {
         name: name?.clone(),
@@ -160,7 +174,7 @@ fn place(
         timing,
         strategy: strategy.unwrap_or_else(|| known[0].clone()),
         servers_per_plan: usize::from(servers_per_plan),
-        code: waybook_place::CodeConfig::default(),
+        code,
     })
 }
 
@@ -229,7 +243,8 @@ fn timing(top: &Section<'_>, transport: &TransportConfig) -> Timing {
         transport_idle: transport.idle_timeout,
         index_grace: section.duration("index-grace", d.index_grace),
         summary: section.duration("summary", d.summary),
-        ..d
+        download: section.duration("download", d.download),
+        resume: section.duration("resume", d.resume),
     };
     if let Err(problem) = timing.check() {
         top.problem("timing", problem);

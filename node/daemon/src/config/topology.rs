@@ -49,6 +49,8 @@ pub struct Deployment {
     pub parent: Option<String>,
     /// The gateway's address; none for what the file says, or any free port of loopback.
     pub gateway: Option<SocketAddr>,
+    /// Publishers that the place trusts, besides those that the file names.
+    pub trust: Vec<String>,
 }
 
 impl Topology {
@@ -198,6 +200,20 @@ fn complete(place: &TopologyPlace, deployment: &Deployment, parent: Option<Strin
             settings.extend([listen]);
         }
     }
+    if !deployment.trust.is_empty() {
+        let entry = table
+            .entry("code".to_owned())
+            .or_insert_with(|| inner(Vec::new()));
+        if let Kind::Table(settings) = &mut entry.kind {
+            let list = settings.entry("trust".to_owned()).or_insert_with(|| Value {
+                origin: place.origin.clone(),
+                kind: Kind::List(Vec::new()),
+            });
+            if let Kind::List(list) = &mut list.kind {
+                list.extend(deployment.trust.iter().cloned().map(text));
+            }
+        }
+    }
     Value {
         origin: place.origin.clone(),
         kind: Kind::Table(table),
@@ -302,6 +318,7 @@ fn check_places(places: &[TopologyPlace], folder: &Path, problems: &Problems) {
         listen: None,
         parent: None,
         gateway: None,
+        trust: Vec::new(),
     };
     let mut noted = std::collections::BTreeSet::new();
     let mut addresses: BTreeMap<SocketAddr, &PlaceName> = BTreeMap::new();

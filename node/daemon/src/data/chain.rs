@@ -29,6 +29,8 @@ pub(super) struct NextHop {
     route: Arc<Route>,
     /// The component of the route's chain that is next.
     index: usize,
+    /// Whether this is what comes next for other sessions as well.
+    shared: bool,
 }
 
 impl NextHop {
@@ -39,6 +41,7 @@ impl NextHop {
             session: Arc::clone(session),
             route: session.route(),
             index: 0,
+            shared: false,
         }
     }
 
@@ -51,6 +54,14 @@ impl NextHop {
         let mut next = Self::first(plane, session);
         next.index = 1 + next.route.chain.iter().position(|one| *one == instance)?;
         Some(next)
+    }
+
+    /// The same on behalf of every session that shares the component before it; none if
+    /// it is another place.
+    pub(super) fn for_all(mut self) -> Option<Self> {
+        self.shared = true;
+        self.route.chain.get(self.index)?;
+        Some(self)
     }
 
     /// Sends the request on.
@@ -102,8 +113,11 @@ impl NextHop {
     }
 
     /// As [`call`](Self::call), for a component that sends requests by itself: they end
-    /// with the session.
+    /// with the session, unless they are made for several.
     pub(super) async fn call_inside(self, request: Request<Body>) -> Response<Body> {
+        if self.shared {
+            return self.call(request).await;
+        }
         let session = Arc::clone(&self.session);
         let place = self.plane.config.place.clone();
         let request = request.map(|body| SessionBody::inside(&session, body));

@@ -1,11 +1,16 @@
 //! What the data plane is told when it is made.
 
 use std::collections::BTreeMap;
+use std::future::Future;
 use std::net::SocketAddr;
 use std::path::PathBuf;
+use std::pin::Pin;
+use std::sync::Arc;
 use std::time::Duration;
 
 use waybook_location_tree::PlaceName;
+use waybook_plan::Digest;
+use waybook_wasm::Wasm;
 
 /// Everything that the data plane of one place is configured with.
 #[derive(Debug, Clone)]
@@ -25,6 +30,8 @@ pub struct DataConfig {
     pub upstreams: Vec<String>,
     /// Programs that may run as `process` components, by name.
     pub programs: BTreeMap<String, Program>,
+    /// What runs `wasm` components; none if the place runs none.
+    pub wasm: Option<WasmConfig>,
     /// Keys the tokens in session URLs. Kept across restarts, so that URLs stay valid.
     pub secret: [u8; 32],
     /// Where running programs are noted, so that those which outlive a killed daemon are
@@ -46,11 +53,48 @@ impl DataConfig {
             files: Vec::new(),
             upstreams: Vec::new(),
             programs: BTreeMap::new(),
+            wasm: None,
             secret,
             notes: None,
             limits: DataLimits::default(),
         }
     }
+}
+
+/// What the data plane needs for `wasm` components.
+#[derive(Clone)]
+pub struct WasmConfig {
+    /// The engine.
+    pub engine: Wasm,
+    /// Where the code is.
+    pub files: Arc<dyn CodeFiles>,
+    /// Hosts that components may send requests to besides what comes after them, by name
+    /// or by name and port.
+    pub hosts: Vec<String>,
+    /// The memory of a component whose stage books none, in bytes.
+    pub memory: u64,
+    /// The share of a processor of a component whose stage books none, in thousandths.
+    pub cpu: u32,
+}
+
+impl std::fmt::Debug for WasmConfig {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("WasmConfig")
+            .field("hosts", &self.hosts)
+            .finish_non_exhaustive()
+    }
+}
+
+/// Finds the code that a place holds. The software repository implements it.
+pub trait CodeFiles: Send + Sync {
+    /// The file of code that is held whole and has been found undamaged.
+    ///
+    /// # Errors
+    /// What is wrong with it, in a sentence.
+    fn file(
+        &self,
+        digest: Digest,
+    ) -> Pin<Box<dyn Future<Output = Result<PathBuf, String>> + Send + '_>>;
 }
 
 /// Bounds and time-outs of the data plane.

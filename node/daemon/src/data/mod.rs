@@ -30,7 +30,7 @@ use waybook_agents::SessionId;
 use waybook_location_tree::PlaceName;
 use waybook_place::io::{InstanceId, Route};
 
-pub use config::{DataConfig, DataLimits, Program, Readiness, Restarts};
+pub use config::{CodeFiles, DataConfig, DataLimits, Program, Readiness, Restarts, WasmConfig};
 pub use problem::ProblemKind;
 pub use token::Urls;
 

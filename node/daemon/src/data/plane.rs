@@ -17,7 +17,7 @@ use waybook_place::io::{Input, InstanceId, Route};
 use super::chain::NextHop;
 use super::headers::{SESSION, clean_request, clean_response};
 use super::problem::{ProblemKind, problem};
-use super::runtime::{Running, Runtimes, Starting};
+use super::runtime::{Booked, Running, Runtimes, Starting};
 use super::session::Session;
 use super::session_body::SessionBody;
 use super::token::token;
@@ -113,6 +113,9 @@ impl Plane {
             match started {
                 Ok(started) => {
                     if instance.came_up(started.running) {
+                        // After a restart sessions are let through before their
+                        // components answer.
+                        plane.book(id);
                         plane.place.input(Input::ComponentUp {
                             instance: id,
                             endpoint: started.endpoint,
@@ -166,6 +169,7 @@ impl Plane {
         for instance in &chain {
             self.users.entry(*instance).or_default().insert(id);
         }
+        let changed = chain.clone();
         let token = token(&self.config.secret, id);
         if route.previous.is_none() {
             self.tokens.insert(token, id);
@@ -182,6 +186,36 @@ impl Plane {
             let session = Session::new(route, self.place.clone(), every);
             self.sessions.insert(id, Arc::new(session));
         }
+        changed.into_iter().for_each(|instance| self.book(instance));
+    }
+
+    /// Tells an instance what its sessions have booked for it. Each session's stage is
+    /// divided evenly among the instances of its chain that want to know.
+    fn book(&self, instance: InstanceId) {
+        let Ok(running) = self.running(instance) else {
+            return;
+        };
+        let Some(users) = self.users.get(&instance).map(|users| users.clone()) else {
+            return;
+        };
+        let mut sum = Booked::default();
+        for session in users.iter().filter_map(|id| self.session(*id)) {
+            let route = session.route();
+            let sharers = route.chain.iter().filter(|one| self.is_metered(**one));
+            let sharers = u64::try_from(sharers.count()).unwrap_or(u64::MAX).max(1);
+            let add = |sum: Option<u64>, part: Option<u64>| match part {
+                Some(part) => Some(sum.unwrap_or(0).saturating_add(part / sharers)),
+                None => sum,
+            };
+            sum.memory = add(sum.memory, route.memory);
+            sum.cpu = add(sum.cpu, route.cpu);
+        }
+        running.book(sum);
+    }
+
+    fn is_metered(&self, instance: InstanceId) -> bool {
+        let running = self.running(instance);
+        running.is_ok_and(|running| running.is_metered())
     }
 
     pub(super) fn unroute(&self, id: SessionId) {
@@ -190,6 +224,7 @@ impl Plane {
             session.ended.cancel();
             for instance in &session.route().chain {
                 self.leave(*instance, id);
+                self.book(*instance);
             }
         }
     }
@@ -221,7 +256,9 @@ impl Plane {
     }
 
     /// What comes after an instance that sends a request by itself. Such a request names
-    /// no session, so there is an answer only while the instance serves a single one.
+    /// no session. An instance that serves several is the same in all of their chains, and
+    /// so is the instance behind it, if there is one here; another place would need to know
+    /// for which session.
     pub(super) fn after(self: &Arc<Self>, instance: InstanceId) -> Result<NextHop, &'static str> {
         let users: Vec<SessionId> = self
             .users
@@ -234,7 +271,11 @@ impl Plane {
                 .and_then(|session| NextHop::after(self, &session, instance))
                 .ok_or("the session is over"),
             [] => Err("the component serves no session yet"),
-            _ => Err("the component serves several sessions, so that nothing comes after it"),
+            [id, ..] => self
+                .session(id)
+                .and_then(|session| NextHop::after(self, &session, instance))
+                .and_then(NextHop::for_all)
+                .ok_or("the component serves several sessions, so that nothing comes after it"),
         }
     }
 

@@ -3,9 +3,10 @@
 use std::path::Path;
 use std::time::Duration;
 
+use waybook_agents::DownloadStrategy;
 use waybook_daemon::config::{
-    DaemonConfig, FileKind, LogFormat, Overrides, Ready, TransportConfig, Who, check_file,
-    check_text,
+    DaemonConfig, FileKind, LogFormat, Overrides, Ready, RepositoryConfig, TransportConfig, Who,
+    check_file, check_text,
 };
 use waybook_plan::Resource;
 
@@ -40,6 +41,7 @@ fn the_smallest_file_has_safe_defaults() {
         assert_eq!(socket.to_string(), "127.0.0.1:0");
     }
     assert_eq!(config.transport, TransportConfig::default());
+    assert_eq!(config.repository, RepositoryConfig::default());
     assert_eq!(config.place.timing, waybook_place::Timing::default());
     assert_eq!(config.place.limits, waybook_place::Limits::default());
     assert!(config.place.capacity.is_empty() && config.file_roots.is_empty());
@@ -67,6 +69,16 @@ fn every_setting_is_read() {
         setup-lease = "12 s"
         [limits]
         solutions = 8
+        [code]
+        capabilities = ["gpu"]
+        trust = ["ed25519:0a0a0a0a0a0a0a0a0a0a0a0a0a0a0a0a0a0a0a0a0a0a0a0a0a0a0a0a0a0a0a0a"]
+        unsigned = true
+        strategy = "direct"
+        repository = "1 GiB"
+        greatest-component = "10 MiB"
+        downloads = 2
+        rate = "50 Mbit/s"
+        serve = 7
         [transport]
         idle-timeout = "20 s"
         gso = false
@@ -106,6 +118,17 @@ fn every_setting_is_read() {
     // The place counts on what the transport keeps to.
     assert_eq!(config.place.timing.transport_idle, Duration::from_secs(20));
     assert_eq!(config.place.limits.solutions, 8);
+    let (code, limits) = (&config.place.code, &config.place.limits);
+    assert_eq!(code.capabilities, ["gpu"]);
+    assert_eq!(code.trust.publishers, [[10; 32]]);
+    assert!(code.trust.unsigned);
+    assert_eq!(code.strategy, DownloadStrategy::Direct);
+    assert_eq!(
+        (limits.repository, limits.component, limits.downloads),
+        (1 << 30, 10 << 20, 2)
+    );
+    assert_eq!(config.repository.rate, Some(50_000_000));
+    assert_eq!(config.repository.serve, 7);
     assert_eq!(
         (
             config.place.strategy.as_str(),
@@ -243,6 +266,24 @@ fn every_mistake_is_told_with_line_and_setting() {
             "programs.x.ready",
             "\"tcp\"",
         ),
+        (
+            "code = { trust = [\"ed25519:12\"] }",
+            "code.trust",
+            "64 hexadecimal",
+        ),
+        ("code = { rate = \"1 kbit/s\" }", "code.rate", "64 kbit/s"),
+        ("code = { stall = \"0 s\" }", "code.stall", "\"100 ms\""),
+        ("code = { parts = \"0 B\" }", "code.parts", "nothing"),
+        (
+            "code = { repository = \"1 MiB\" }",
+            "code.greatest-component",
+            "not be more than",
+        ),
+        (
+            "code = { strategy = \"flood\" }",
+            "code.strategy",
+            "`nearest-holder`",
+        ),
         ("log = { format = \"xml\" }", "log.format", "`json`"),
         (
             "identity = { key = \"\" }",
@@ -370,6 +411,7 @@ fn the_example_shows_every_setting_with_its_default() {
         "capacity",
         "timing",
         "limits",
+        "code",
         "transport",
         "gateway",
         "api",

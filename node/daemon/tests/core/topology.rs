@@ -38,6 +38,7 @@ fn deployment(parent: Option<&str>) -> Deployment {
         listen: Some("127.0.0.1:4800".parse().unwrap()),
         parent: parent.map(str::to_owned),
         gateway: None,
+        trust: Vec::new(),
     }
 }
 

@@ -15,7 +15,7 @@ use waybook_daemon::{
     CodeKeeper, Daemon, DaemonError, Existing, Io, Machinery, Rooms, RunningDaemon, Start,
 };
 use waybook_location_tree::PlaceName;
-use waybook_place::io::{FetchId, InstanceId, Route};
+use waybook_place::io::{FetchId, InstanceId, RecordKey, Route};
 use waybook_plan::{Digest, Release};
 
 /// No test waits longer than that for anything.
@@ -36,6 +36,9 @@ impl Machinery for Quiet {
 }
 
 impl CodeKeeper for Quiet {
+    fn reconcile(&self, records: Vec<(RecordKey, Vec<u8>)>) -> Vec<(RecordKey, Vec<u8>)> {
+        records
+    }
     fn fetch(&self, _: FetchId, _: Arc<Release>, _: PlaceName) {}
     fn cancel_fetch(&self, _: FetchId) {}
     fn evict(&self, _: Digest) {}

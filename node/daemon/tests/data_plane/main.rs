@@ -8,4 +8,5 @@ mod path;
 mod process;
 mod program;
 mod refusals;
+mod wasm;
 mod world;

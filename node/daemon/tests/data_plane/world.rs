@@ -22,7 +22,7 @@ use waybook_daemon::data::{DataConfig, DataPlane};
 use waybook_daemon::{Body, Command, Io, PeerStreams, PlaceHandle, Start, empty_body};
 use waybook_location_tree::PlaceName;
 use waybook_place::io::{Input, InstanceId, Route};
-use waybook_plan::{Component, Runtime};
+use waybook_plan::{Component, Release, Runtime};
 
 /// Longer than anything takes that works, on a busy machine as well.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(60);
@@ -128,11 +128,20 @@ impl Place {
     }
 
     pub(crate) fn launch(&mut self, component: Component) -> InstanceId {
+        self.launch_code(component, None)
+    }
+
+    /// As [`Place::launch`], of code that was brought along.
+    pub(crate) fn launch_code(
+        &mut self,
+        component: Component,
+        release: Option<Arc<Release>>,
+    ) -> InstanceId {
         self.instances += 1;
         let instance = InstanceId(self.instances);
         let start = Start {
             component,
-            release: None,
+            release,
             session: SessionId(0),
         };
         self.plane.start(instance, start);
@@ -142,6 +151,11 @@ impl Place {
     /// Starts a component and waits until it is up or has failed.
     pub(crate) async fn try_start(&mut self, component: Component) -> Result<InstanceId, String> {
         let started = self.launch(component);
+        self.is_up(started).await
+    }
+
+    /// Waits until a component is up or has failed.
+    pub(crate) async fn is_up(&mut self, started: InstanceId) -> Result<InstanceId, String> {
         loop {
             match self.report().await {
                 Input::ComponentUp { instance, .. } if instance == started => return Ok(instance),

@@ -120,6 +120,16 @@ pub struct CountersInfo {
     pub traced_back: u64,
     /// Fallbacks that went on from here.
     pub fell_back: u64,
+    /// Bytes of code that transfers brought here and that were verified.
+    pub fetched_bytes: u64,
+    /// Transfers that ended with the code whole.
+    pub fetched: u64,
+    /// Transfers that ended early.
+    pub fetch_failures: u64,
+    /// Pieces of code that were dropped to make room.
+    pub evicted: u64,
+    /// Sources that sent something else than the code that was asked for.
+    pub lies: u64,
 }
 
 impl From<Counters> for CountersInfo {
@@ -135,6 +145,11 @@ impl From<Counters> for CountersInfo {
             lapsed: counters.lapsed,
             traced_back: counters.traced_back,
             fell_back: counters.fell_back,
+            fetched_bytes: counters.fetched_bytes,
+            fetched: counters.fetched,
+            fetch_failures: counters.fetch_failures,
+            evicted: counters.evicted,
+            lies: counters.lies,
         }
     }
 }

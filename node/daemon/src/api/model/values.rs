@@ -26,6 +26,15 @@ impl Quantity {
         }
     }
 
+    /// A number of bytes, its text rounded to three digits.
+    #[must_use]
+    pub fn size(bytes: u64) -> Self {
+        Self {
+            amount: bytes,
+            text: readable_size(bytes),
+        }
+    }
+
     /// A bandwidth in bit/s.
     #[must_use]
     pub fn bandwidth(amount: u64) -> Self {
@@ -78,6 +87,27 @@ impl From<Duration> for Span {
     }
 }
 
+/// A number of bytes as a person would say it.
+fn readable_size(bytes: u64) -> String {
+    const UNITS: [&str; 4] = ["KiB", "MiB", "GiB", "TiB"];
+    if bytes < 1024 {
+        return format!("{bytes} B");
+    }
+    // Tenths of the unit, rounded.
+    let mut tenths = bytes.saturating_mul(10).saturating_add(512) / 1024;
+    let mut unit = 0;
+    while tenths >= 10_240 && unit + 1 < UNITS.len() {
+        tenths = (tenths + 512) / 1024;
+        unit += 1;
+    }
+    let unit = UNITS[unit];
+    if tenths < 100 && !tenths.is_multiple_of(10) {
+        format!("{}.{} {unit}", tenths / 10, tenths % 10)
+    } else {
+        format!("{} {unit}", (tenths + 5) / 10)
+    }
+}
+
 /// A duration as a person would say it: two units at most, or three digits.
 fn readable(duration: Duration) -> String {
     let seconds = duration.as_secs();
@@ -119,6 +149,24 @@ impl SpanForm {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn sizes_read_as_a_person_would_say_them() {
+        for (bytes, text) in [
+            (0, "0 B"),
+            (1_023, "1023 B"),
+            (1_024, "1 KiB"),
+            (1_536, "1.5 KiB"),
+            (84_600, "83 KiB"),
+            (1 << 20, "1 MiB"),
+            (13_000_000, "12 MiB"),
+            (256 << 20, "256 MiB"),
+            (8 << 30, "8 GiB"),
+        ] {
+            assert_eq!(Quantity::size(bytes).text, text);
+        }
+        assert!(Quantity::size(u64::MAX).text.ends_with(" TiB"));
+    }
 
     #[test]
     fn times_read_as_a_person_would_say_them() {

@@ -9,7 +9,7 @@ use super::net::Net;
 use super::{TREE, request};
 
 /// The events of a stream as they arrive.
-async fn next_event(body: &mut Body, buffer: &mut String) -> Option<(String, Value)> {
+pub(super) async fn next_event(body: &mut Body, buffer: &mut String) -> Option<(String, Value)> {
     loop {
         if let Some(end) = buffer.find("\n\n") {
             let block: String = buffer.drain(..end + 2).collect();
@@ -25,7 +25,7 @@ async fn next_event(body: &mut Body, buffer: &mut String) -> Option<(String, Val
     }
 }
 
-fn watched(uri: &str, body: &Value) -> Request<Body> {
+pub(super) fn watched(uri: &str, body: &Value) -> Request<Body> {
     let mut open = request("POST", uri, body.to_string());
     open.headers_mut()
         .insert(header::ACCEPT, "text/event-stream".parse().unwrap());
@@ -159,7 +159,7 @@ async fn a_client_that_leaves_is_noticed_at_the_other_end() {
         net.publish("core/b", "/presentations").await.0,
         StatusCode::OK
     );
-    net.hold_components();
+    net.hold(true);
     let open = watched("/sessions?at=core/a/lab", &json!({"title": "film"}));
     let mut body = net.raw("core", open).await.into_body();
     let first = next_event(&mut body, &mut String::new()).await.unwrap();

@@ -13,6 +13,7 @@ mod output;
 mod process;
 mod supervisor;
 mod upstream;
+mod wasm;
 
 use std::future::Future;
 use std::pin::Pin;
@@ -43,6 +44,25 @@ pub(super) trait Runtime: Send + Sync {
 pub(super) trait Running: Send + Sync {
     /// Answers a request of a session in whose chain the component stands.
     fn call(&self, request: Request<Body>, next: NextHop) -> Answer;
+
+    /// Whether it is held to what is booked for it.
+    fn is_metered(&self) -> bool {
+        false
+    }
+
+    /// The sessions that it serves have that much booked for it from now on, together.
+    fn book(&self, booked: Booked) {
+        let _ = booked;
+    }
+}
+
+/// What is booked for a component at this place.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(super) struct Booked {
+    /// Memory in bytes; none if none is booked.
+    pub(super) memory: Option<u64>,
+    /// Thousandths of a processor; none if none is booked.
+    pub(super) cpu: Option<u64>,
 }
 
 /// What a component is given for its life.
@@ -66,6 +86,7 @@ pub(super) struct Started {
 pub(super) struct Runtimes {
     builtin: builtin::Builtin,
     process: process::Processes,
+    wasm: wasm::Components,
 }
 
 impl Runtimes {
@@ -73,6 +94,7 @@ impl Runtimes {
         Self {
             builtin: builtin::Builtin::new(config),
             process: process::Processes::new(config),
+            wasm: wasm::Components::new(config),
         }
     }
 
@@ -80,7 +102,7 @@ impl Runtimes {
         match runtime {
             waybook_plan::Runtime::Builtin => &self.builtin,
             waybook_plan::Runtime::Process => &self.process,
-            waybook_plan::Runtime::Wasm => &self.builtin,
+            waybook_plan::Runtime::Wasm => &self.wasm,
         }
     }
 }

@@ -1,0 +1,12 @@
+//! Tests of the software repository: what comes in is verified chunk by chunk, whatever
+//! the source does; what was there is found again after a crash.
+
+mod admission;
+mod cut_through;
+mod links;
+mod random;
+mod serving;
+mod sources;
+mod transfer;
+mod uploads;
+mod world;
