@@ -3,14 +3,14 @@
 use clap::{Parser, Subcommand};
 
 use crate::commands::{
-    bookings, ca, check, close, demo, down, open, place, presentations, publish, session, sessions,
-    tree, up, withdraw,
+    bookings, ca, check, close, component, demo, down, open, place, presentations, publish,
+    session, sessions, tree, up, withdraw,
 };
 use crate::find::Global;
 
 /// Sends agents ahead of a session to book and build its service path.
 #[derive(Parser)]
-#[command(name = "waybook", version, propagate_version = true)]
+#[command(name = "waybook", version)]
 #[command(after_help = "\
 Exit codes:
   0  done
@@ -47,6 +47,9 @@ pub(crate) enum Command {
     Up(up::Up),
     /// Stop the places that `waybook up` started
     Down(down::Down),
+    /// Add, list, fetch and remove components
+    #[command(subcommand)]
+    Component(component::Component),
     /// Let a place serve presentations
     Publish(publish::Publish),
     /// Let a place no longer serve a presentation
@@ -69,4 +72,18 @@ pub(crate) enum Command {
     Demo(demo::Demo),
     /// Check files: places, topologies, presentations, profiles
     Check(check::Check),
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory;
+
+    use super::Cli;
+
+    /// `component add` has a `--version` of its own, which the one of the command itself
+    /// once collided with at the first use.
+    #[test]
+    fn no_two_arguments_collide() {
+        Cli::command().debug_assert();
+    }
 }

@@ -58,9 +58,9 @@ impl Fail {
     pub(crate) fn problem(problem: Box<Problem>) -> Self {
         let exit = match problem.kind.rsplit(':').next().unwrap_or_default() {
             "refused" | "no-plan" => Exit::Refused,
-            "not-allowed" | "unauthorized" => Exit::NotAllowed,
+            "not-allowed" | "unauthorized" | "untrusted" => Exit::NotAllowed,
             "not-connected" | "stopping" => Exit::Unreachable,
-            "invalid" | "malformed" => Exit::Usage,
+            "invalid" | "malformed" | "ambiguous" | "too-large" => Exit::Usage,
             _ => Exit::Failed,
         };
         Self {
@@ -74,6 +74,11 @@ impl Fail {
     pub(crate) fn during(mut self, what: impl std::fmt::Display) -> Self {
         self.message = format!("{what}: {}", self.message);
         self
+    }
+
+    /// The sentence alone.
+    pub(crate) fn into_message(self) -> String {
+        self.message
     }
 
     /// Tells the person, or the program, and gives the code.
@@ -102,7 +107,7 @@ impl From<Error> for Fail {
             Error::NotRunning { .. } | Error::Unreachable { .. } | Error::File { .. } => {
                 Exit::Unreachable
             }
-            Error::Url { .. } => Exit::Usage,
+            Error::Url { .. } | Error::Upload(_) => Exit::Usage,
             Error::Answer(_) => Exit::Failed,
         };
         Self::new(exit, error.to_string())

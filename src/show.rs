@@ -100,6 +100,30 @@ pub(crate) fn components(components: &[ComponentInfo]) -> String {
     components.collect::<Vec<_>>().join(", ")
 }
 
+/// A number of bytes as a person would say it.
+pub(crate) fn size(bytes: u64) -> String {
+    let mut units = ["KiB", "MiB", "GiB", "TiB"].into_iter();
+    let mut amount = bytes as f64;
+    let mut unit = "B";
+    while amount >= 1024.0
+        && let Some(next) = units.next()
+    {
+        amount /= 1024.0;
+        unit = next;
+    }
+    // Bytes are whole; of anything else two or three digits say enough.
+    let decimals = usize::from(unit != "B" && amount < 10.0);
+    format!("{amount:.decimals$} {unit}")
+}
+
+/// A length of time as a person would say it.
+pub(crate) fn time(time: std::time::Duration) -> String {
+    match time.as_millis() {
+        ms @ ..1000 => format!("{ms} ms"),
+        _ => format!("{:.1} s", time.as_secs_f64()),
+    }
+}
+
 /// A refusal on one line.
 pub(crate) fn refusal(refusal: &RefusalInfo) -> String {
     let quality = refusal.quality.as_ref();

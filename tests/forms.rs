@@ -136,6 +136,13 @@ fn client_and_daemon_have_the_same_forms() {
         ProgressInfo: client::ProgressInfo, daemon::ProgressInfo;
         EndInfo: client::EndInfo, daemon::EndInfo;
         SurveyInfo: client::SurveyInfo, daemon::SurveyInfo;
+        CodeInfo: client::CodeInfo, daemon::CodeInfo;
+        CodeDetail: client::CodeDetail, daemon::CodeDetail;
+        ReleaseInfo: client::ReleaseInfo, daemon::ReleaseInfo;
+        TransferInfo: client::TransferInfo, daemon::TransferInfo;
+        PrefetchForm: client::PrefetchForm, daemon::PrefetchForm;
+        StrategyForm: client::StrategyForm, daemon::StrategyForm;
+        StrategyInfo: client::StrategyInfo, daemon::StrategyInfo;
         Problem: client::Problem, api::Problem;
     );
     // Every form that a request or an answer consists of has been tried.

@@ -3,9 +3,10 @@
 use std::path::Path;
 
 use bytes::Bytes;
+use data_encoding::BASE64;
 use http::{Method, Request, StatusCode, Uri, header};
 use http_body_util::{BodyExt, Full, Limited};
-use hyper::body::Incoming;
+use hyper::body::{Body, Incoming};
 use hyper_util::rt::TokioIo;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -13,13 +14,27 @@ use tokio::net::TcpStream;
 use waybook_location_tree::PlaceName;
 
 use crate::model::{
-    BookingInfo, EndInfo, EstablishedInfo, HopInfo, OpenForm, PlaceInfo, PresentationInfo, Problem,
-    SessionDetail, SessionInfo, SurveyInfo, TreePlaceInfo,
+    BookingInfo, CodeDetail, CodeInfo, EndInfo, EstablishedInfo, HopInfo, OpenForm, PlaceInfo,
+    PrefetchForm, PresentationInfo, Problem, ReleaseInfo, SessionDetail, SessionInfo, StrategyForm,
+    StrategyInfo, SurveyInfo, TreePlaceInfo,
 };
-use crate::{Error, Events, Runtime, connect};
+use crate::upload::Upload;
+use crate::{Error, Events, Fetching, Runtime, connect};
 
 /// Greatest answer that is read as a whole.
 const MOST_ANSWER: usize = 64 << 20;
+
+/// Code that is to be added at a place.
+#[derive(Debug, Clone, Copy)]
+pub struct NewCode<'a> {
+    /// The component's binary.
+    pub binary: &'a Path,
+    /// The text of its `component.toml`. Without one, the binary must say its name and
+    /// version itself.
+    pub manifest: Option<&'a str>,
+    /// The publisher's key and signature, as `waybook component sign` writes them.
+    pub signature: Option<&'a str>,
+}
 
 /// Reaches one place, and through it every other one of its tree. Cheap to clone.
 #[derive(Debug, Clone)]
@@ -125,7 +140,7 @@ impl Client {
     pub async fn publish(&self, toml: &str) -> Result<PresentationInfo, Error> {
         let request = self.request(Method::PUT, "/presentations")?;
         let request = request.header(header::CONTENT_TYPE, "application/toml");
-        self.read(request, toml.to_owned().into()).await
+        self.read(request, Full::new(toml.to_owned().into())).await
     }
 
     /// The place no longer serves a presentation.
@@ -171,7 +186,7 @@ impl Client {
             .header(header::CONTENT_TYPE, "application/json")
             .header(header::ACCEPT, "text/event-stream");
         Ok(Events::new(
-            self.send(request, json(form)?).await?,
+            self.send(request, Full::new(json(form)?)).await?,
             self.address.clone(),
         ))
     }
@@ -218,8 +233,117 @@ impl Client {
         self.get(&format!("/sessions/{}/end", escape(id))).await
     }
 
+    /// The code that the place holds or that is on its way there; `everywhere`, also what
+    /// the rest of its locality is known to hold.
+    ///
+    /// # Errors
+    /// As [`Client::place`].
+    pub async fn components(&self, everywhere: bool) -> Result<Vec<CodeInfo>, Error> {
+        let reach = if everywhere { "?everywhere=true" } else { "" };
+        self.get(&format!("/components{reach}")).await
+    }
+
+    /// All that the place knows of some code: `name@version`, `name`, or `sha256:` and at
+    /// least six digits.
+    ///
+    /// # Errors
+    /// As [`Client::place`].
+    pub async fn component(&self, code: &str) -> Result<CodeDetail, Error> {
+        self.get(&component(code, "")).await
+    }
+
+    /// Adds code at the place. The file is sent as it is read; `progress` is told how many
+    /// bytes have been handed over.
+    ///
+    /// # Errors
+    /// As [`Client::place`], and [`Error::Upload`] if the file cannot be read.
+    pub async fn add_component(
+        &self,
+        code: NewCode<'_>,
+        progress: impl FnMut(u64) + Send + Unpin + 'static,
+    ) -> Result<CodeInfo, Error> {
+        let mut request = self
+            .request(Method::POST, "/components")?
+            .header(header::CONTENT_TYPE, "application/wasm");
+        if let Some(manifest) = code.manifest {
+            let manifest = BASE64.encode(manifest.as_bytes());
+            request = request.header("waybook-manifest", manifest);
+        }
+        if let Some(signature) = code.signature {
+            request = request.header("waybook-signature", signature.trim());
+        }
+        let upload = Upload::open(code.binary, progress).await?;
+        self.read(request, upload).await
+    }
+
+    /// The place no longer holds the code, nor offers it.
+    ///
+    /// # Errors
+    /// As [`Client::place`].
+    pub async fn remove_component(&self, code: &str) -> Result<(), Error> {
+        self.tell(Method::DELETE, &component(code, "")).await
+    }
+
+    /// Keeps code at the place whatever happens, or no longer.
+    ///
+    /// # Errors
+    /// As [`Client::place`].
+    pub async fn pin_component(&self, code: &str, pinned: bool) -> Result<(), Error> {
+        let how = if pinned { "/pin" } else { "/unpin" };
+        self.tell(Method::POST, &component(code, how)).await
+    }
+
+    /// Fetches what a reference (`name@range`) stands for, with its dependencies, and
+    /// watches it come.
+    ///
+    /// # Errors
+    /// As [`Client::place`]; a refusal comes as the last event.
+    pub async fn prefetch(&self, reference: &str) -> Result<Fetching, Error> {
+        let request = self
+            .request(Method::POST, "/components/prefetch")?
+            .header(header::CONTENT_TYPE, "application/json")
+            .header(header::ACCEPT, "text/event-stream");
+        let form = PrefetchForm {
+            reference: reference.to_owned(),
+        };
+        let body = self.send(request, Full::new(json(&form)?)).await?;
+        Ok(Fetching::new(body, self.address.clone()))
+    }
+
+    /// Drops all code that is neither pinned, nor running, nor was added at the place, and
+    /// lists it.
+    ///
+    /// # Errors
+    /// As [`Client::place`].
+    pub async fn collect_components(&self) -> Result<Vec<ReleaseInfo>, Error> {
+        let request = self.request(Method::POST, "/components/collect")?;
+        self.read(request, Full::default()).await
+    }
+
+    /// How the place's download agents look for code.
+    ///
+    /// # Errors
+    /// As [`Client::place`].
+    pub async fn download_strategy(&self) -> Result<StrategyInfo, Error> {
+        self.get("/code/strategy").await
+    }
+
+    /// Changes how the download agents that the place launches from now on look for code.
+    ///
+    /// # Errors
+    /// As [`Client::place`].
+    pub async fn set_download_strategy(&self, strategy: &str) -> Result<StrategyInfo, Error> {
+        let form = StrategyForm {
+            strategy: strategy.to_owned(),
+        };
+        let request = self
+            .request(Method::PUT, "/code/strategy")?
+            .header(header::CONTENT_TYPE, "application/json");
+        self.read(request, Full::new(json(&form)?)).await
+    }
+
     async fn get<T: DeserializeOwned>(&self, path: &str) -> Result<T, Error> {
-        self.read(self.request(Method::GET, path)?, Bytes::new())
+        self.read(self.request(Method::GET, path)?, Full::default())
             .await
     }
 
@@ -231,19 +355,22 @@ impl Client {
         let request = self
             .request(Method::POST, path)?
             .header(header::CONTENT_TYPE, "application/json");
-        self.read(request, json(form)?).await
+        self.read(request, Full::new(json(form)?)).await
     }
 
     async fn tell(&self, method: Method, path: &str) -> Result<(), Error> {
         let request = self.request(method, path)?;
-        self.send(request, Bytes::new()).await.map(drop)
+        self.send(request, Full::default()).await.map(drop)
     }
 
-    async fn read<T: DeserializeOwned>(
+    async fn read<T: DeserializeOwned, B>(
         &self,
         request: http::request::Builder,
-        body: Bytes,
-    ) -> Result<T, Error> {
+        body: B,
+    ) -> Result<T, Error>
+    where
+        B: Body<Data = Bytes, Error: std::error::Error + Send + Sync> + Send + Unpin + 'static,
+    {
         let body = self.send(request, body).await?;
         let bytes = collect(&self.address, body).await?;
         serde_json::from_slice(&bytes).map_err(|error| Error::Answer(error.to_string()))
@@ -252,6 +379,7 @@ impl Client {
     fn request(&self, method: Method, path: &str) -> Result<http::request::Builder, Error> {
         let query = match &self.at {
             // Names are letters, digits, `-` and `/`, all of which stand for themselves.
+            Some(place) if path.contains('?') => format!("&at={place}"),
             Some(place) => format!("?at={place}"),
             None => String::new(),
         };
@@ -270,8 +398,11 @@ impl Client {
     }
 
     /// Sends a request over a connection of its own; problems are errors.
-    async fn send(&self, request: http::request::Builder, body: Bytes) -> Result<Incoming, Error> {
-        let request = request.body(Full::new(body)).map_err(|error| Error::Url {
+    async fn send<B>(&self, request: http::request::Builder, body: B) -> Result<Incoming, Error>
+    where
+        B: Body<Data = Bytes, Error: std::error::Error + Send + Sync> + Send + Unpin + 'static,
+    {
+        let request = request.body(body).map_err(|error| Error::Url {
             url: self.address.clone(),
             why: error.to_string(),
         })?;
@@ -282,10 +413,14 @@ impl Client {
             .await
             .map_err(|error| unreachable(&self.address, &error))?;
         tokio::spawn(connection);
-        let response = sender
-            .send_request(request)
-            .await
-            .map_err(|error| unreachable(&self.address, &error))?;
+        let response =
+            sender
+                .send_request(request)
+                .await
+                .map_err(|error| match std::error::Error::source(&error) {
+                    Some(source) if error.is_user() => Error::Upload(source.to_string()),
+                    _ => unreachable(&self.address, &error),
+                })?;
         let status = response.status();
         let body = response.into_body();
         if status.is_success() {
@@ -322,6 +457,11 @@ fn json(form: &impl Serialize) -> Result<Bytes, Error> {
         Ok(bytes) => Ok(bytes.into()),
         Err(error) => Err(Error::Answer(error.to_string())),
     }
+}
+
+/// The path of some code.
+fn component(code: &str, how: &str) -> String {
+    format!("/components/{}{how}", escape(code))
 }
 
 /// A text as one segment of a path (RFC 3986, section 3.3).

@@ -25,6 +25,9 @@ pub enum Error {
         /// What is wrong.
         what: String,
     },
+    /// What was to be sent cannot be read: the file, and why.
+    #[error("{0}")]
+    Upload(String),
     /// The URL is not one of a control API.
     #[error("`{url}` is no address of a control API: {why}")]
     Url {

@@ -1,4 +1,4 @@
-//! What a client hears while a session is set up.
+//! What a client hears while a session is set up, or while code is fetched.
 
 use bytes::BytesMut;
 use http_body_util::BodyExt;
@@ -6,7 +6,7 @@ use hyper::body::Incoming;
 
 use crate::Error;
 use crate::client::unreachable;
-use crate::model::{EstablishedInfo, Problem, ProgressInfo};
+use crate::model::{CodeInfo, EstablishedInfo, Problem, ProgressInfo, TransferInfo};
 
 /// Greatest event that is read.
 const MOST_EVENT: usize = 16 << 20;
@@ -22,18 +22,91 @@ pub enum Event {
     Refused(Box<Problem>),
 }
 
+/// One thing that a client hears of code that it has fetched.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum FetchEvent {
+    /// So much is there.
+    Progress(Box<TransferInfo>),
+    /// All of it is there. The last event.
+    Fetched(Vec<CodeInfo>),
+    /// It will not come. The last event.
+    Refused(Box<Problem>),
+}
+
 /// The events of an open, as they come. Dropped before the last one, the set-up is given
 /// up.
 #[derive(Debug)]
-pub struct Events {
+pub struct Events(Stream);
+
+/// The events of a prefetch, as they come. Dropped before the last one, the transfer goes
+/// on.
+#[derive(Debug)]
+pub struct Fetching(Stream);
+
+impl Events {
+    pub(crate) fn new(body: Incoming, address: String) -> Self {
+        Self(Stream::new(body, address))
+    }
+
+    /// The next event; none after the last one. Cancel safe.
+    ///
+    /// # Errors
+    /// If the connection breaks, or an event cannot be read.
+    pub async fn next(&mut self) -> Result<Option<Event>, Error> {
+        let event = self.0.next(read_event).await?;
+        self.0.done = !matches!(event, Some(Event::Progress(_)));
+        Ok(event)
+    }
+}
+
+impl Fetching {
+    pub(crate) fn new(body: Incoming, address: String) -> Self {
+        Self(Stream::new(body, address))
+    }
+
+    /// The next event; none after the last one. Cancel safe.
+    ///
+    /// # Errors
+    /// If the connection breaks, or an event cannot be read.
+    pub async fn next(&mut self) -> Result<Option<FetchEvent>, Error> {
+        let event = self.0.next(read_fetch_event).await?;
+        self.0.done = !matches!(event, Some(FetchEvent::Progress(_)));
+        Ok(event)
+    }
+}
+
+/// An event's kind and its data; none if the kind is not known.
+type Read<T> = fn(&str, &str) -> Option<serde_json::Result<T>>;
+
+fn read_event(kind: &str, data: &str) -> Option<serde_json::Result<Event>> {
+    Some(match kind {
+        "progress" => serde_json::from_str(data).map(Event::Progress),
+        "established" => serde_json::from_str(data).map(Event::Established),
+        "refused" => serde_json::from_str(data).map(Event::Refused),
+        _ => return None,
+    })
+}
+
+fn read_fetch_event(kind: &str, data: &str) -> Option<serde_json::Result<FetchEvent>> {
+    Some(match kind {
+        "progress" => serde_json::from_str(data).map(FetchEvent::Progress),
+        "fetched" => serde_json::from_str(data).map(FetchEvent::Fetched),
+        "refused" => serde_json::from_str(data).map(FetchEvent::Refused),
+        _ => return None,
+    })
+}
+
+/// A stream of events (the `text/event-stream` of HTML, section 9.2).
+#[derive(Debug)]
+struct Stream {
     body: Incoming,
     address: String,
     buffer: BytesMut,
     done: bool,
 }
 
-impl Events {
-    pub(crate) fn new(body: Incoming, address: String) -> Self {
+impl Stream {
+    fn new(body: Incoming, address: String) -> Self {
         Self {
             body,
             address,
@@ -42,18 +115,13 @@ impl Events {
         }
     }
 
-    /// The next event; none after the last one. Cancel safe.
-    ///
-    /// # Errors
-    /// If the connection breaks, or an event cannot be read.
-    pub async fn next(&mut self) -> Result<Option<Event>, Error> {
+    async fn next<T>(&mut self, read: Read<T>) -> Result<Option<T>, Error> {
         loop {
             if self.done {
                 return Ok(None);
             }
             if let Some(block) = take_block(&mut self.buffer) {
-                if let Some(event) = read_block(&block)? {
-                    self.done = !matches!(event, Event::Progress(_));
+                if let Some(event) = read_block(&block, read)? {
                     return Ok(Some(event));
                 }
                 continue;
@@ -65,7 +133,7 @@ impl Events {
             let frame = frame.map_err(|error| unreachable(&self.address, &error))?;
             match frame {
                 None => {
-                    let why = "the connection ended before the session stood";
+                    let why = "the connection ended before the last of its news";
                     return Err(unreachable(&self.address, &why));
                 }
                 Some(frame) => {
@@ -87,7 +155,7 @@ fn take_block(buffer: &mut BytesMut) -> Option<BytesMut> {
 }
 
 /// Reads an event; none for comments and events of kinds unknown.
-fn read_block(block: &[u8]) -> Result<Option<Event>, Error> {
+fn read_block<T>(block: &[u8], read: Read<T>) -> Result<Option<T>, Error> {
     let odd = |error: &dyn std::fmt::Display| Error::Answer(error.to_string());
     let text = std::str::from_utf8(block).map_err(|error| odd(&error))?;
     let mut kind = "";
@@ -99,14 +167,8 @@ fn read_block(block: &[u8]) -> Result<Option<Event>, Error> {
             data.push_str(value.strip_prefix(' ').unwrap_or(value));
         }
     }
-    let data = data.as_str();
-    let event = match kind {
-        "progress" => serde_json::from_str(data).map(Event::Progress),
-        "established" => serde_json::from_str(data).map(Event::Established),
-        "refused" => serde_json::from_str(data).map(Event::Refused),
-        _ => return Ok(None),
-    };
-    event.map(Some).map_err(|error| odd(&error))
+    let event = read(kind, &data).transpose();
+    event.map_err(|error| odd(&error))
 }
 
 #[cfg(test)]
@@ -122,10 +184,10 @@ mod tests {
         for byte in whole {
             buffer.extend_from_slice(&[*byte]);
             if let Some(block) = take_block(&mut buffer) {
-                events.extend(read_block(&block).unwrap());
+                events.extend(read_block(&block, read_event).unwrap());
             }
         }
         assert!(matches!(&events[..], [Event::Progress(p)] if p.place == "core"));
-        assert!(read_block(b"event: established\ndata: {}").is_err());
+        assert!(read_block(b"event: established\ndata: {}", read_event).is_err());
     }
 }

@@ -29,8 +29,9 @@ mod connect;
 mod error;
 mod events;
 pub mod model;
+mod upload;
 
-pub use client::Client;
+pub use client::{Client, NewCode};
 pub use connect::Runtime;
 pub use error::Error;
-pub use events::{Event, Events};
+pub use events::{Event, Events, FetchEvent, Fetching};

@@ -4,6 +4,7 @@ pub(crate) mod bookings;
 pub(crate) mod ca;
 pub(crate) mod check;
 pub(crate) mod close;
+pub(crate) mod component;
 pub(crate) mod demo;
 pub(crate) mod down;
 pub(crate) mod open;
@@ -12,6 +13,7 @@ pub(crate) mod presentations;
 pub(crate) mod publish;
 pub(crate) mod session;
 pub(crate) mod sessions;
+mod transfers;
 pub(crate) mod tree;
 pub(crate) mod up;
 pub(crate) mod withdraw;
@@ -38,6 +40,7 @@ pub(crate) fn run(cli: Cli) -> Done {
             runtime.block_on(async {
                 match command {
                     Command::Up(command) => command.run(global).await,
+                    Command::Component(command) => command.run(global).await,
                     Command::Publish(command) => command.run(global).await,
                     Command::Withdraw(command) => command.run(global).await,
                     Command::Presentations(command) => command.run(global).await,

@@ -13,6 +13,7 @@ use waybook_location_tree::PlaceName;
 use waybook_plan::Profile;
 
 use super::read_file;
+use super::transfers::Transfers;
 use crate::fail::{Done, Exit, Fail};
 use crate::find::Global;
 use crate::show::{self, Color, paint};
@@ -168,6 +169,7 @@ async fn set_up(
         events = client.open(form) => events?,
         () = interrupts.next() => return Err(given_up()),
     };
+    let mut transfers = Transfers::new();
     loop {
         let event = tokio::select! {
             event = events.next() => event?,
@@ -178,7 +180,11 @@ async fn set_up(
             Some(Event::Progress(progress)) if json => {
                 show::json_line(&json!({ "event": "progress", "data": progress }))?;
             }
-            Some(Event::Progress(progress)) => print_progress(&progress)?,
+            Some(Event::Progress(progress)) => {
+                if !transfers.heard(&progress)? {
+                    transfers.above(|| print_progress(&progress))?;
+                }
+            }
             Some(Event::Established(session)) => return Ok(*session),
             Some(Event::Refused(problem)) => {
                 return Err(Fail::problem(problem).during(format!("`{}`", form.title)));
@@ -209,6 +215,18 @@ pub(super) fn print_progress(progress: &ProgressInfo) -> Done {
                 format!("after {}{components}", hop.took.text),
             )
         }
+        // Of a transfer, only that it is done.
+        StepInfo::Downloading { bytes, length, .. } if bytes < length => return Ok(()),
+        StepInfo::Downloading {
+            component,
+            from,
+            length,
+            ..
+        } => {
+            let from = from.as_ref().map(|from| format!(" from {from}"));
+            let (size, from) = (show::size(*length), from.unwrap_or_default());
+            ("has", Color::Bold, format!("{component}, {size}{from}"))
+        }
     };
     // Padded before it is painted: codes have no width.
     let word = paint(color, &format!("{word:11}"));
@@ -233,6 +251,14 @@ fn show_established(session: &EstablishedInfo, detached: bool, json: bool) -> Do
         session.solutions,
         session.took.text
     ))?;
+    for hop in &session.journey {
+        let brought = hop.components.iter().map(|c| &*c.name);
+        let brought: Vec<_> = brought.filter(|name| name.contains('@')).collect();
+        if !brought.is_empty() {
+            let brought = brought.join(", ");
+            show::line(&format!("  through {brought} at {}", hop.place))?;
+        }
+    }
     if let Some(urls) = &session.urls {
         show::line(&format!("  {}", paint(Color::Bold, &urls.path)))?;
         show::line(&format!("  {}", urls.host))?;

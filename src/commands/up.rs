@@ -18,7 +18,9 @@ use waybook_daemon::Existing;
 use waybook_daemon::config::{Deployment, Topology};
 use waybook_daemon::identity::{Authority, DEFAULT_VALIDITY};
 use waybook_location_tree::PlaceName;
+use waybook_plan::PublisherKey;
 
+use super::component::publisher;
 use super::down::{span, stop};
 use crate::fail::{Done, Fail};
 use crate::find::Global;
@@ -36,6 +38,7 @@ const LOG_LINES: usize = 8;
 Examples:
   waybook up configs/demo/topology.toml
   waybook up configs/demo/topology.toml --dir /tmp/tree
+  waybook up configs/demo/topology.toml --trust publisher.pem
 
 Each place is a process of its own, with a data folder, a certificate from an authority made
 for this tree, and a log, all below the folder of `--dir`. `waybook down` stops them. Its
@@ -47,6 +50,10 @@ pub(crate) struct Up {
     /// How long the places may take to find each other
     #[arg(long, value_name = "TIME", default_value = "60 s", value_parser = span)]
     patience: Duration,
+    /// A publisher whose components may run at every place: the key as `waybook component
+    /// keygen` printed it, or the file that it wrote. May be given several times
+    #[arg(long, value_name = "KEY|FILE", value_parser = publisher)]
+    trust: Vec<PublisherKey>,
 }
 
 /// A place that was started, as `up` watches it.
@@ -79,7 +86,7 @@ impl Up {
         };
         match outcome {
             Ok(places) => {
-                settle(&topology, &dir, &started)?;
+                settle(&topology, &dir, &started, &self.trusted())?;
                 report(&places, &started, global.json)
             }
             Err(fail) => {
@@ -109,7 +116,7 @@ impl Up {
         let depth = |at: usize| topology.places().get(at).map(|p| p.name.depth());
         for (at, place) in topology.places().iter().enumerate() {
             bar.set_message(format!("starting {}", place.name));
-            let new = launch(topology, &place.name, dir, &authority, started)?;
+            let new = self.launch(topology, &place.name, dir, &authority, started)?;
             state.places.push(new.place.clone());
             started.push(new);
             state.save(dir)?;
@@ -128,6 +135,83 @@ impl Up {
         }
         bar.finish_and_clear();
         Ok(places)
+    }
+
+    fn trusted(&self) -> Vec<String> {
+        self.trust.iter().map(ToString::to_string).collect()
+    }
+
+    /// Starts a place whose parent answers already.
+    fn launch(
+        &self,
+        topology: &Topology,
+        name: &PlaceName,
+        dir: &Path,
+        authority: &Authority,
+        started: &[Started],
+    ) -> Done<Started> {
+        let fail = |error: &dyn std::fmt::Display| Fail::failed(format!("{name}: {error}"));
+        // Labels have no dots, so that no two places share a folder.
+        let file = name.as_str().replace('/', ".");
+        let places = dir.join("places");
+        private_folder(&places)?;
+        let data = places.join(&file);
+        let parent = name.parent();
+        let parent = started
+            .iter()
+            .find(|s| Some(&s.place.name) == parent.as_ref());
+        let parent = match parent {
+            Some(parent) => Some(Runtime::read(&parent.place.data)?.quic),
+            None => None,
+        };
+        let mut deployment = Deployment {
+            data_dir: data.clone(),
+            identity: None,
+            listen: None,
+            parent: parent.map(|address| address.to_string()),
+            gateway: None,
+            trust: self.trusted(),
+        };
+        // Any port will do where the topology leaves it open, but those of the last time keep
+        // the URLs of kept sessions.
+        let settings = topology.config(name, &deployment).map_err(Fail::usage)?;
+        if let Some(last) = UpState::sockets(dir).remove(name) {
+            let open = |setting: SocketAddr| setting.port() == 0;
+            deployment.listen =
+                Some(last.quic).filter(|at| open(settings.listen) && UdpSocket::bind(at).is_ok());
+            deployment.gateway = last
+                .gateway
+                .filter(|at| open(settings.gateway.listen) && TcpListener::bind(at).is_ok());
+        }
+        let config = places.join(format!("{file}.toml"));
+        let text = topology.render(name, &deployment).map_err(Fail::usage)?;
+        std::fs::write(&config, text).map_err(|error| fail(&error))?;
+        private_folder(&data)?;
+        authority
+            .issue(
+                name,
+                &data.join("identity"),
+                DEFAULT_VALIDITY,
+                Existing::Replace,
+            )
+            .map_err(|error| fail(&error))?;
+        // What an earlier process left there would be taken for this one's.
+        match std::fs::remove_file(data.join("runtime.json")) {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(fail(&error)),
+            _ => {}
+        }
+        let log = places.join(format!("{file}.log"));
+        let child = spawn(&config, &log).map_err(|error| fail(&error))?;
+        let pid = child.id();
+        let place = UpPlace {
+            name: name.clone(),
+            data,
+            config,
+            log,
+            pid,
+            began: began(pid),
+        };
+        Ok(Started { place, child })
     }
 }
 
@@ -150,80 +234,9 @@ fn authority(folder: &Path) -> Done<Authority> {
     authority.map_err(Fail::failed)
 }
 
-/// Starts a place whose parent answers already.
-fn launch(
-    topology: &Topology,
-    name: &PlaceName,
-    dir: &Path,
-    authority: &Authority,
-    started: &[Started],
-) -> Done<Started> {
-    let fail = |error: &dyn std::fmt::Display| Fail::failed(format!("{name}: {error}"));
-    // Labels have no dots, so that no two places share a folder.
-    let file = name.as_str().replace('/', ".");
-    let places = dir.join("places");
-    private_folder(&places)?;
-    let data = places.join(&file);
-    let parent = name.parent();
-    let parent = started
-        .iter()
-        .find(|s| Some(&s.place.name) == parent.as_ref());
-    let parent = match parent {
-        Some(parent) => Some(Runtime::read(&parent.place.data)?.quic),
-        None => None,
-    };
-    let mut deployment = Deployment {
-        data_dir: data.clone(),
-        identity: None,
-        listen: None,
-        parent: parent.map(|address| address.to_string()),
-        gateway: None,
-    };
-    // Any port will do where the topology leaves it open, but those of the last time keep
-    // the URLs of kept sessions.
-    let settings = topology.config(name, &deployment).map_err(Fail::usage)?;
-    if let Some(last) = UpState::sockets(dir).remove(name) {
-        let open = |setting: SocketAddr| setting.port() == 0;
-        deployment.listen =
-            Some(last.quic).filter(|at| open(settings.listen) && UdpSocket::bind(at).is_ok());
-        deployment.gateway = last
-            .gateway
-            .filter(|at| open(settings.gateway.listen) && TcpListener::bind(at).is_ok());
-    }
-    let config = places.join(format!("{file}.toml"));
-    let text = topology.render(name, &deployment).map_err(Fail::usage)?;
-    std::fs::write(&config, text).map_err(|error| fail(&error))?;
-    private_folder(&data)?;
-    authority
-        .issue(
-            name,
-            &data.join("identity"),
-            DEFAULT_VALIDITY,
-            Existing::Replace,
-        )
-        .map_err(|error| fail(&error))?;
-    // What an earlier process left there would be taken for this one's.
-    match std::fs::remove_file(data.join("runtime.json")) {
-        Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(fail(&error)),
-        _ => {}
-    }
-    let log = places.join(format!("{file}.log"));
-    let child = spawn(&config, &log).map_err(|error| fail(&error))?;
-    let pid = child.id();
-    let place = UpPlace {
-        name: name.clone(),
-        data,
-        config,
-        log,
-        pid,
-        began: began(pid),
-    };
-    Ok(Started { place, child })
-}
-
 /// Writes down which ports the places got: in their configurations, so that each can be
 /// started again by itself and is found where it was, and for the next time.
-fn settle(topology: &Topology, dir: &Path, started: &[Started]) -> Done {
+fn settle(topology: &Topology, dir: &Path, started: &[Started], trust: &[String]) -> Done {
     let mut sockets = BTreeMap::new();
     for one in started {
         let runtime = Runtime::read(&one.place.data)?;
@@ -234,6 +247,7 @@ fn settle(topology: &Topology, dir: &Path, started: &[Started]) -> Done {
             identity: None,
             listen: Some(runtime.quic),
             parent: parent.map(|parent: &Sockets| parent.quic.to_string()),
+            trust: trust.to_vec(),
             gateway: runtime.gateway,
         };
         let text = topology

@@ -1,5 +1,6 @@
 //! The `waybook` command as a person and a program see it.
 
+mod component;
 mod inputs;
 mod player;
 mod session;

@@ -38,7 +38,7 @@ fn a_player_finds_moving_picture_and_sound() {
             "%+2",
         ])
         .args(["-show_entries", "stream=codec_type,width,nb_read_packets"])
-        .arg(format!("{url}index.m3u8"))
+        .arg(format!("{url}high/index.m3u8"))
         .output()
         .unwrap();
     let said = String::from_utf8_lossy(&output.stderr);

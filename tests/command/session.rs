@@ -22,9 +22,29 @@ impl Drop for Tree {
 }
 
 impl Tree {
+    /// The demo's places, with the components that its film needs at the root.
     pub(crate) fn up(home: &Path) -> Self {
+        let key = home.join("publisher.pem").display().to_string();
+        let made = run(home, &["component", "keygen", &key]);
+        assert_eq!(code(&made), 0, "{}", err(&made));
+        let tree = Self::up_with(home, &[&config("topology.toml"), "--trust", &key]);
+        for name in ["cap-quality", "watermark"] {
+            let folder = format!("{}/components/{name}", env!("CARGO_MANIFEST_DIR"));
+            tree.json(&["component", "add", &folder, "--at", "core", "--key", &key]);
+        }
+        tree
+    }
+
+    /// The places of that topology.
+    pub(crate) fn up_of(home: &Path, topology: &str) -> Self {
+        Self::up_with(home, &[topology])
+    }
+
+    fn up_with(home: &Path, arguments: &[&str]) -> Self {
         let tree = Self(home.to_owned());
-        let done = run(home, &["up", &config("topology.toml"), "--json"]);
+        let mut all = vec!["up", "--json"];
+        all.extend(arguments);
+        let done = run(home, &all);
         assert_eq!(code(&done), 0, "{}", err(&done));
         tree
     }
@@ -147,10 +167,14 @@ fn a_session_by_hand() {
     let session = &tree.json(&open)["data"];
     let id = session["session"].as_str().unwrap();
     assert_eq!(session["quality"], "high");
-    let url = format!("{}index.m3u8", session["urls"]["path"].as_str().unwrap());
+    let url = format!(
+        "{}high/index.m3u8",
+        session["urls"]["path"].as_str().unwrap()
+    );
     let (status, playlist) = get(&url);
     assert_eq!(status, "HTTP/1.1 200 OK");
-    assert!(playlist.starts_with("#EXTM3U"), "{playlist}");
+    assert!(playlist.contains("#EXTM3U\n"), "{playlist}");
+    assert!(playlist.contains("# by way of Waybook\n"), "{playlist}");
     // The same key gives the same session.
     assert_eq!(tree.json(&open)["data"]["session"], id);
 

@@ -2,6 +2,7 @@
 //!
 //! Amounts and times are given twice: exactly, for programs, and as text, for people.
 
+mod code;
 mod open;
 mod place;
 mod plan;
@@ -9,6 +10,10 @@ mod problem;
 mod session;
 mod values;
 
+pub use code::{
+    CodeDetail, CodeInfo, HereInfo, HolderInfo, PrefetchForm, ReleaseInfo, StrategyForm,
+    StrategyInfo, TransferInfo,
+};
 pub use open::{OpenForm, ProfileForm};
 pub use place::{
     AddressesInfo, BookingInfo, CountersInfo, LinkInfo, PlaceInfo, PresentationInfo, QualityInfo,

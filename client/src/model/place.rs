@@ -100,6 +100,16 @@ pub struct CountersInfo {
     pub traced_back: u64,
     /// Fallbacks that went on from here.
     pub fell_back: u64,
+    /// Bytes of code that transfers brought here and that were verified.
+    pub fetched_bytes: u64,
+    /// Transfers that ended with the code whole.
+    pub fetched: u64,
+    /// Transfers that ended early.
+    pub fetch_failures: u64,
+    /// Pieces of code that were dropped to make room.
+    pub evicted: u64,
+    /// Sources that sent something else than the code that was asked for.
+    pub lies: u64,
 }
 
 /// How a place of the locality does, as far as it has said so.

@@ -188,6 +188,19 @@ pub enum StepInfo {
         /// What was done.
         hop: HopReportInfo,
     },
+    /// Code for the session is coming.
+    Downloading {
+        /// The component, as `name@version`.
+        component: String,
+        /// The place that it comes from; none while a source is sought.
+        from: Option<String>,
+        /// Bytes that are here and verified.
+        bytes: u64,
+        /// Bytes in all.
+        length: u64,
+        /// How many of the bytes were here before the session asked.
+        before: u64,
+    },
 }
 
 /// Why a session is over.
