@@ -17,15 +17,17 @@ fn the_demo_runs_and_every_check_holds() {
     assert!(output.status.success(), "{said}");
     let facts: Value = serde_json::from_slice(&output.stdout).unwrap();
     assert!(facts["places"].as_array().unwrap().len() >= 7);
+    assert!(facts["first"]["fetched"].as_u64().unwrap() > 0);
     let sessions = facts["sessions"].as_array().unwrap();
     let qualities: Vec<_> = sessions
         .iter()
         .map(|s| s["session"]["quality"].as_str().unwrap())
         .collect();
     assert_eq!(qualities, ["high", "high", "low"]);
+    assert_eq!(sessions[0]["fetched"], 0);
     for session in sessions {
-        // A playlist and its five segments.
-        assert_eq!(session["played"]["files"].as_array().unwrap().len(), 6);
+        // Two playlists and five segments.
+        assert_eq!(session["played"]["files"].as_array().unwrap().len(), 7);
     }
     assert_eq!(facts["refusal"]["refused"].as_array().unwrap().len(), 6);
     assert_eq!(facts["bookings_left"], 0);

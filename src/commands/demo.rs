@@ -1,5 +1,6 @@
 //! `waybook demo`: everything at once, on this machine, checked.
 
+mod code;
 mod film;
 mod play;
 
@@ -24,6 +25,8 @@ use play::{Played, Player};
 
 /// Where the demo's clients are.
 const CLIENT: &str = "core/bologna/lab";
+/// The root of the tree, where the components are added.
+const ROOT: &str = "core";
 /// The title that they ask for.
 const TITLE: &str = "film";
 /// More sessions than this would mean that nothing is ever refused.
@@ -40,9 +43,10 @@ Examples:
   waybook demo --keep        then play the URL that it prints, and `waybook down`
 
 The demo starts seven places, each a process of its own, below a fresh folder (or the one of
-`--dir`); publishes a film; opens sessions and fetches the film through them, checking every
-byte; goes on until nothing fits any more; closes everything, and checks that nothing is
-booked. It exits with 0 only if every check held.")]
+`--dir`); adds two signed components at the root and publishes a film that needs them; opens
+a session, which brings the components where they are needed, and another, which finds them
+there; fetches the film, checking every byte; goes on until nothing fits any more; closes
+everything, and checks that nothing is booked. It exits with 0 only if every check held.")]
 pub(crate) struct Demo {
     /// Leave it running with one session open, and print its URL
     #[arg(long)]
@@ -55,6 +59,8 @@ struct Facts {
     /// Where the places keep their data.
     folder: PathBuf,
     places: Vec<PlaceInfo>,
+    /// The session that brought the components along; closed before the others came.
+    first: Option<Seen>,
     sessions: Vec<Seen>,
     /// What the first session that could not be had was told.
     refusal: Option<Box<Problem>>,
@@ -68,7 +74,15 @@ struct Facts {
 #[derive(Debug, Serialize)]
 struct Seen {
     session: EstablishedInfo,
+    /// Bytes of code that all places together fetched during the set-up.
+    fetched: u64,
     played: Option<Played>,
+}
+
+/// What became of an open.
+enum Opened {
+    Session(Box<Seen>),
+    Refused(Box<Problem>),
 }
 
 /// The demo under way.
@@ -125,12 +139,18 @@ impl Demo {
 impl Stage<'_> {
     async fn all(&mut self, keep: bool) -> Done {
         self.heading("A tree of places")?;
+        let key = self.folder.join("publisher.pem").display().to_string();
+        self.make_key(&key).await?;
         film::lay_out(self.folder).map_err(Fail::failed)?;
-        self.up().await?;
-        self.heading("A film is published")?;
+        self.up(&key).await?;
+        self.heading("Two components are added at the root, signed")?;
+        self.add_components(&key).await?;
+        self.heading("A film that needs them is published")?;
         self.publish().await?;
         let player = Player::new();
         let client = self.client(CLIENT)?;
+        self.heading(&format!("The first session: {CLIENT} asks for `{TITLE}`"))?;
+        self.bring_code(&client, &player).await?;
         while self.facts.refusal.is_none() {
             let count = self.facts.sessions.len() + 1;
             if count > MOST_SESSIONS {
@@ -154,10 +174,10 @@ impl Stage<'_> {
     }
 
     /// Brings the tree up as a person would.
-    async fn up(&mut self) -> Done {
+    async fn up(&mut self, key: &str) -> Done {
         let topology = self.folder.join("topology.toml");
         let text = self
-            .waybook(&["up", &topology.display().to_string()])
+            .waybook(&["up", &topology.display().to_string(), "--trust", key])
             .await?;
         self.facts.places = serde_json::from_str(&text)
             .map_err(|error| Fail::failed(format!("`waybook up` said {text:?}: {error}")))?;
@@ -190,7 +210,7 @@ impl Stage<'_> {
             ))?;
         }
         // The index travels towards the root; the root knowing it means that all can.
-        let root = self.client("core")?;
+        let root = self.client(ROOT)?;
         let began = Instant::now();
         loop {
             let known = root.presentations().await?;
@@ -209,9 +229,30 @@ impl Stage<'_> {
 
     /// Opens one more session and plays the film through it, or learns that none fits.
     async fn session(&mut self, client: &Client, player: &Player, count: usize) -> Done {
+        let mut seen = match self.open(client, &format!("demo-{count}")).await? {
+            Opened::Session(seen) => seen,
+            Opened::Refused(problem) => return self.refused(problem),
+        };
+        if count == 1 {
+            self.check(seen.fetched == 0, "0 bytes of code were fetched this time")?;
+            if let Some(first) = &self.facts.first {
+                self.line(&format!(
+                    "  the set-up took {}, and {} when the code had to come",
+                    seen.session.took.text, first.session.took.text
+                ))?;
+            }
+            seen.played = Some(self.play(player, &seen.session, true).await?);
+        }
+        self.facts.sessions.push(*seen);
+        Ok(())
+    }
+
+    /// Opens a session, and tells of it.
+    async fn open(&self, client: &Client, key: &str) -> Done<Opened> {
+        let before = self.fetched().await?;
         let form = OpenForm {
             title: TITLE.to_owned(),
-            key: Some(format!("demo-{count}")),
+            key: Some(key.to_owned()),
             ..OpenForm::default()
         };
         let mut events = client.open(&form).await?;
@@ -220,7 +261,7 @@ impl Stage<'_> {
                 Some(Event::Progress(progress)) if !self.json => print_progress(&progress)?,
                 Some(Event::Progress(_)) => {}
                 Some(Event::Established(session)) => break *session,
-                Some(Event::Refused(problem)) => return self.refused(problem),
+                Some(Event::Refused(problem)) => return Ok(Opened::Refused(problem)),
                 None => return Err(Fail::failed("the open ended without an answer")),
             }
         };
@@ -241,15 +282,11 @@ impl Stage<'_> {
             session.took.text
         ))?;
         self.line(&format!("  {}", paint(Color::Bold, &url)))?;
-        let mut seen = Seen {
+        Ok(Opened::Session(Box::new(Seen {
             session,
+            fetched: self.fetched().await? - before,
             played: None,
-        };
-        if count == 1 {
-            seen.played = Some(self.play(player, &seen.session, true).await?);
-        }
-        self.facts.sessions.push(seen);
-        Ok(())
+        })))
     }
 
     /// Plays the film through one session, at the rate that it has booked.
@@ -267,12 +304,12 @@ impl Stage<'_> {
         self.check(
             true,
             &format!(
-                "{}: {} files, {} bytes in {:.1} s, and bytes {} of one, all as at the source",
+                "{}: {} files, {} bytes in {:.1} s, and bytes {} of one, all as they must be",
                 session.quality,
                 played.files.len(),
                 played.bytes(),
                 began.elapsed().as_secs_f64(),
-                played.range
+                played.range.as_deref().unwrap_or("-")
             ),
         )?;
         Ok(played)
@@ -354,12 +391,21 @@ impl Stage<'_> {
         let url = first
             .and_then(|s| s.session.urls.as_ref())
             .map(|urls| &urls.path);
-        self.facts.url = url.map(|url| format!("{}/{}", url.trim_end_matches('/'), film::PLAYLIST));
+        self.facts.url = url.map(|url| format!("{}/{}", url.trim_end_matches('/'), film::MASTER));
         Ok(())
     }
 
-    /// Waits for the last releases, then looks at every place's bookings.
     async fn nothing_booked(&mut self) -> Done {
+        self.wait_until_nothing_is_booked().await?;
+        let places = self.facts.places.len();
+        self.check(
+            true,
+            &format!("no booking is left at any of the {places} places"),
+        )
+    }
+
+    /// Waits for the last releases, looking at every place's bookings.
+    async fn wait_until_nothing_is_booked(&mut self) -> Done {
         let began = Instant::now();
         loop {
             let mut left = 0;
@@ -368,7 +414,7 @@ impl Stage<'_> {
             }
             self.facts.bookings_left = Some(left);
             if left == 0 {
-                break;
+                return Ok(());
             }
             if began.elapsed() > QUIET {
                 return Err(Fail::failed(format!(
@@ -377,11 +423,6 @@ impl Stage<'_> {
             }
             tokio::time::sleep(Duration::from_millis(20)).await;
         }
-        let places = self.facts.places.len();
-        self.check(
-            true,
-            &format!("no booking is left at any of the {places} places"),
-        )
     }
 
     /// Stops every process that was started.

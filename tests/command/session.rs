@@ -203,7 +203,9 @@ fn a_session_by_hand() {
     // A stop keeps what is established, URL and all.
     assert_eq!(code(&run(home.path(), &["down"])), 0);
     assert_eq!(code(&run(home.path(), &["sessions"])), 4);
-    let up = run(home.path(), &["up", &config("topology.toml")]);
+    let key = home.path().join("publisher.pem").display().to_string();
+    let up = ["up", &config("topology.toml"), "--trust", &key];
+    let up = run(home.path(), &up);
     assert_eq!(code(&up), 0, "{}", err(&up));
     assert_eq!(tree.json(&["sessions"])[0]["session"], id);
     assert_eq!(get(&url).1, playlist);

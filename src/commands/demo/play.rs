@@ -1,4 +1,5 @@
-//! Plays the film as a player would, and checks every byte against its source.
+//! Plays the film as a player would, and checks every byte: segments against their source,
+//! playlists against what the components of the path must make of them.
 
 use std::fmt::Write as _;
 
@@ -24,8 +25,8 @@ const TO: usize = 25_678;
 pub(super) struct Played {
     /// Each file with its length and digest.
     pub(super) files: Vec<PlayedFile>,
-    /// The bytes of the range that was fetched as well, `from-to`.
-    pub(super) range: String,
+    /// The bytes of the range that was fetched as well, `from-to`, if one was.
+    pub(super) range: Option<String>,
 }
 
 /// One file of the film.
@@ -58,26 +59,47 @@ impl Player {
         }
     }
 
-    /// Fetches the playlist and the segments that it names, and compares each with the
-    /// source by digest; then a range of the first segment.
+    /// Fetches the master playlist, the best of the playlists that it offers, and the
+    /// segments which that names; compares each by digest with what it must be; then a
+    /// range of the first segment.
     pub(super) async fn play(
         &self,
         url: &str,
         quality: &str,
         mut heard: impl FnMut(&PlayedFile),
     ) -> Done<Played> {
-        let playlist = self.check(url, quality, film::PLAYLIST, &mut heard).await?;
-        let text = film::source(quality, film::PLAYLIST).unwrap_or_default();
-        let segments = film::segments(text);
+        let (mut files, segments) = self.playlists(url, quality, &mut heard).await?;
+        for path in &segments {
+            files.push(self.check(url, quality, path, &mut heard).await?.0);
+        }
         let first = segments
             .first()
-            .ok_or_else(|| Fail::failed(format!("the playlist of `{quality}` is empty")))?;
-        let mut files = vec![playlist];
-        for segment in &segments {
-            files.push(self.check(url, quality, segment, &mut heard).await?);
-        }
-        let range = self.check_range(url, quality, first).await?;
+            .ok_or_else(|| wrong(film::PLAYLIST, "names no segment"))?;
+        let range = Some(self.check_range(url, first).await?);
         Ok(Played { files, range })
+    }
+
+    /// Fetches and checks the playlists alone.
+    pub(super) async fn look(&self, url: &str, quality: &str) -> Done<Played> {
+        let (files, _) = self.playlists(url, quality, &mut |_| {}).await?;
+        Ok(Played { files, range: None })
+    }
+
+    /// The master playlist and the best that it offers, and the segments that this names.
+    async fn playlists(
+        &self,
+        url: &str,
+        quality: &str,
+        heard: &mut impl FnMut(&PlayedFile),
+    ) -> Done<(Vec<PlayedFile>, Vec<String>)> {
+        let (master, text) = self.check(url, quality, film::MASTER, heard).await?;
+        let best = film::entries(&text).into_iter().next();
+        let best = best.filter(|path| *path == format!("{quality}/{}", film::PLAYLIST));
+        let best = best.ok_or_else(|| wrong(film::MASTER, "does not offer what was booked"))?;
+        let (playlist, text) = self.check(url, quality, &best, heard).await?;
+        let segments = film::entries(&text).into_iter();
+        let segments = segments.map(|name| format!("{quality}/{name}")).collect();
+        Ok((vec![master, playlist], segments))
     }
 
     /// Fetches a file and compares it.
@@ -87,18 +109,19 @@ impl Player {
         quality: &str,
         name: &str,
         heard: &mut impl FnMut(&PlayedFile),
-    ) -> Done<PlayedFile> {
-        let source = source(quality, name)?;
+    ) -> Done<(PlayedFile, Bytes)> {
+        let wanted = film::expected(name, quality)
+            .ok_or_else(|| Fail::failed(format!("the film has no file `{name}`")))?;
         let (status, _, body) = self.get(url, name, None).await?;
         if status != StatusCode::OK {
             return Err(wrong(name, &format!("is answered with {status}")));
         }
-        let (want, got) = (sha256(source), sha256(&body));
+        let (want, got) = (sha256(&wanted), sha256(&body));
         if want != got {
             let message = format!(
-                "has digest {got} through the session, {want} at its source ({} and {} bytes)",
+                "has digest {got} through the session and should have {want} ({} and {} bytes)",
                 body.len(),
-                source.len()
+                wanted.len()
             );
             return Err(wrong(name, &message));
         }
@@ -108,11 +131,11 @@ impl Player {
             sha256: got,
         };
         heard(&file);
-        Ok(file)
+        Ok((file, body))
     }
 
-    async fn check_range(&self, url: &str, quality: &str, name: &str) -> Done<String> {
-        let source = source(quality, name)?;
+    async fn check_range(&self, url: &str, name: &str) -> Done<String> {
+        let source = film::source(name).unwrap_or_default();
         let range = format!("{FROM}-{TO}");
         let (status, said, body) = self.get(url, name, Some(&range)).await?;
         let want = format!("bytes {range}/{}", source.len());
@@ -160,11 +183,6 @@ impl Player {
             .map_err(|error| fail(&error))?;
         Ok((status, said, body.to_bytes()))
     }
-}
-
-fn source(quality: &str, name: &str) -> Done<&'static [u8]> {
-    film::source(quality, name)
-        .ok_or_else(|| Fail::failed(format!("the film has no file `{quality}/{name}`")))
 }
 
 fn wrong(name: &str, what: &str) -> Fail {

@@ -203,7 +203,8 @@ async fn a_cache_that_is_one_instance_keeps_what_it_served() {
         said
     };
     assert_eq!(ask().await, "miss");
-    assert_eq!(ask().await, "hit");
+    // It is kept when the component has seen its end, which may be after the client has.
+    soon("a hit", async { while ask().await != "hit" {} }).await;
     std::fs::remove_file(film.path().join("low.m3u8")).unwrap();
     assert_eq!(ask().await, "hit", "nothing behind it is asked any more");
 }
