@@ -123,12 +123,16 @@ pub struct Clients {
     by_request: BTreeMap<RequestId, Client>,
     by_session: BTreeMap<SessionId, Vec<RequestId>>,
     waiting: usize,
+    added: u64,
+    /// Those that something was told, since this was last asked.
+    told: Vec<RequestId>,
 }
 
 impl Clients {
     /// Adds a client; gives the request as it is to be asked.
     pub(crate) fn add(&mut self, mut client: Client) -> OpenRequest {
-        let id = RequestId(self.by_request.len() as u64 + 1);
+        self.added += 1;
+        let id = RequestId(self.added);
         client.request.request = id;
         if client.request.key.is_empty() {
             client.request.key = format!("key-{}", id.0);
@@ -177,6 +181,7 @@ impl Clients {
             let session = session.session;
             self.by_session.entry(session).or_default().push(id);
         }
+        self.told.push(id);
         Ok(())
     }
 
@@ -224,6 +229,28 @@ impl Clients {
                 Knows::Session(known) | Knows::Cut(Some(known)) => Knows::Ended(known, why.clone()),
                 other => other,
             };
+            self.told.push(id);
+        }
+    }
+
+    /// The requests that something was told since this was last called, in that order.
+    pub(crate) fn take_told(&mut self) -> Vec<RequestId> {
+        std::mem::take(&mut self.told)
+    }
+
+    /// Forgets a request about which nothing more is to be known.
+    pub(crate) fn forget(&mut self, id: RequestId) {
+        let Some(client) = self.by_request.remove(&id) else {
+            return;
+        };
+        self.waiting -= usize::from(client.knows == Knows::Nothing);
+        if let Some(session) = client.session()
+            && let Some(sharing) = self.by_session.get_mut(&session.session)
+        {
+            sharing.retain(|other| *other != id);
+            if sharing.is_empty() {
+                self.by_session.remove(&session.session);
+            }
         }
     }
 
@@ -245,8 +272,9 @@ impl Clients {
 
     /// A place is down: its clients lose their connections.
     pub(crate) fn cut(&mut self, place: &PlaceName) {
-        let all = self.by_request.values_mut();
-        for client in all.filter(|c| c.place == *place && c.asked.is_some()) {
+        let all = self.by_request.iter_mut();
+        for (id, client) in all.filter(|(_, c)| c.place == *place && c.asked.is_some()) {
+            self.told.push(*id);
             client.knows = match std::mem::replace(&mut client.knows, Knows::Nothing) {
                 Knows::Nothing => {
                     self.waiting -= 1;

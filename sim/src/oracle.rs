@@ -44,6 +44,25 @@ pub fn plan(
             }
         }
     }
+    let is_default_place = setting.tree().is_default_place(client);
+    decide(setting, &servers, added, (client, is_default_place), request)
+}
+
+/// The plan that a request must be given by a place that knows those servers and that code;
+/// the client's place comes with whether it has children.
+///
+/// # Errors
+/// [`NoPlan`] as the place must say it.
+///
+/// # Panics
+/// If the strategy does not exist.
+pub fn decide(
+    setting: &Setting,
+    servers: &[KnownServer],
+    added: &[Arc<Release>],
+    (client, client_is_default_place): (&PlaceName, bool),
+    request: &OpenRequest,
+) -> Result<Plan, NoPlan> {
     let presentations = servers.iter().map(|s| &s.presentation);
     let references = presentations.flat_map(|p| p.references());
     let releases = meant(references.map(str::to_owned).collect(), added, client);
@@ -51,9 +70,9 @@ pub fn plan(
     let question = Question {
         title: &request.title,
         client,
-        client_is_default_place: setting.tree().is_default_place(client),
+        client_is_default_place,
         profile: &request.profile,
-        servers: &servers,
+        servers,
         releases: &releases,
         most_servers: setting.servers_per_plan,
         most_solutions: setting.limits.solutions,

@@ -252,6 +252,18 @@ impl World {
         Ok(())
     }
 
+    /// When the next event is due.
+    #[must_use]
+    pub fn next_event_at(&self) -> Option<Instant> {
+        self.queue.next_at()
+    }
+
+    /// Lets time pass up to a moment before which nothing is due.
+    pub(crate) fn pass_until(&mut self, at: Instant) {
+        debug_assert!(self.queue.next_at().is_none_or(|next| next >= at));
+        self.now = self.now.max(at);
+    }
+
     /// Takes every event of the next while.
     ///
     /// # Errors

@@ -75,6 +75,25 @@ impl World {
         self.schedule(after, Event::Close(request));
     }
 
+    /// Lets a client close now.
+    ///
+    /// # Errors
+    /// [`Violation`] if a place does something that no place may.
+    pub fn close_now(&mut self, request: RequestId) -> Result<(), Violation> {
+        self.changed = self.now;
+        self.take(Event::Close(request))
+    }
+
+    /// The requests that something was told since this was last called.
+    pub(crate) fn take_told(&mut self) -> Vec<RequestId> {
+        self.clients.take_told()
+    }
+
+    /// Forgets a request about which nothing more is to be known.
+    pub(crate) fn forget_client(&mut self, request: RequestId) {
+        self.clients.forget(request);
+    }
+
     /// Lets a client hang up after a while, if it has had no answer by then. It does not
     /// even close.
     pub fn hang_up(&mut self, request: RequestId, after: Duration) {

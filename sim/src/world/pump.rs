@@ -8,6 +8,7 @@ use waybook_place::io::{Input, InstanceId, Output, RequestId};
 use super::queue::Event;
 use super::{Behaviour, Running, SPINNING, World};
 use crate::check::{self, Violation};
+use crate::client::Knows;
 use crate::transcript::{describe_input, describe_output};
 
 impl World {
@@ -77,6 +78,10 @@ impl World {
             Event::Close(id) => {
                 let client = self.clients.get(id).expect("a client");
                 let (place, key) = (client.place.clone(), client.request.key.clone());
+                if let Knows::Session(session) = &client.knows {
+                    let session = session.session;
+                    return self.handle(&place, Input::Close { session });
+                }
                 // A client whose place crashed comes back and closes what it finds.
                 let sessions = self.place(&place).map(|p| p.sessions(self.now));
                 let found = sessions.into_iter().flatten().find(|s| s.key == key);

@@ -1,0 +1,381 @@
+//! One run of a scenario: users ask, terminals move, things break, and rows come out.
+
+mod agenda;
+mod live;
+mod observe;
+mod summary;
+mod system;
+mod users;
+mod worldly;
+
+pub(crate) use live::reason;
+pub use summary::{Proportion, Summary};
+pub use system::{News, System};
+
+use std::time::Duration;
+
+use waybook_place::Instant;
+use waybook_place::io::RequestId;
+
+use crate::faults::Act;
+use crate::results::{End, Fate, Sink};
+use crate::scenario::{Files, Layout, Scenario, ScenarioError};
+use crate::{Violation, World};
+use agenda::{Agenda, Doing};
+use live::{Live, Lives};
+use observe::Observer;
+use users::Users;
+
+/// Why a run ended before its time.
+#[derive(Debug, thiserror::Error)]
+pub enum RunError {
+    /// The scenario is wrong.
+    #[error(transparent)]
+    Scenario(#[from] ScenarioError),
+    /// A rule was broken: a place, or the simulator, is wrong.
+    #[error(transparent)]
+    Violation(Box<Violation>),
+}
+
+impl From<Violation> for RunError {
+    fn from(violation: Violation) -> Self {
+        Self::Violation(Box::new(violation))
+    }
+}
+
+/// A run under way.
+#[derive(Debug)]
+pub struct Run<S> {
+    system: S,
+    layout: Layout,
+    users: Vec<Users>,
+    faults: Vec<(Instant, Act)>,
+    agenda: Agenda,
+    lives: Lives,
+    observer: Observer,
+    start: Instant,
+    end: Instant,
+    interval: Duration,
+    drain: bool,
+    news: Vec<(RequestId, News)>,
+}
+
+impl Run<World> {
+    /// Starts the places of a scenario, lets them find each other, and has the first users
+    /// think of asking.
+    ///
+    /// # Errors
+    /// [`RunError`] if the scenario is wrong or a place breaks a rule.
+    pub fn new(scenario: &Scenario, seed: u64, files: &mut Files<'_>) -> Result<Self, RunError> {
+        let layout = scenario.layout(seed, files)?;
+        let world = worldly::start(scenario, &layout, seed)?;
+        Self::over(world, scenario, layout, seed)
+    }
+}
+
+impl<S: System> Run<S> {
+    /// A run over a system of the caller's own.
+    ///
+    /// # Errors
+    /// [`RunError`] if the scenario is wrong.
+    pub fn over(
+        system: S,
+        scenario: &Scenario,
+        layout: Layout,
+        seed: u64,
+    ) -> Result<Self, RunError> {
+        let start = system.now();
+        let spec = &scenario.run;
+        let end = start + spec.duration;
+        let mut agenda = Agenda::default();
+        agenda.add(start + spec.interval, Doing::Interval);
+        let mut users = Vec::new();
+        for number in 0..scenario.users.len() {
+            let mut class = Users::new(scenario, number, &layout, start, seed)?;
+            if let Some(at) = class.next(start) {
+                agenda.add(at, Doing::Arrival(number));
+            }
+            users.push(class);
+        }
+        let faults = worldly::faults(scenario, &layout, start, seed)?;
+        if let Some((at, _)) = faults.first() {
+            agenda.add(*at, Doing::Fault(0));
+        }
+        Ok(Self {
+            observer: Observer::new(scenario, &layout, start, seed),
+            lives: Lives::default(),
+            system,
+            layout,
+            users,
+            faults,
+            agenda,
+            start,
+            end,
+            interval: spec.interval,
+            drain: spec.drain,
+            news: Vec::new(),
+        })
+    }
+
+    /// What runs.
+    pub fn system(&self) -> &S {
+        &self.system
+    }
+
+    /// The tree that it runs on.
+    pub fn layout(&self) -> &Layout {
+        &self.layout
+    }
+
+    /// How much of the time has passed, from 0 to 1.
+    #[must_use]
+    pub fn progress(&self) -> f64 {
+        let passed = self.system.now().since(self.start).as_secs_f64();
+        (passed / self.end.since(self.start).as_secs_f64()).min(1.0)
+    }
+
+    /// Lets up to so many events happen. False when users no longer ask.
+    ///
+    /// # Errors
+    /// [`RunError`] if a rule was broken.
+    pub fn advance(&mut self, events: u64, sink: &mut dyn Sink) -> Result<bool, RunError>
+    where
+        S: Faulty,
+    {
+        for _ in 0..events {
+            let mine = self.agenda.next_at();
+            let theirs = self.system.next_at();
+            let at = [mine, theirs].into_iter().flatten().min();
+            let Some(at) = at.filter(|at| *at <= self.end) else {
+                self.system.idle_until(self.end);
+                return Ok(false);
+            };
+            if mine == Some(at) {
+                self.system.idle_until(at);
+                let (_, doing) = self.agenda.pop().expect("as seen above");
+                self.act(doing, sink)?;
+            } else {
+                self.system.step()?;
+            }
+            self.hear(sink)?;
+        }
+        Ok(true)
+    }
+
+    /// Ends the run: everybody leaves if the scenario says so, and nothing may be left.
+    ///
+    /// # Errors
+    /// [`RunError`] if a rule was broken.
+    pub fn finish(mut self, sink: &mut dyn Sink) -> Result<Summary, RunError> {
+        self.observer.ends(self.system.now());
+        let standing: Vec<_> = self.lives.iter().map(|(request, _)| request).collect();
+        for request in standing {
+            let mut live = self.lives.take(request).expect("as listed");
+            let end = live.session().map(|_| End::Standing);
+            let fate = live.fate.unwrap_or(Fate::Unanswered);
+            self.observer
+                .over(&mut live, fate, end, self.system.now(), &self.layout, sink);
+            if self.drain {
+                self.system.close(request)?;
+            }
+        }
+        if self.drain {
+            self.system.settle()?;
+        }
+        Ok(self.observer.summary(&self.system))
+    }
+
+    fn act(&mut self, doing: Doing, sink: &mut dyn Sink) -> Result<(), RunError>
+    where
+        S: Faulty,
+    {
+        let now = self.system.now();
+        match doing {
+            Doing::Interval => {
+                self.observer.interval(&self.system, &self.layout, sink);
+                self.agenda.add(now + self.interval, Doing::Interval);
+            }
+            Doing::Fault(number) => {
+                let act = self.faults[number].1.clone();
+                self.system.suffer(&act)?;
+                if let Some((at, _)) = self.faults.get(number + 1) {
+                    self.agenda.add(*at, Doing::Fault(number + 1));
+                }
+            }
+            Doing::Arrival(class) => {
+                let users = &mut self.users[class];
+                let wish = users.wish();
+                if let Some(at) = users.next(now) {
+                    self.agenda.add(at, Doing::Arrival(class));
+                }
+                self.ask(class, wish.place, wish.title, wish.holding, None)?;
+            }
+            Doing::Leave(request) => self.leave(request, End::Left, sink)?,
+            Doing::Move(request) => self.moves(request)?,
+        }
+        Ok(())
+    }
+
+    /// A user asks at a place.
+    fn ask(
+        &mut self,
+        class: usize,
+        place: usize,
+        title: String,
+        holding: Duration,
+        moved_from: Option<RequestId>,
+    ) -> Result<(), RunError> {
+        let now = self.system.now();
+        let request = self.users[class].request(&title);
+        let name = &self.layout.places[place].0;
+        let id = self.system.open(name, request)?;
+        let live = Live {
+            number: self.lives.next_number(),
+            class,
+            place,
+            title,
+            asked: now,
+            wanted: holding,
+            fate: None,
+            session: None,
+            answered: None,
+            refusals: 0,
+            solutions: None,
+            refused: None,
+            moved_from,
+            moved_from_number: moved_from.and_then(|old| Some(self.lives.get(old)?.number)),
+        };
+        self.observer.asked(&live, &self.layout);
+        self.lives.add(id, live);
+        Ok(())
+    }
+
+    /// A session is closed by its user.
+    fn leave(
+        &mut self,
+        request: RequestId,
+        end: End,
+        sink: &mut dyn Sink,
+    ) -> Result<(), RunError> {
+        let Some(mut live) = self.lives.take(request) else {
+            return Ok(());
+        };
+        let end = if self.system.stands(request) { end } else { End::Cut };
+        let now = self.system.now();
+        self.observer
+            .over(&mut live, Fate::Established, Some(end), now, &self.layout, sink);
+        self.system.close(request)?;
+        self.system.forget(request);
+        Ok(())
+    }
+
+    /// A terminal comes to another place, and its user asks there for the rest.
+    fn moves(&mut self, request: RequestId) -> Result<(), RunError> {
+        let Some(live) = self.lives.get(request) else {
+            return Ok(());
+        };
+        let Some(leaves) = live.leaves() else {
+            return Ok(());
+        };
+        let now = self.system.now();
+        let (class, title, from) = (live.class, live.title.clone(), live.place);
+        let users = &mut self.users[class];
+        let Some(mobility) = &users.mobility else {
+            return Ok(());
+        };
+        let from = &self.layout.places[from].0;
+        let to = mobility.next_place(from, &mut users.moves);
+        let by_name = |(place, _): &(_, usize)| Ord::cmp(place, &to);
+        let Ok(to) = self.layout.places.binary_search_by(by_name) else {
+            return Ok(());
+        };
+        self.ask(class, to, title, leaves.since(now), Some(request))
+    }
+
+    /// Takes what the system has to say.
+    fn hear(&mut self, sink: &mut dyn Sink) -> Result<(), RunError> {
+        let mut news = std::mem::take(&mut self.news);
+        self.system.take_news(&mut news);
+        for (request, news) in news.drain(..) {
+            self.told(request, news, sink)?;
+        }
+        self.news = news;
+        Ok(())
+    }
+
+    fn told(
+        &mut self,
+        request: RequestId,
+        news: News,
+        sink: &mut dyn Sink,
+    ) -> Result<(), RunError> {
+        let now = self.system.now();
+        let Some(live) = self.lives.get_mut(request) else {
+            return Ok(());
+        };
+        let (fate, end) = match news {
+            News::Established(session) => {
+                let moved_from = live.establish(*session, now);
+                let live = self.lives.get(request).expect("as found above");
+                self.observer.established(live, &self.layout);
+                let leaves = live.leaves().expect("its session stands");
+                self.agenda.add(leaves, Doing::Leave(request));
+                self.plan_move(request, leaves);
+                // Make before break: the old session stood until now.
+                if let Some(old) = moved_from {
+                    self.leave(old, End::Moved, sink)?;
+                }
+                return Ok(());
+            }
+            News::Cut if live.session.is_some() => return Ok(()),
+            News::Refused {
+                solutions,
+                refusals,
+                first,
+            } => {
+                live.refusals = refusals;
+                live.solutions = Some(solutions);
+                live.refused = first;
+                (Fate::Refused, None)
+            }
+            News::NoPlan => (Fate::NoPlan, None),
+            News::Rejected => (Fate::Rejected, None),
+            News::Cut => (Fate::Cut, None),
+            News::Ended(why) => (Fate::Established, Some(live::end_of(&why))),
+        };
+        let mut live = self.lives.take(request).expect("as found above");
+        live.answered.get_or_insert(now);
+        let old = live.moved_from.filter(|_| fate != Fate::Established);
+        self.observer
+            .over(&mut live, fate, end, now, &self.layout, sink);
+        self.system.forget(request);
+        if let Some(old) = old {
+            // There is nothing at the new place, and the terminal is no longer at the old.
+            self.leave(old, End::Dropped, sink)?;
+        }
+        Ok(())
+    }
+
+    fn plan_move(&mut self, request: RequestId, leaves: Instant) {
+        let Some(live) = self.lives.get(request) else {
+            return;
+        };
+        let users = &mut self.users[live.class];
+        let Some(mobility) = &users.mobility else {
+            return;
+        };
+        let at = self.system.now() + mobility.dwell(&mut users.moves);
+        if at < leaves {
+            self.agenda.add(at, Doing::Move(request));
+        }
+    }
+}
+
+/// A system that can be broken.
+pub trait Faulty {
+    /// Something goes wrong, or right again.
+    ///
+    /// # Errors
+    /// [`Violation`] if a rule was broken.
+    fn suffer(&mut self, act: &Act) -> Result<(), Violation>;
+}

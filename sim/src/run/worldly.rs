@@ -1,0 +1,124 @@
+//! Real places in a world, as what a run drives.
+
+use std::time::Duration;
+
+use waybook_location_tree::PlaceName;
+use waybook_place::io::{OpenRequest, RequestId};
+use waybook_place::{Counters, Instant, Place, ResourceView};
+
+use super::system::{News, System};
+use super::{Faulty, RunError, live};
+use crate::client::{Knows, Script};
+use crate::faults::Act;
+use crate::scenario::{Layout, Scenario};
+use crate::world::Tell;
+use crate::{Violation, World};
+
+/// How long the places of a run may take to find each other, and to come to rest.
+const PATIENCE: Duration = Duration::from_secs(24 * 3600);
+
+/// Starts the places of a scenario, adds its code, and waits until each place has heard
+/// what its locality serves.
+pub(super) fn start(scenario: &Scenario, layout: &Layout, seed: u64) -> Result<World, RunError> {
+    let mut world = World::new(&layout.setting, seed)?;
+    world.run_for(Duration::from_secs(10))?;
+    for release in &layout.releases {
+        let home = release.home.clone();
+        world.add_code(&home, release)?.map_err(|why| {
+            crate::scenario::ScenarioError::new(format!("release `{}`: {why}", release.name))
+        })?;
+    }
+    if !layout.releases.is_empty() {
+        world.run_for(Duration::from_secs(10))?;
+    }
+    let _ = scenario;
+    Ok(world)
+}
+
+impl System for World {
+    fn now(&self) -> Instant {
+        World::now(self)
+    }
+
+    fn next_at(&self) -> Option<Instant> {
+        self.next_event_at()
+    }
+
+    fn step(&mut self) -> Result<(), Violation> {
+        World::step(self).map(drop)
+    }
+
+    fn idle_until(&mut self, at: Instant) {
+        self.pass_until(at);
+    }
+
+    fn open(&mut self, place: &PlaceName, request: OpenRequest) -> Result<RequestId, Violation> {
+        Ok(World::open(self, place, request, Script::STAYS, Duration::ZERO))
+    }
+
+    fn close(&mut self, request: RequestId) -> Result<(), Violation> {
+        self.close_now(request)
+    }
+
+    fn stands(&self, request: RequestId) -> bool {
+        let Some(client) = self.clients().get(request) else {
+            return false;
+        };
+        let Some(place) = self.place(&client.place) else {
+            return false;
+        };
+        match &client.knows {
+            Knows::Session(_) => true,
+            Knows::Cut(Some(session)) => {
+                place.bookings().any(|booking| booking.session == session.session)
+            }
+            _ => false,
+        }
+    }
+
+    fn forget(&mut self, request: RequestId) {
+        self.forget_client(request);
+    }
+
+    fn take_news(&mut self, into: &mut Vec<(RequestId, News)>) {
+        for request in self.take_told() {
+            let Some(client) = self.clients().get(request) else {
+                continue;
+            };
+            let news = match &client.knows {
+                Knows::Session(session) => News::Established(session.clone()),
+                Knows::Refused { refused, plan } => News::Refused {
+                    solutions: plan.solutions.len() as u64,
+                    refusals: refused.len() as u64,
+                    first: (refused.first()).map(|r| (r.place.clone(), live::reason(&r.reason))),
+                },
+                Knows::NoPlan(_) => News::NoPlan,
+                Knows::Rejected(_) => News::Rejected,
+                Knows::Cut(_) => News::Cut,
+                Knows::Ended(_, why) => News::Ended(why.clone()),
+                Knows::Nothing | Knows::Closed | Knows::Survey(_) => continue,
+            };
+            into.push((request, news));
+        }
+    }
+
+    fn resources(&self, place: &PlaceName) -> Option<Vec<ResourceView>> {
+        self.place(place).map(Place::resources)
+    }
+
+    fn counters(&self, place: &PlaceName) -> Option<Counters> {
+        self.place(place).map(Place::counters)
+    }
+
+    fn settle(&mut self) -> Result<(), Violation> {
+        self.run_until_quiet(PATIENCE)
+    }
+
+    fn events(&self) -> u64 {
+        self.steps()
+    }
+
+    fn messages(&self) -> u64 {
+        self.network.sent()
+    }
+}

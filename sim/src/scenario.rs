@@ -1,0 +1,139 @@
+//! Scenarios: what a run of the simulator is about, as researchers write it.
+//!
+//! A scenario is one TOML file: the tree, what its places and edges are like, what is
+//! served, who asks for it, what goes wrong, and how long to look. [`Scenario::from_toml`]
+//! reads it with errors that say line and field; [`Scenario::layout`] makes the tree of a
+//! seed. `configs/simulations/` has scenarios that show every setting.
+
+mod layout;
+mod presentations;
+mod protocol;
+mod specs;
+mod text;
+
+pub use layout::{Class, Layout};
+pub use presentations::PresentationSpec;
+pub use protocol::{BookingProtocol, ProtocolSpec};
+pub use specs::{Checks, EdgeSpec, PlaceSpec, ReleaseSpec, RunSpec, Selection, UsersSpec};
+
+use std::collections::BTreeMap;
+
+use serde::Deserialize;
+
+use crate::faults::Faults;
+use crate::topology::TopologySpec;
+
+/// One experiment, but for the seed.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+pub struct Scenario {
+    /// What results are called by.
+    pub name: String,
+    /// For people.
+    #[serde(default)]
+    pub description: String,
+    /// How long to look, and how closely.
+    #[serde(default)]
+    pub run: RunSpec,
+    /// The tree.
+    pub topology: TopologySpec,
+    /// What every place is like, unless its class says otherwise.
+    #[serde(default)]
+    pub places: PlaceSpec,
+    /// What the places of a class are like: what is not said here is as in `places`.
+    #[serde(default)]
+    pub place: BTreeMap<String, PlaceSpec>,
+    /// What every edge is like, unless the class of its lower end says otherwise.
+    #[serde(default)]
+    pub edges: EdgeSpec,
+    /// What the edges above the places of a class are like.
+    #[serde(default)]
+    pub edge: BTreeMap<String, EdgeSpec>,
+    /// How sessions are set up and kept.
+    #[serde(default)]
+    pub protocol: ProtocolSpec,
+    /// What is served, and where.
+    #[serde(default)]
+    pub presentation: Vec<PresentationSpec>,
+    /// Code that is added before the first request.
+    #[serde(default)]
+    pub release: Vec<ReleaseSpec>,
+    /// Who asks, for what, and how often.
+    #[serde(default)]
+    pub users: Vec<UsersSpec>,
+    /// What goes wrong.
+    #[serde(default)]
+    pub fault: Vec<Faults>,
+}
+
+/// What is wrong with a scenario.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{message}")]
+pub struct ScenarioError {
+    /// Line, field, what is wrong and what would be right.
+    pub message: String,
+}
+
+impl ScenarioError {
+    pub(crate) fn new(message: impl Into<String>) -> Self {
+        Self {
+            message: message.into(),
+        }
+    }
+}
+
+/// Reads a file that a scenario names, by its name there; the error says why it cannot.
+pub type Files<'a> = dyn FnMut(&str) -> Result<String, String> + 'a;
+
+impl Scenario {
+    /// Reads a scenario.
+    ///
+    /// # Errors
+    /// [`ScenarioError`] names line and field, and what would be right.
+    pub fn from_toml(text: &str) -> Result<Self, ScenarioError> {
+        let scenario: Self = toml::from_str(text).map_err(|e| ScenarioError::new(e.to_string()))?;
+        scenario.check()?;
+        Ok(scenario)
+    }
+
+    /// Reads a scenario from a table whose values a sweep has changed.
+    ///
+    /// # Errors
+    /// As [`Scenario::from_toml`], without lines.
+    pub fn from_table(table: toml::Table) -> Result<Self, ScenarioError> {
+        let scenario: Self = table
+            .try_into()
+            .map_err(|e: toml::de::Error| ScenarioError::new(e.to_string()))?;
+        scenario.check()?;
+        Ok(scenario)
+    }
+
+    /// What no single field can know.
+    fn check(&self) -> Result<(), ScenarioError> {
+        self.run.check()?;
+        self.protocol.check()?;
+        if self.presentation.is_empty() {
+            return Err(ScenarioError::new(
+                "there is no `[[presentation]]`: say what is served",
+            ));
+        }
+        if self.users.is_empty() {
+            return Err(ScenarioError::new(
+                "there are no `[[users]]`: say who asks for sessions",
+            ));
+        }
+        let mut names = std::collections::BTreeSet::new();
+        for users in &self.users {
+            if !names.insert(&users.name) {
+                return Err(ScenarioError::new(format!(
+                    "two `[[users]]` are called `{}`: give each a name of its own",
+                    users.name
+                )));
+            }
+        }
+        for presentation in &self.presentation {
+            presentation.check()?;
+        }
+        Ok(())
+    }
+}

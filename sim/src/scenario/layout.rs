@@ -1,0 +1,235 @@
+//! A scenario's tree with everything on it, for one seed.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use rand::seq::index;
+use waybook_location_tree::PlaceName;
+use waybook_place::{CodeConfig, Limits, Trust};
+use waybook_plan::Release;
+
+use super::{Files, PlaceSpec, PresentationSpec, Scenario, ScenarioError, Selection};
+use crate::setting::{self, PlaceSetting, RUNTIMES};
+use crate::{Setting, random};
+
+/// The places of a class.
+#[derive(Debug, Clone)]
+pub struct Class {
+    /// Its name.
+    pub name: String,
+    /// What they are like.
+    pub spec: PlaceSpec,
+    /// How many there are.
+    pub places: usize,
+}
+
+/// The tree of a scenario and a seed.
+#[derive(Debug, Clone)]
+pub struct Layout {
+    /// The classes, by name.
+    pub classes: Vec<Class>,
+    /// Every place with its class, in the order of names.
+    pub places: Vec<(PlaceName, usize)>,
+    /// What the world is made from.
+    pub setting: Setting,
+    /// The titles of each `[[presentation]]`, in the order of the scenario.
+    pub titles: Vec<Vec<String>>,
+    /// The code that is added first.
+    pub releases: Vec<Arc<Release>>,
+}
+
+impl Layout {
+    /// The places of a selection, as numbers in `places`.
+    ///
+    /// # Errors
+    /// A sentence, if it names neither a class nor a place, or has no place.
+    pub fn select(&self, selection: &Selection, field: &str) -> Result<Vec<usize>, ScenarioError> {
+        let words = match selection {
+            Selection::One(word) => std::slice::from_ref(word),
+            Selection::Several(words) => words,
+        };
+        let mut chosen = Vec::new();
+        for word in words {
+            if let Some(class) = self.classes.iter().position(|c| c.name == *word) {
+                let of_class = self.places.iter().enumerate();
+                chosen.extend(of_class.filter(|(_, (_, c))| *c == class).map(|(n, _)| n));
+                continue;
+            }
+            let place = PlaceName::new(word).ok();
+            let found = place.and_then(|name| {
+                let by_name = |(place, _): &(PlaceName, usize)| place.cmp(&name);
+                self.places.binary_search_by(by_name).ok()
+            });
+            let Some(number) = found else {
+                let names: Vec<_> = self.classes.iter().map(|c| c.name.as_str()).collect();
+                return Err(ScenarioError::new(format!(
+                    "`{field}`: `{word}` is neither a place nor a class of places; the classes are {}",
+                    names.join(", ")
+                )));
+            };
+            chosen.push(number);
+        }
+        chosen.sort_unstable();
+        chosen.dedup();
+        if chosen.is_empty() {
+            return Err(ScenarioError::new(format!("`{field}` selects no place")));
+        }
+        Ok(chosen)
+    }
+}
+
+impl Scenario {
+    /// Makes the tree of a seed, with what stands on it.
+    ///
+    /// # Errors
+    /// [`ScenarioError`], if a file is missing or wrong, or the parts do not fit together.
+    pub fn layout(&self, seed: u64, files: &mut Files<'_>) -> Result<Layout, ScenarioError> {
+        let topology = self
+            .topology
+            .build(seed, files)
+            .map_err(|e| ScenarioError::new(format!("`topology`: {e}")))?;
+        let classes = self.classes(topology.classes())?;
+        let mut layout = Layout {
+            places: Vec::with_capacity(topology.places.len()),
+            classes,
+            setting: self.empty_setting(),
+            titles: Vec::new(),
+            releases: Vec::new(),
+        };
+        for place in &topology.places {
+            let number = layout.classes.iter().position(|c| c.name == place.class);
+            let number = number.expect("a class of this topology");
+            let class = &mut layout.classes[number];
+            class.places += 1;
+            layout.places.push((place.name.clone(), number));
+            let mut settings = place_setting(&class.spec, &layout.setting.code);
+            settings.link = Some(Arc::new(self.link(&place.class, place)));
+            layout.setting.places.insert(place.name.clone(), settings);
+        }
+        layout.places.sort_unstable();
+        for (number, presentation) in self.presentation.iter().enumerate() {
+            let titles = serve(&mut layout, presentation, number, seed)?;
+            layout.titles.push(titles);
+        }
+        layout.releases = self.releases(&layout)?;
+        Ok(layout)
+    }
+
+    fn classes(&self, names: Vec<String>) -> Result<Vec<Class>, ScenarioError> {
+        let tables = self.place.keys().map(|k| ("place", k));
+        let tables = tables.chain(self.edge.keys().map(|k| ("edge", k)));
+        for (table, class) in tables {
+            if !names.contains(class) {
+                return Err(ScenarioError::new(format!(
+                    "`{table}.{class}`: the topology has no class `{class}`; it has {}",
+                    names.join(", ")
+                )));
+            }
+        }
+        let class = |name: String| Class {
+            spec: (self.place.get(&name)).map_or(self.places.clone(), |s| s.over(&self.places)),
+            name,
+            places: 0,
+        };
+        Ok(names.into_iter().map(class).collect())
+    }
+
+    fn empty_setting(&self) -> Setting {
+        let protocol = &self.protocol;
+        Setting {
+            timing: protocol.timing(),
+            limits: Limits::default(),
+            strategy: protocol.decision_maker.clone(),
+            servers_per_plan: protocol.servers_per_plan,
+            code: CodeConfig {
+                runtimes: RUNTIMES.map(str::to_owned).to_vec(),
+                trust: Trust {
+                    unsigned: true,
+                    ..Trust::default()
+                },
+                strategy: protocol.download,
+                ..CodeConfig::default()
+            },
+            ..Setting::new()
+        }
+    }
+
+    fn releases(&self, layout: &Layout) -> Result<Vec<Arc<Release>>, ScenarioError> {
+        let mut releases = Vec::new();
+        for spec in &self.release {
+            let field = format!("release `{}`", spec.name);
+            let at = layout.select(&Selection::One(spec.at.clone()), &field)?;
+            if at.len() != 1 {
+                return Err(ScenarioError::new(format!(
+                    "`{field}`: `at` must be one place, and `{}` is {}",
+                    spec.at,
+                    at.len()
+                )));
+            }
+            if spec.version.parse::<semver::Version>().is_err() {
+                return Err(ScenarioError::new(format!(
+                    "`{field}`: `{}` is not a version such as 1.0.0",
+                    spec.version
+                )));
+            }
+            let home = &layout.places[at[0]].0;
+            let release = setting::release(&spec.name, &spec.version, spec.size, home.as_str());
+            releases.push(Arc::new(release));
+        }
+        Ok(releases)
+    }
+}
+
+/// What the world is told about a place of a class.
+fn place_setting(spec: &PlaceSpec, code: &CodeConfig) -> PlaceSetting {
+    let own_code = (spec.runtimes.is_some() || spec.capabilities.is_some()).then(|| CodeConfig {
+        runtimes: spec.runtimes.clone().unwrap_or_else(|| code.runtimes.clone()),
+        capabilities: spec.capabilities.clone().unwrap_or_default(),
+        ..code.clone()
+    });
+    PlaceSetting {
+        capacity: spec.capacity.clone().unwrap_or_default(),
+        code: own_code,
+        repository: spec.repository,
+        disk: spec.disk,
+        ..PlaceSetting::default()
+    }
+}
+
+/// Puts every title of a presentation where it is served.
+fn serve(
+    layout: &mut Layout,
+    spec: &PresentationSpec,
+    number: usize,
+    seed: u64,
+) -> Result<Vec<String>, ScenarioError> {
+    let field = format!("presentation `{}`: at", spec.title);
+    let holders = layout.select(&spec.at, &field)?;
+    let copies = spec.copies.unwrap_or(holders.len());
+    if copies > holders.len() {
+        return Err(ScenarioError::new(format!(
+            "`presentation` `{}`: {copies} copies do not fit on {} places",
+            spec.title,
+            holders.len()
+        )));
+    }
+    let mut rng = random::stream(seed, "copies", number as u64);
+    let mut titles = Vec::new();
+    for title in spec.titles() {
+        let presentation = spec.presentation(title.clone());
+        presentation.check().map_err(|e| {
+            ScenarioError::new(format!("`presentation` `{}`: {e}", spec.title))
+        })?;
+        let presentation = Arc::new(presentation);
+        for chosen in index::sample(&mut rng, holders.len(), copies) {
+            let (name, _) = &layout.places[holders[chosen]];
+            let place = layout.setting.places.get_mut(name).expect("as laid out");
+            place.presentations.push(presentation.clone());
+        }
+        titles.push(title);
+    }
+    Ok(titles)
+}
+
+/// By class, what of its places is summed up.
+pub(crate) type ByClass<T> = BTreeMap<usize, T>;

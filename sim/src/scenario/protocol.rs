@@ -1,0 +1,121 @@
+//! `[protocol]`: how sessions are set up and kept.
+
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+use waybook_agents::DownloadStrategy;
+use waybook_place::Timing;
+use waybook_plan::builtin_decision_makers;
+
+use super::{ScenarioError, text};
+
+/// How a session's resources are booked.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum BookingProtocol {
+    /// A plan visitor walks, books, and traces back where a place refuses: what Waybook
+    /// ships.
+    #[default]
+    Visitor,
+    /// The same visitor, but the first refusal ends the set-up.
+    NoTraceBack,
+    /// The root knows every place's bookings exactly and books a whole path in one step.
+    /// A baseline: it lives in the simulator alone.
+    Central,
+}
+
+/// `[protocol]`. Times are as in a place's own configuration, with the same defaults.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields, default)]
+pub struct ProtocolSpec {
+    /// How resources are booked.
+    pub booking: BookingProtocol,
+    /// The Decision Maker of users who ask for none.
+    pub decision_maker: String,
+    /// How download agents look for code.
+    pub download: DownloadStrategy,
+    /// A plan considers at most that many servers.
+    pub servers_per_plan: usize,
+    /// How long a set-up may take.
+    #[serde(deserialize_with = "text::duration")]
+    pub setup_deadline: Duration,
+    /// The lease of bookings during a set-up.
+    #[serde(deserialize_with = "text::duration")]
+    pub setup_lease: Duration,
+    /// The mean period of refreshes during a set-up.
+    #[serde(deserialize_with = "text::duration")]
+    pub setup_refresh: Duration,
+    /// The lease of established bookings.
+    #[serde(deserialize_with = "text::duration")]
+    pub session_lease: Duration,
+    /// The mean period of refreshes of established sessions.
+    #[serde(deserialize_with = "text::duration")]
+    pub session_refresh: Duration,
+    /// How long a question may take.
+    #[serde(deserialize_with = "text::duration")]
+    pub question: Duration,
+    /// The mean period of summaries to the parent.
+    #[serde(deserialize_with = "text::duration")]
+    pub summary: Duration,
+    /// How long a connection without a sign of life is kept.
+    #[serde(deserialize_with = "text::duration")]
+    pub transport_idle: Duration,
+}
+
+impl Default for ProtocolSpec {
+    fn default() -> Self {
+        let timing = Timing::default();
+        Self {
+            booking: BookingProtocol::default(),
+            decision_maker: "nearest".to_owned(),
+            download: DownloadStrategy::default(),
+            servers_per_plan: 3,
+            setup_deadline: timing.setup_deadline,
+            setup_lease: timing.setup_lease,
+            setup_refresh: timing.setup_refresh,
+            session_lease: timing.session_lease,
+            session_refresh: timing.session_refresh,
+            question: timing.question,
+            summary: timing.summary,
+            transport_idle: timing.transport_idle,
+        }
+    }
+}
+
+impl ProtocolSpec {
+    /// The times that every place goes by.
+    #[must_use]
+    pub fn timing(&self) -> Timing {
+        Timing {
+            setup_deadline: self.setup_deadline,
+            setup_lease: self.setup_lease,
+            setup_refresh: self.setup_refresh,
+            session_lease: self.session_lease,
+            session_refresh: self.session_refresh,
+            question: self.question,
+            summary: self.summary,
+            transport_idle: self.transport_idle,
+            ..Timing::default()
+        }
+    }
+
+    pub(super) fn check(&self) -> Result<(), ScenarioError> {
+        self.timing()
+            .check()
+            .map_err(|why| ScenarioError::new(format!("`protocol`: {why}")))?;
+        decision_maker("protocol.decision-maker", &self.decision_maker)
+    }
+}
+
+/// Refuses a Decision Maker that there is not.
+pub(super) fn decision_maker(field: &str, name: &str) -> Result<(), ScenarioError> {
+    let makers = builtin_decision_makers();
+    if makers.iter().any(|maker| maker.name() == name) {
+        return Ok(());
+    }
+    let names: Vec<_> = makers.iter().map(|maker| maker.name()).collect();
+    Err(ScenarioError::new(format!(
+        "`{field}`: there is no Decision Maker `{name}`; there are {}",
+        names.join(", ")
+    )))
+}

@@ -1,0 +1,196 @@
+//! The tables of a scenario about the run, places, edges, code and users.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+use waybook_plan::Resource;
+
+use super::{ScenarioError, text};
+use crate::distribution::Distribution;
+use crate::network::LinkSpec;
+use crate::workload::{ArrivalsSpec, MobilitySpec};
+
+/// `[run]`: how long to look, and how closely.
+#[derive(Debug, Clone, PartialEq, Deserialize)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields, default)]
+pub struct RunSpec {
+    /// The seed, unless the caller names one.
+    pub seed: u64,
+    /// For how long users ask, the warm-up included.
+    #[serde(deserialize_with = "text::duration")]
+    pub duration: Duration,
+    /// What is left out of all statistics at the beginning, because the system starts empty.
+    #[serde(deserialize_with = "text::duration")]
+    pub warm_up: Duration,
+    /// The length of one row of the results over time.
+    #[serde(deserialize_with = "text::duration")]
+    pub interval: Duration,
+    /// Into how many batches the time after the warm-up is cut for the confidence interval
+    /// of a single run.
+    pub batches: usize,
+    /// How often all that must hold is looked at.
+    pub checks: Checks,
+    /// Whether every message is decoded from its bytes at its arrival, as between real
+    /// places; otherwise it is encoded for its size alone.
+    pub decode: bool,
+    /// Whether to let everybody leave at the end, and to see that nothing is left behind.
+    pub drain: bool,
+}
+
+impl Default for RunSpec {
+    fn default() -> Self {
+        Self {
+            seed: 1,
+            duration: Duration::from_secs(3600),
+            warm_up: Duration::from_secs(600),
+            interval: Duration::from_secs(60),
+            batches: 20,
+            checks: Checks::EveryStep,
+            decode: false,
+            drain: true,
+        }
+    }
+}
+
+impl RunSpec {
+    pub(super) fn check(&self) -> Result<(), ScenarioError> {
+        if self.warm_up >= self.duration {
+            return Err(ScenarioError::new(
+                "`run.warm-up` must be shorter than `run.duration`",
+            ));
+        }
+        if self.interval.is_zero() {
+            return Err(ScenarioError::new("`run.interval` must not be zero"));
+        }
+        if self.batches < 2 {
+            return Err(ScenarioError::new(
+                "`run.batches` must be 2 or more: one batch has no spread",
+            ));
+        }
+        Ok(())
+    }
+}
+
+/// How often the checkers look.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Checks {
+    /// At a place whenever it was handed something, and everywhere at quiet.
+    EveryStep,
+    /// Everywhere at quiet only.
+    AtQuiet,
+    /// Never.
+    Off,
+}
+
+/// `[places]` and `[place.CLASS]`.
+#[derive(Debug, Clone, PartialEq, Deserialize, Default)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields, default)]
+pub struct PlaceSpec {
+    /// How much there is of each resource; a resource that is not named has none.
+    #[serde(deserialize_with = "text::some_amounts")]
+    pub capacity: Option<BTreeMap<Resource, u64>>,
+    /// How long the place is busy with one input. None: no time.
+    pub processing: Option<Distribution>,
+    /// How many inputs it works on at a time. 1 unless it is said.
+    pub processors: Option<u32>,
+    /// How long a component takes to answer once it is started. 20 ms unless it is said.
+    pub start: Option<Distribution>,
+    /// What is added for code that the place runs for the first time. 50 ms unless it is
+    /// said.
+    pub compile: Option<Distribution>,
+    /// The limit of its software repository.
+    #[serde(deserialize_with = "text::some_bytes")]
+    pub repository: Option<u64>,
+    /// How much code its disk takes.
+    #[serde(deserialize_with = "text::some_bytes")]
+    pub disk: Option<u64>,
+    /// The worlds that it runs; those of the shipped runtime unless it is said.
+    pub runtimes: Option<Vec<String>>,
+    /// What it has that code may require.
+    pub capabilities: Option<Vec<String>>,
+}
+
+impl PlaceSpec {
+    /// This one, with what it does not say as the other has it.
+    #[must_use]
+    pub(super) fn over(&self, other: &Self) -> Self {
+        Self {
+            capacity: self.capacity.clone().or_else(|| other.capacity.clone()),
+            processing: (self.processing.clone()).or_else(|| other.processing.clone()),
+            processors: self.processors.or(other.processors),
+            start: self.start.clone().or_else(|| other.start.clone()),
+            compile: self.compile.clone().or_else(|| other.compile.clone()),
+            repository: self.repository.or(other.repository),
+            disk: self.disk.or(other.disk),
+            runtimes: self.runtimes.clone().or_else(|| other.runtimes.clone()),
+            capabilities: (self.capabilities.clone()).or_else(|| other.capabilities.clone()),
+        }
+    }
+}
+
+/// `[edges]` and `[edge.CLASS]`.
+pub type EdgeSpec = LinkSpec;
+
+/// `[[release]]`: code that is added before the first request. Its binary is imagined.
+#[derive(Debug, Clone, PartialEq, Deserialize)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+pub struct ReleaseSpec {
+    /// What presentations refer to it by.
+    pub name: String,
+    /// Its version.
+    pub version: String,
+    /// How long its binary is.
+    #[serde(deserialize_with = "text::bytes")]
+    pub size: u64,
+    /// The place where it is added.
+    pub at: String,
+}
+
+/// Some of the places.
+#[derive(Debug, Clone, PartialEq, Deserialize)]
+#[serde(untagged)]
+pub enum Selection {
+    /// All places of a class; or, if no class is called so, the place of that name.
+    One(String),
+    /// The places of these classes and names.
+    Several(Vec<String>),
+}
+
+/// `[[users]]`: one class of users.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+pub struct UsersSpec {
+    /// What results call them.
+    pub name: String,
+    /// Where they are, each request at one of these places, evenly drawn.
+    #[serde(default = "at_leaves")]
+    pub at: Selection,
+    /// When they ask.
+    pub arrivals: ArrivalsSpec,
+    /// How long they use a session, from its establishment.
+    pub holding: Distribution,
+    /// The presentations that they choose from, by title in the scenario; all unless it is
+    /// said.
+    pub titles: Option<Vec<String>>,
+    /// The exponent of Zipf's law for the choice; 0, all alike, unless it is said.
+    #[serde(default)]
+    pub zipf: f64,
+    /// The Decision Maker that they ask for.
+    pub decision_maker: Option<String>,
+    /// The best quality that they want, by name.
+    pub best_quality: Option<String>,
+    /// The bandwidth that their terminals take.
+    #[serde(default, deserialize_with = "text::some_bandwidth")]
+    pub terminal: Option<u64>,
+    /// How often to try again where only other set-ups stood in the way.
+    #[serde(default)]
+    pub retries: u32,
+    /// How they move while they use a session.
+    pub mobility: Option<MobilitySpec>,
+}
+
+fn at_leaves() -> Selection {
+    Selection::One("leaf".to_owned())
+}

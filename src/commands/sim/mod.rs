@@ -1,0 +1,39 @@
+//! `waybook sim`: experiments with the very places that daemons run.
+
+mod files;
+mod progress;
+mod run;
+mod summary;
+mod sweep;
+mod topology;
+
+use clap::Subcommand;
+
+use crate::fail::Done;
+use crate::find::Global;
+
+/// Experiments in virtual time.
+#[derive(Subcommand)]
+pub(crate) enum Sim {
+    /// Run a scenario once, or a few times with different seeds
+    Run(run::Run),
+    /// Run a scenario at every point of a grid of parameters
+    Sweep(sweep::Sweep),
+    /// Put the runs of a sweep together, from one folder or several
+    Merge(sweep::Merge),
+    /// Turn graphs into location trees
+    #[command(subcommand)]
+    Topology(topology::Topology),
+}
+
+impl Sim {
+    /// Does it.
+    pub(crate) fn run(&self, global: &Global) -> Done {
+        match self {
+            Self::Run(command) => command.run(global),
+            Self::Sweep(command) => command.run(global),
+            Self::Merge(command) => command.run(global),
+            Self::Topology(command) => command.run(global),
+        }
+    }
+}
