@@ -14,8 +14,10 @@
 pub mod arm;
 pub mod check;
 pub mod client;
+pub mod distribution;
 pub mod network;
 pub mod oracle;
+pub mod quantity;
 pub mod random;
 pub mod repository;
 pub mod setting;

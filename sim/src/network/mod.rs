@@ -1,0 +1,257 @@
+//! The modelled network: when, how often and whether at all a message arrives.
+//!
+//! It decides and keeps no message; the [`World`](crate::World) carries them. An edge of
+//! the tree has one connection at a time. What is under way when it breaks is lost.
+//!
+//! How an edge behaves in each direction is an [`EdgeModel`]: that of all, or its own.
+//! Every edge takes bytes in each direction at a rate of its own, by a [`Discipline`]:
+//!
+//! - `queue`: first come, first served. Who sends much hands over one chunk at a time
+//!   ([`Network::carry`]), the next when the last one has left, so that all who send at
+//!   once take turns.
+//! - `fair`: chunks that are under way at once have the same share at every moment
+//!   ([`Network::enter`], [`Network::finish`]). What is handed to `carry` or sent as a
+//!   message within the bandwidth goes before them.
+//!
+//! What is drawn for the nth message in one direction of an edge follows from the seed,
+//! the edge's name, the direction, the purpose and n alone. So two runs that differ in
+//! their loss, say, still have the same latencies, and an edge without chance costs no draw.
+//!
+//! Edges are asked for by the names of their ends, or, where that costs too much, by the
+//! [`Lane`] that [`Network::lane`] gives for these names once.
+
+mod direction;
+mod edge;
+mod fault;
+mod model;
+mod read;
+mod sharing;
+mod traffic;
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use waybook_location_tree::PlaceName;
+
+pub use direction::{Carriage, Finished};
+pub use edge::Lane;
+pub use fault::{Act, Arrivals, Fault, Passage};
+pub use model::{
+    Bursts, DirectionModel, Discipline, Disturbance, EdgeModel, LinkModel, Loss, Messages, Rates,
+};
+
+use edge::{Edge, Own};
+use fault::Armed;
+
+/// The state of all edges.
+#[derive(Debug)]
+pub struct Network {
+    /// How every edge behaves that has no model of its own. To set it takes the place of
+    /// what [`Network::model_all`] was told; that sets it to the nearest plain numbers.
+    pub model: LinkModel,
+    /// The same in full, as of what `model` was then.
+    common: (LinkModel, Arc<EdgeModel>),
+    /// By the place at the lower end.
+    numbers: BTreeMap<PlaceName, u32>,
+    edges: Vec<Edge>,
+    armed: Armed,
+    sent: u64,
+    flawed: bool,
+    seed: u64,
+}
+
+/// The lower end of an edge, and whether `from` is it.
+fn lower<'a>(from: &'a PlaceName, to: &'a PlaceName) -> (&'a PlaceName, bool) {
+    if from.depth() > to.depth() {
+        (from, true)
+    } else {
+        (to, false)
+    }
+}
+
+impl Network {
+    /// A network without connections.
+    #[must_use]
+    pub fn new(model: LinkModel, seed: u64) -> Self {
+        Self {
+            model,
+            common: (model, Arc::new((&model).into())),
+            numbers: BTreeMap::new(),
+            edges: Vec::new(),
+            armed: Armed::default(),
+            sent: 0,
+            flawed: false,
+            seed,
+        }
+    }
+
+    /// Lets all edges behave like this that have no model of their own.
+    pub fn model_all(&mut self, model: EdgeModel) {
+        self.model = model.plain();
+        self.common = (self.model, Arc::new(model));
+    }
+
+    /// Gives the edge above a place a model of its own, or that of all.
+    pub fn model_edge(&mut self, lower: &PlaceName, model: Option<Arc<EdgeModel>>) {
+        self.own(lower).model = model;
+    }
+
+    /// Gives the edge above a place rates of its own, which go before its model's, or those
+    /// of its model. The time of what shares the edge changes with the next chunk that
+    /// enters or leaves.
+    pub fn shape(&mut self, lower: &PlaceName, rates: Option<Rates>) {
+        if rates.is_some() || self.numbers.contains_key(lower) {
+            self.own(lower).rates = rates;
+        }
+    }
+
+    /// Disturbs messages from one place to a neighbour, or no more.
+    pub fn disturb(&mut self, from: &PlaceName, to: &PlaceName, disturbance: Option<Disturbance>) {
+        let (child, upward) = lower(from, to);
+        let own = self.own(child);
+        if upward {
+            own.up = disturbance;
+        } else {
+            own.down = disturbance;
+        }
+    }
+
+    fn own(&mut self, lower: &PlaceName) -> &mut Own {
+        let edge = self.number(lower);
+        self.edges[edge as usize].own.get_or_insert_default()
+    }
+
+    /// The number of the edge above a place, which it gets now if it has none.
+    fn number(&mut self, lower: &PlaceName) -> u32 {
+        if let Some(number) = self.numbers.get(lower) {
+            return *number;
+        }
+        let number = u32::try_from(self.edges.len()).expect("fewer edges than 2^32");
+        self.edges.push(Edge::new(self.seed, lower));
+        self.numbers.insert(lower.clone(), number);
+        number
+    }
+
+    /// The direction from a place to a neighbour, by number.
+    pub fn lane(&mut self, from: &PlaceName, to: &PlaceName) -> Lane {
+        let (child, upward) = lower(from, to);
+        let edge = self.number(child);
+        Lane { edge, upward }
+    }
+
+    fn find(&self, a: &PlaceName, b: &PlaceName) -> Option<(&Edge, bool)> {
+        let (child, upward) = lower(a, b);
+        let number = *self.numbers.get(child)?;
+        Some((&self.edges[number as usize], upward))
+    }
+
+    /// Arms a fault; it strikes once.
+    pub fn arm(&mut self, fault: Fault) {
+        self.armed.arm(fault);
+    }
+
+    /// Whether a fault is armed that has not struck.
+    #[must_use]
+    pub fn is_armed(&self) -> bool {
+        !self.armed.is_empty()
+    }
+
+    /// How many messages have been sent so far.
+    #[must_use]
+    pub fn sent(&self) -> u64 {
+        self.sent
+    }
+
+    /// Whether any connection has been worse than a stream: it lost, doubled or reordered
+    /// messages without its ends being told that it broke. What is said only once may
+    /// have been missed.
+    #[must_use]
+    pub fn is_flawed(&self) -> bool {
+        self.flawed
+    }
+
+    /// Says that ends were not told of a connection that broke.
+    pub(crate) fn hides(&mut self) {
+        self.flawed = true;
+    }
+
+    /// Makes a new connection between neighbours. What was under way on an older one
+    /// is lost.
+    pub fn connect(&mut self, a: &PlaceName, b: &PlaceName) -> u64 {
+        let edge = self.number(lower(a, b).0);
+        let edge = &mut self.edges[edge as usize];
+        edge.connection += 1;
+        edge.standing = true;
+        edge.up.clear();
+        edge.down.clear();
+        edge.connection
+    }
+
+    /// Breaks the connection between neighbours. What is under way is lost.
+    pub fn disconnect(&mut self, a: &PlaceName, b: &PlaceName) {
+        let edge = self.number(lower(a, b).0);
+        let edge = &mut self.edges[edge as usize];
+        edge.connection += 1;
+        edge.standing = false;
+    }
+
+    /// Lets nothing more, or everything again, through from one place to a neighbour,
+    /// without any end being told.
+    pub fn mute(&mut self, from: &PlaceName, to: &PlaceName, mute: bool) {
+        let lane = self.lane(from, to);
+        let edge = &mut self.edges[lane.edge as usize];
+        if lane.upward {
+            edge.up.mute = mute;
+        } else {
+            edge.down.mute = mute;
+        }
+    }
+
+    /// Whether that connection of the edge still stands.
+    #[must_use]
+    pub fn carries(&self, a: &PlaceName, b: &PlaceName, connection: u64) -> bool {
+        self.find(a, b)
+            .is_some_and(|(edge, _)| edge.standing && edge.connection == connection)
+    }
+
+    /// As [`Network::carries`], by number.
+    #[must_use]
+    pub fn carries_on(&self, lane: Lane, connection: u64) -> bool {
+        let edge = &self.edges[lane.edge as usize];
+        edge.standing && edge.connection == connection
+    }
+
+    /// Whether that connection still stands and lets anything through to `to`.
+    #[must_use]
+    pub fn passes(&self, from: &PlaceName, to: &PlaceName, connection: u64) -> bool {
+        let Some((edge, upward)) = self.find(from, to) else {
+            return false;
+        };
+        let direction = if upward { &edge.up } else { &edge.down };
+        edge.standing && edge.connection == connection && !direction.mute
+    }
+
+    /// Whether the edge has a connection.
+    #[must_use]
+    pub fn stands(&self, a: &PlaceName, b: &PlaceName) -> bool {
+        self.find(a, b).is_some_and(|(edge, _)| edge.standing)
+    }
+
+    /// The connection that an edge has or had last.
+    #[must_use]
+    pub fn connection(&self, a: &PlaceName, b: &PlaceName) -> u64 {
+        self.find(a, b).map_or(0, |(edge, _)| edge.connection)
+    }
+
+    /// How many bytes of chunks have been handed to an edge in one direction so far.
+    #[must_use]
+    pub fn carried(&self, from: &PlaceName, to: &PlaceName) -> u64 {
+        self.find(from, to).map_or(0, |(edge, upward)| {
+            if upward {
+                edge.up.bytes
+            } else {
+                edge.down.bytes
+            }
+        })
+    }
+}
