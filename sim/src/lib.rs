@@ -19,6 +19,7 @@ pub mod oracle;
 pub mod random;
 pub mod repository;
 pub mod setting;
+pub mod topology;
 pub mod transcript;
 pub mod transfer;
 pub mod world;
