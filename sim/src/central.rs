@@ -28,7 +28,7 @@ use crate::check::Violation;
 use crate::distribution::Distribution;
 use crate::faults::Act;
 use crate::run::{Faulty, News, System, reason};
-use crate::scenario::{Layout, Scenario};
+use crate::scenario::Layout;
 use crate::{Setting, oracle, random};
 
 /// The places of a scenario, booked by their root.
@@ -83,7 +83,7 @@ struct Request {
 impl Central {
     /// The places of a layout, with nothing booked.
     #[must_use]
-    pub fn new(scenario: &Scenario, layout: &Layout, seed: u64) -> Self {
+    pub fn new(layout: &Layout, seed: u64) -> Self {
         let setting = layout.setting.clone();
         let tree = setting.tree();
         let mut servers: BTreeMap<String, Vec<KnownServer>> = BTreeMap::new();
@@ -100,17 +100,13 @@ impl Central {
         let ledger = |(name, place): (&PlaceName, &crate::setting::PlaceSetting)| {
             (name.clone(), Ledger::new(&place.capacity))
         };
-        let latency = |(name, class): &(PlaceName, usize)| {
-            let latency = scenario.latency(layout, name, *class);
-            (name.clone(), latency)
-        };
         let root = layout.places.iter().find(|(name, _)| name == tree.root());
         let root = &layout.classes[root.expect("a tree has a root").1];
         Self {
             now: Instant(1_000_000_000),
             seed,
             ledgers: setting.places.iter().map(ledger).collect(),
-            latencies: layout.places.iter().map(latency).collect(),
+            latencies: links(&setting),
             processing: root.spec.processing.clone().unwrap_or_default(),
             setting,
             tree,

@@ -21,6 +21,7 @@ pub mod quantity;
 pub mod random;
 pub mod repository;
 pub mod setting;
+pub mod topology;
 pub mod transcript;
 pub mod transfer;
 pub mod world;

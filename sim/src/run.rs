@@ -86,9 +86,9 @@ impl<S: System> Run<S> {
     ) -> Result<Self, RunError> {
         let start = system.now();
         let spec = &scenario.run;
-        let end = start + spec.duration;
+        let end = start + spec.duration.0;
         let mut agenda = Agenda::default();
-        agenda.add(start + spec.interval, Doing::Interval);
+        agenda.add(start + spec.interval.0, Doing::Interval);
         let mut users = Vec::new();
         for number in 0..scenario.users.len() {
             let mut class = Users::new(scenario, number, &layout, start, seed)?;
@@ -111,7 +111,7 @@ impl<S: System> Run<S> {
             agenda,
             start,
             end,
-            interval: spec.interval,
+            interval: spec.interval.0,
             drain: spec.drain,
             news: Vec::new(),
         })

@@ -14,13 +14,14 @@ mod text;
 pub use layout::{Class, Layout};
 pub use presentations::PresentationSpec;
 pub use protocol::{BookingProtocol, ProtocolSpec};
-pub use specs::{Checks, EdgeSpec, PlaceSpec, ReleaseSpec, RunSpec, Selection, UsersSpec};
+pub use specs::{Checks, PlaceSpec, ReleaseSpec, RunSpec, Selection, UsersSpec};
 
 use std::collections::BTreeMap;
 
 use serde::Deserialize;
 
 use crate::faults::Faults;
+use crate::network::EdgeModel;
 use crate::topology::TopologySpec;
 
 /// One experiment, but for the seed.
@@ -45,10 +46,10 @@ pub struct Scenario {
     pub place: BTreeMap<String, PlaceSpec>,
     /// What every edge is like, unless the class of its lower end says otherwise.
     #[serde(default)]
-    pub edges: EdgeSpec,
-    /// What the edges above the places of a class are like.
+    pub edges: EdgeModel,
+    /// What the edges above the places of a class are like, in place of `edges`.
     #[serde(default)]
-    pub edge: BTreeMap<String, EdgeSpec>,
+    pub edge: BTreeMap<String, EdgeModel>,
     /// How sessions are set up and kept.
     #[serde(default)]
     pub protocol: ProtocolSpec,

@@ -55,7 +55,7 @@ impl Observer {
         };
         Self {
             start,
-            counts_from: start + scenario.run.warm_up,
+            counts_from: start + scenario.run.warm_up.0,
             users: scenario.users.iter().map(|u| u.name.clone()).collect(),
             classes: layout.classes.iter().map(|_| present()).collect(),
             interval: start,
@@ -169,7 +169,7 @@ impl Observer {
             }
         }
         self.interval = now;
-        self.tally.interval(now);
+        self.tally.interval();
     }
 
     /// Reads every place, and sums up by class what has happened since it was last read.

@@ -105,7 +105,7 @@ impl Users {
             profile: Profile {
                 user: self.spec.name.clone(),
                 best_quality: self.spec.best_quality.clone(),
-                terminal_bandwidth: self.spec.terminal,
+                terminal_bandwidth: self.spec.terminal.map(|rate| rate.0),
                 ..Profile::default()
             },
             ..client::request(title)

@@ -1,6 +1,5 @@
 //! A scenario's tree with everything on it, for one seed.
 
-use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use rand::seq::index;
@@ -9,7 +8,9 @@ use waybook_place::{CodeConfig, Limits, Trust};
 use waybook_plan::Release;
 
 use super::{Files, PlaceSpec, PresentationSpec, Scenario, ScenarioError, Selection};
+use crate::network::EdgeModel;
 use crate::setting::{self, PlaceSetting, RUNTIMES};
+use crate::topology::Edge;
 use crate::{Setting, random};
 
 /// The places of a class.
@@ -88,22 +89,24 @@ impl Scenario {
             .topology
             .build(seed, files)
             .map_err(|e| ScenarioError::new(format!("`topology`: {e}")))?;
+        let topology = topology.topology;
         let classes = self.classes(topology.classes())?;
         let mut layout = Layout {
-            places: Vec::with_capacity(topology.places.len()),
+            places: Vec::with_capacity(topology.len()),
             classes,
             setting: self.empty_setting(),
             titles: Vec::new(),
             releases: Vec::new(),
         };
-        for place in &topology.places {
-            let number = layout.classes.iter().position(|c| c.name == place.class);
+        for place in topology.places() {
+            let class = topology.class(place);
+            let number = layout.classes.iter().position(|c| c.name == class);
             let number = number.expect("a class of this topology");
             let class = &mut layout.classes[number];
             class.places += 1;
             layout.places.push((place.name.clone(), number));
             let mut settings = place_setting(&class.spec, &layout.setting.code);
-            settings.link = Some(Arc::new(self.link(&place.class, place)));
+            settings.link = Some(self.link(class, &place.edge));
             layout.setting.places.insert(place.name.clone(), settings);
         }
         layout.places.sort_unstable();
@@ -115,7 +118,7 @@ impl Scenario {
         Ok(layout)
     }
 
-    fn classes(&self, names: Vec<String>) -> Result<Vec<Class>, ScenarioError> {
+    fn classes(&self, names: &[String]) -> Result<Vec<Class>, ScenarioError> {
         let tables = self.place.keys().map(|k| ("place", k));
         let tables = tables.chain(self.edge.keys().map(|k| ("edge", k)));
         for (table, class) in tables {
@@ -126,12 +129,27 @@ impl Scenario {
                 )));
             }
         }
-        let class = |name: String| Class {
-            spec: (self.place.get(&name)).map_or(self.places.clone(), |s| s.over(&self.places)),
-            name,
+        let class = |name: &String| Class {
+            spec: (self.place.get(name)).map_or(self.places.clone(), |s| s.over(&self.places)),
+            name: name.clone(),
             places: 0,
         };
-        Ok(names.into_iter().map(class).collect())
+        Ok(names.iter().map(class).collect())
+    }
+
+    /// How the edge above a place of a class behaves: what the topology knows of it goes
+    /// before what the scenario says.
+    fn link(&self, class: &str, edge: &Edge) -> EdgeModel {
+        let mut link = self.edge.get(class).unwrap_or(&self.edges).clone();
+        if let Some(latency) = edge.latency {
+            link.up.latency = latency.into();
+            link.down.latency = latency.into();
+        }
+        link.up.bandwidth = edge.up.or(link.up.bandwidth);
+        link.down.bandwidth = edge.down.or(link.down.bandwidth);
+        link.up.idle = self.protocol.transport_idle.0;
+        link.down.idle = self.protocol.transport_idle.0;
+        link
     }
 
     fn empty_setting(&self) -> Setting {
@@ -173,7 +191,7 @@ impl Scenario {
                 )));
             }
             let home = &layout.places[at[0]].0;
-            let release = setting::release(&spec.name, &spec.version, spec.size, home.as_str());
+            let release = setting::release(&spec.name, &spec.version, spec.size.0, home.as_str());
             releases.push(Arc::new(release));
         }
         Ok(releases)
@@ -190,8 +208,8 @@ fn place_setting(spec: &PlaceSpec, code: &CodeConfig) -> PlaceSetting {
     PlaceSetting {
         capacity: spec.capacity.clone().unwrap_or_default(),
         code: own_code,
-        repository: spec.repository,
-        disk: spec.disk,
+        repository: spec.repository.map(|bytes| bytes.0),
+        disk: spec.disk.map(|bytes| bytes.0),
         ..PlaceSetting::default()
     }
 }
@@ -230,6 +248,3 @@ fn serve(
     }
     Ok(titles)
 }
-
-/// By class, what of its places is summed up.
-pub(crate) type ByClass<T> = BTreeMap<usize, T>;

@@ -1,13 +1,12 @@
 //! `[protocol]`: how sessions are set up and kept.
 
-use std::time::Duration;
-
 use serde::{Deserialize, Serialize};
 use waybook_agents::DownloadStrategy;
 use waybook_place::Timing;
 use waybook_plan::builtin_decision_makers;
 
-use super::{ScenarioError, text};
+use super::ScenarioError;
+use crate::quantity::Span;
 
 /// How a session's resources are booked.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize, Serialize)]
@@ -37,29 +36,21 @@ pub struct ProtocolSpec {
     /// A plan considers at most that many servers.
     pub servers_per_plan: usize,
     /// How long a set-up may take.
-    #[serde(deserialize_with = "text::duration")]
-    pub setup_deadline: Duration,
+    pub setup_deadline: Span,
     /// The lease of bookings during a set-up.
-    #[serde(deserialize_with = "text::duration")]
-    pub setup_lease: Duration,
+    pub setup_lease: Span,
     /// The mean period of refreshes during a set-up.
-    #[serde(deserialize_with = "text::duration")]
-    pub setup_refresh: Duration,
+    pub setup_refresh: Span,
     /// The lease of established bookings.
-    #[serde(deserialize_with = "text::duration")]
-    pub session_lease: Duration,
+    pub session_lease: Span,
     /// The mean period of refreshes of established sessions.
-    #[serde(deserialize_with = "text::duration")]
-    pub session_refresh: Duration,
+    pub session_refresh: Span,
     /// How long a question may take.
-    #[serde(deserialize_with = "text::duration")]
-    pub question: Duration,
+    pub question: Span,
     /// The mean period of summaries to the parent.
-    #[serde(deserialize_with = "text::duration")]
-    pub summary: Duration,
+    pub summary: Span,
     /// How long a connection without a sign of life is kept.
-    #[serde(deserialize_with = "text::duration")]
-    pub transport_idle: Duration,
+    pub transport_idle: Span,
 }
 
 impl Default for ProtocolSpec {
@@ -70,14 +61,14 @@ impl Default for ProtocolSpec {
             decision_maker: "nearest".to_owned(),
             download: DownloadStrategy::default(),
             servers_per_plan: 3,
-            setup_deadline: timing.setup_deadline,
-            setup_lease: timing.setup_lease,
-            setup_refresh: timing.setup_refresh,
-            session_lease: timing.session_lease,
-            session_refresh: timing.session_refresh,
-            question: timing.question,
-            summary: timing.summary,
-            transport_idle: timing.transport_idle,
+            setup_deadline: Span(timing.setup_deadline),
+            setup_lease: Span(timing.setup_lease),
+            setup_refresh: Span(timing.setup_refresh),
+            session_lease: Span(timing.session_lease),
+            session_refresh: Span(timing.session_refresh),
+            question: Span(timing.question),
+            summary: Span(timing.summary),
+            transport_idle: Span(timing.transport_idle),
         }
     }
 }
@@ -87,14 +78,14 @@ impl ProtocolSpec {
     #[must_use]
     pub fn timing(&self) -> Timing {
         Timing {
-            setup_deadline: self.setup_deadline,
-            setup_lease: self.setup_lease,
-            setup_refresh: self.setup_refresh,
-            session_lease: self.session_lease,
-            session_refresh: self.session_refresh,
-            question: self.question,
-            summary: self.summary,
-            transport_idle: self.transport_idle,
+            setup_deadline: self.setup_deadline.0,
+            setup_lease: self.setup_lease.0,
+            setup_refresh: self.setup_refresh.0,
+            session_lease: self.session_lease.0,
+            session_refresh: self.session_refresh.0,
+            question: self.question.0,
+            summary: self.summary.0,
+            transport_idle: self.transport_idle.0,
             ..Timing::default()
         }
     }

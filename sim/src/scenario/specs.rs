@@ -2,13 +2,12 @@
 
 use std::collections::BTreeMap;
 use std::time::Duration;
-
 use serde::{Deserialize, Serialize};
 use waybook_plan::Resource;
 
 use super::{ScenarioError, text};
 use crate::distribution::Distribution;
-use crate::network::LinkSpec;
+use crate::quantity::{Bandwidth, Bytes, Span};
 use crate::workload::{ArrivalsSpec, MobilitySpec};
 
 /// `[run]`: how long to look, and how closely.
@@ -18,14 +17,11 @@ pub struct RunSpec {
     /// The seed, unless the caller names one.
     pub seed: u64,
     /// For how long users ask, the warm-up included.
-    #[serde(deserialize_with = "text::duration")]
-    pub duration: Duration,
+    pub duration: Span,
     /// What is left out of all statistics at the beginning, because the system starts empty.
-    #[serde(deserialize_with = "text::duration")]
-    pub warm_up: Duration,
+    pub warm_up: Span,
     /// The length of one row of the results over time.
-    #[serde(deserialize_with = "text::duration")]
-    pub interval: Duration,
+    pub interval: Span,
     /// Into how many batches the time after the warm-up is cut for the confidence interval
     /// of a single run.
     pub batches: usize,
@@ -42,9 +38,9 @@ impl Default for RunSpec {
     fn default() -> Self {
         Self {
             seed: 1,
-            duration: Duration::from_secs(3600),
-            warm_up: Duration::from_secs(600),
-            interval: Duration::from_secs(60),
+            duration: Span(Duration::from_secs(3600)),
+            warm_up: Span(Duration::from_secs(600)),
+            interval: Span(Duration::from_secs(60)),
             batches: 20,
             checks: Checks::EveryStep,
             decode: false,
@@ -60,7 +56,7 @@ impl RunSpec {
                 "`run.warm-up` must be shorter than `run.duration`",
             ));
         }
-        if self.interval.is_zero() {
+        if self.interval.0.is_zero() {
             return Err(ScenarioError::new("`run.interval` must not be zero"));
         }
         if self.batches < 2 {
@@ -101,11 +97,9 @@ pub struct PlaceSpec {
     /// said.
     pub compile: Option<Distribution>,
     /// The limit of its software repository.
-    #[serde(deserialize_with = "text::some_bytes")]
-    pub repository: Option<u64>,
+    pub repository: Option<Bytes>,
     /// How much code its disk takes.
-    #[serde(deserialize_with = "text::some_bytes")]
-    pub disk: Option<u64>,
+    pub disk: Option<Bytes>,
     /// The worlds that it runs; those of the shipped runtime unless it is said.
     pub runtimes: Option<Vec<String>>,
     /// What it has that code may require.
@@ -130,9 +124,6 @@ impl PlaceSpec {
     }
 }
 
-/// `[edges]` and `[edge.CLASS]`.
-pub type EdgeSpec = LinkSpec;
-
 /// `[[release]]`: code that is added before the first request. Its binary is imagined.
 #[derive(Debug, Clone, PartialEq, Deserialize)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
@@ -142,8 +133,7 @@ pub struct ReleaseSpec {
     /// Its version.
     pub version: String,
     /// How long its binary is.
-    #[serde(deserialize_with = "text::bytes")]
-    pub size: u64,
+    pub size: Bytes,
     /// The place where it is added.
     pub at: String,
 }
@@ -182,8 +172,7 @@ pub struct UsersSpec {
     /// The best quality that they want, by name.
     pub best_quality: Option<String>,
     /// The bandwidth that their terminals take.
-    #[serde(default, deserialize_with = "text::some_bandwidth")]
-    pub terminal: Option<u64>,
+    pub terminal: Option<Bandwidth>,
     /// How often to try again where only other set-ups stood in the way.
     #[serde(default)]
     pub retries: u32,

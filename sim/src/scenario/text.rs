@@ -1,11 +1,10 @@
 //! Amounts with units in a scenario, read as in every other file of Waybook.
 
 use std::collections::BTreeMap;
-use std::time::Duration;
 
 use serde::de::Error as _;
 use serde::{Deserialize, Deserializer};
-use waybook_plan::{Resource, parse_amount, parse_bandwidth, parse_duration};
+use waybook_plan::{Resource, parse_amount};
 
 /// A text, or a number that stands for itself.
 #[derive(Deserialize)]
@@ -24,32 +23,6 @@ impl Written {
             Self::Float(number) => number.to_string(),
         }
     }
-}
-
-pub(super) fn duration<'de, D: Deserializer<'de>>(from: D) -> Result<Duration, D::Error> {
-    let text = Written::deserialize(from)?.text();
-    parse_duration(&text).map_err(D::Error::custom)
-}
-
-pub(super) fn some_duration<'de, D: Deserializer<'de>>(
-    from: D,
-) -> Result<Option<Duration>, D::Error> {
-    duration(from).map(Some)
-}
-
-pub(super) fn some_bandwidth<'de, D: Deserializer<'de>>(from: D) -> Result<Option<u64>, D::Error> {
-    let text = Written::deserialize(from)?.text();
-    parse_bandwidth(&text).map(Some).map_err(D::Error::custom)
-}
-
-/// A number of bytes, written as memory is.
-pub(super) fn bytes<'de, D: Deserializer<'de>>(from: D) -> Result<u64, D::Error> {
-    let text = Written::deserialize(from)?.text();
-    parse_amount(&Resource::memory(), &text).map_err(D::Error::custom)
-}
-
-pub(super) fn some_bytes<'de, D: Deserializer<'de>>(from: D) -> Result<Option<u64>, D::Error> {
-    bytes(from).map(Some)
 }
 
 /// Amounts of resources, each in its own unit.
