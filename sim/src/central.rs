@@ -27,7 +27,7 @@ use waybook_plan::{KnownServer, Load, Plan, Release, Solution};
 use crate::check::Violation;
 use crate::distribution::Distribution;
 use crate::faults::Act;
-use crate::run::{Faulty, News, System, reason};
+use crate::run::{News, System, reason};
 use crate::scenario::Layout;
 use crate::{Setting, oracle, random};
 
@@ -41,8 +41,6 @@ pub struct Central {
     servers: BTreeMap<String, Vec<KnownServer>>,
     releases: Vec<Arc<Release>>,
     ledgers: BTreeMap<PlaceName, Ledger>,
-    /// The latency of the edge above each place.
-    latencies: BTreeMap<PlaceName, Distribution>,
     processing: Distribution,
     /// When the root is done with all that has reached it.
     busy: Instant,
@@ -106,7 +104,6 @@ impl Central {
             now: Instant(1_000_000_000),
             seed,
             ledgers: setting.places.iter().map(ledger).collect(),
-            latencies: links(&setting),
             processing: root.spec.processing.clone().unwrap_or_default(),
             setting,
             tree,
@@ -130,12 +127,16 @@ impl Central {
         self.queue.push(Reverse((at, self.scheduled, event)));
     }
 
-    /// How long a message takes between a place and the root, either way.
-    fn way(&mut self, place: &PlaceName) -> Duration {
+    /// How long a message takes from a place to the root, or back.
+    fn way(&mut self, place: &PlaceName, up: bool) -> Duration {
         let mut time = Duration::ZERO;
         let mut at = place.clone();
         while let Some(parent) = at.parent() {
-            time += self.latencies[&at].sample(&mut self.links);
+            if let Some(link) = &self.setting.places[&at].link {
+                let direction = if up { &link.up } else { &link.down };
+                time += direction.latency.sample(&mut self.links);
+                time += direction.jitter.sample(&mut self.links);
+            }
             self.messages += 1;
             at = parent;
         }
@@ -163,11 +164,12 @@ impl Central {
         if let Some(solution) = &solution {
             // All places of the path are told at the same time, and all have to answer.
             for stage in &solution.stages {
-                let there_and_back = self.way(&stage.place) + self.way(&stage.place);
+                let there_and_back =
+                    self.way(&stage.place, false) + self.way(&stage.place, true);
                 answered = answered.max(self.now + there_and_back);
             }
         }
-        let answered = answered + self.way(&place);
+        let answered = answered + self.way(&place, false);
         let request = self.requests.get_mut(&id).expect("as found above");
         request.booked = solution;
         request.answer = Some(answer);
@@ -309,7 +311,7 @@ impl System for Central {
             closed: false,
         };
         self.requests.insert(id, request);
-        let arrives = self.now + self.way(place);
+        let arrives = self.now + self.way(place, true);
         let done = self.worked(arrives);
         self.schedule(done, Event::Decide(id));
         Ok(id)
@@ -321,7 +323,7 @@ impl System for Central {
         };
         request.closed = true;
         let place = request.place.clone();
-        let arrives = self.now + self.way(&place);
+        let arrives = self.now + self.way(&place, true);
         let done = self.worked(arrives);
         self.schedule(done, Event::Release(id));
         self.news.push((id, News::Ended(EndReason::Closed)));
@@ -350,6 +352,11 @@ impl System for Central {
         Some(Counters::default())
     }
 
+    /// Nothing fails here: scenarios with faults are refused for this baseline.
+    fn suffer(&mut self, _: &Act) -> Result<(), Violation> {
+        Ok(())
+    }
+
     fn settle(&mut self) -> Result<(), Violation> {
         while self.next_at().is_some() {
             self.step()?;
@@ -375,12 +382,5 @@ impl System for Central {
 
     fn messages(&self) -> u64 {
         self.messages
-    }
-}
-
-impl Faulty for Central {
-    /// Nothing fails here: scenarios with faults are refused for this baseline.
-    fn suffer(&mut self, _: &Act) -> Result<(), Violation> {
-        Ok(())
     }
 }

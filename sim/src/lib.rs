@@ -12,18 +12,26 @@
 #![forbid(unsafe_code)]
 
 pub mod arm;
+pub mod central;
 pub mod check;
 pub mod client;
 pub mod distribution;
+pub mod faults;
 pub mod network;
 pub mod oracle;
 pub mod quantity;
 pub mod random;
 pub mod repository;
+pub mod results;
+pub mod run;
+pub mod scenario;
 pub mod setting;
+pub mod statistics;
+pub mod sweep;
 pub mod topology;
 pub mod transcript;
 pub mod transfer;
+pub mod workload;
 pub mod world;
 
 pub use check::Violation;

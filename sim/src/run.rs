@@ -18,8 +18,9 @@ use waybook_place::Instant;
 use waybook_place::io::RequestId;
 
 use crate::faults::Act;
+use crate::central::Central;
 use crate::results::{End, Fate, Sink};
-use crate::scenario::{Files, Layout, Scenario, ScenarioError};
+use crate::scenario::{BookingProtocol, Files, Layout, Scenario, ScenarioError};
 use crate::{Violation, World};
 use agenda::{Agenda, Doing};
 use live::{Live, Lives};
@@ -41,6 +42,45 @@ impl From<Violation> for RunError {
     fn from(violation: Violation) -> Self {
         Self::Violation(Box::new(violation))
     }
+}
+
+/// How many events there are between two looks at the progress.
+const STRIDE: u64 = 10_000;
+
+/// Runs a scenario from its beginning to its end; `progress` is told now and then how much
+/// of it is done, from 0 to 1.
+///
+/// # Errors
+/// [`RunError`] if the scenario is wrong or a rule was broken.
+pub fn execute(
+    scenario: &Scenario,
+    seed: u64,
+    files: &mut Files<'_>,
+    sink: &mut dyn Sink,
+    progress: impl FnMut(f64),
+) -> Result<Summary, RunError> {
+    match scenario.protocol.booking {
+        BookingProtocol::Central => {
+            let layout = scenario.layout(seed, files)?;
+            let central = Central::new(&layout, seed);
+            let run = Run::over(central, scenario, layout, seed)?;
+            go(run, sink, progress)
+        }
+        BookingProtocol::Visitor | BookingProtocol::NoTraceBack => {
+            go(Run::new(scenario, seed, files)?, sink, progress)
+        }
+    }
+}
+
+fn go<S: System>(
+    mut run: Run<S>,
+    sink: &mut dyn Sink,
+    mut progress: impl FnMut(f64),
+) -> Result<Summary, RunError> {
+    while run.advance(STRIDE, sink)? {
+        progress(run.progress());
+    }
+    run.finish(sink)
 }
 
 /// A run under way.
@@ -138,10 +178,7 @@ impl<S: System> Run<S> {
     ///
     /// # Errors
     /// [`RunError`] if a rule was broken.
-    pub fn advance(&mut self, events: u64, sink: &mut dyn Sink) -> Result<bool, RunError>
-    where
-        S: Faulty,
-    {
+    pub fn advance(&mut self, events: u64, sink: &mut dyn Sink) -> Result<bool, RunError> {
         for _ in 0..events {
             let mine = self.agenda.next_at();
             let theirs = self.system.next_at();
@@ -185,10 +222,7 @@ impl<S: System> Run<S> {
         Ok(self.observer.summary(&self.system))
     }
 
-    fn act(&mut self, doing: Doing, sink: &mut dyn Sink) -> Result<(), RunError>
-    where
-        S: Faulty,
-    {
+    fn act(&mut self, doing: Doing, sink: &mut dyn Sink) -> Result<(), RunError> {
         let now = self.system.now();
         match doing {
             Doing::Interval => {
@@ -369,13 +403,4 @@ impl<S: System> Run<S> {
             self.agenda.add(at, Doing::Move(request));
         }
     }
-}
-
-/// A system that can be broken.
-pub trait Faulty {
-    /// Something goes wrong, or right again.
-    ///
-    /// # Errors
-    /// [`Violation`] if a rule was broken.
-    fn suffer(&mut self, act: &Act) -> Result<(), Violation>;
 }

@@ -8,7 +8,7 @@ use waybook_location_tree::{LocationTree, PlaceName};
 use waybook_place::{CodeConfig, Config, Limits, Timing, Trust};
 use waybook_plan::{Digest, Presentation, Release, Resource};
 
-use crate::network::Rates;
+use crate::network::{EdgeModel, Rates};
 use crate::random;
 
 /// The worlds that places run unless they are told otherwise.
@@ -55,6 +55,8 @@ pub struct PlaceSetting {
     pub disk: Option<u64>,
     /// The rates of the edge to its parent; none for those of all. The simulator's alone.
     pub edge: Option<Rates>,
+    /// How the edge to its parent behaves; none for as all do. The simulator's alone.
+    pub link: Option<Arc<EdgeModel>>,
 }
 
 impl Default for Setting {

@@ -140,6 +140,8 @@ impl World {
             slot.repository.capacity = world.setting.places[name].disk;
             world.slots.insert(name.clone(), slot);
             world.network.shape(name, world.setting.places[name].edge);
+            let link = world.setting.places[name].link.clone();
+            world.network.model_edge(name, link);
             world.start(name)?;
         }
         for name in &names {

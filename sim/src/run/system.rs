@@ -5,6 +5,7 @@ use waybook_place::io::{EndReason, Established, OpenRequest, RequestId};
 use waybook_place::{Counters, Instant, ResourceView};
 
 use crate::Violation;
+use crate::faults::Act;
 
 /// Something about a request that its user has to know.
 #[derive(Debug, Clone, PartialEq)]
@@ -74,6 +75,12 @@ pub trait System {
 
     /// What a place has counted in its present life; none while it is down.
     fn counters(&self, place: &PlaceName) -> Option<Counters>;
+
+    /// Something goes wrong, or right again.
+    ///
+    /// # Errors
+    /// [`Violation`] if a rule was broken.
+    fn suffer(&mut self, act: &Act) -> Result<(), Violation>;
 
     /// Lets everything come to rest, and sees that nothing is left that should not be.
     ///

@@ -7,11 +7,10 @@ use waybook_place::io::{OpenRequest, RequestId};
 use waybook_place::{Counters, Instant, Place, ResourceView};
 
 use super::system::{News, System};
-use super::{Faulty, RunError, live};
+use super::{RunError, live};
 use crate::client::{Knows, Script};
 use crate::faults::Act;
 use crate::scenario::{Layout, Scenario};
-use crate::world::Tell;
 use crate::{Violation, World};
 
 /// How long the places of a run may take to find each other, and to come to rest.
@@ -110,6 +109,10 @@ impl System for World {
         self.place(place).map(Place::counters)
     }
 
+    fn suffer(&mut self, act: &Act) -> Result<(), Violation> {
+        match *act {}
+    }
+
     fn settle(&mut self) -> Result<(), Violation> {
         self.run_until_quiet(PATIENCE)
     }
@@ -121,4 +124,14 @@ impl System for World {
     fn messages(&self) -> u64 {
         self.network.sent()
     }
+}
+
+/// When what goes wrong, in the order of time.
+pub(super) fn faults(
+    _scenario: &Scenario,
+    _layout: &Layout,
+    _start: Instant,
+    _seed: u64,
+) -> Result<Vec<(Instant, Act)>, RunError> {
+    Ok(Vec::new())
 }

@@ -98,15 +98,21 @@ impl Scenario {
             titles: Vec::new(),
             releases: Vec::new(),
         };
+        let plain = |class: &Class| Arc::new(self.link(&class.name, &Edge::default()));
+        let links: Vec<_> = layout.classes.iter().map(plain).collect();
         for place in topology.places() {
             let class = topology.class(place);
             let number = layout.classes.iter().position(|c| c.name == class);
             let number = number.expect("a class of this topology");
-            let class = &mut layout.classes[number];
-            class.places += 1;
+            layout.classes[number].places += 1;
             layout.places.push((place.name.clone(), number));
-            let mut settings = place_setting(&class.spec, &layout.setting.code);
-            settings.link = Some(self.link(class, &place.edge));
+            let spec = &layout.classes[number].spec;
+            let mut settings = place_setting(spec, &layout.setting.code);
+            settings.link = Some(if place.edge == Edge::default() {
+                links[number].clone()
+            } else {
+                Arc::new(self.link(class, &place.edge))
+            });
             layout.setting.places.insert(place.name.clone(), settings);
         }
         layout.places.sort_unstable();

@@ -68,11 +68,11 @@ impl World {
                 self.handle(&place, input)
             }
             Event::Claim(id) => {
-                let client = self.clients.get(id).expect("a client");
-                let Some(session) = client.session().map(|s| s.session) else {
+                let client = self.clients.get(id);
+                let Some((client, session)) = client.and_then(|c| Some((c, c.session()?))) else {
                     return Ok(());
                 };
-                let place = client.place.clone();
+                let (place, session) = (client.place.clone(), session.session);
                 self.handle(&place, Input::Claim { session })
             }
             Event::Close(id) => {

@@ -28,19 +28,23 @@ impl Gauge {
 
 /// Whether a booking counts as another set-up's hold or as an established session's.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Account {
+pub enum Account {
+    /// A set-up under way.
     Held,
+    /// An established session.
     Established,
 }
 
 /// The place's resources and what is booked of them.
 #[derive(Debug, Default)]
-pub(super) struct Ledger {
+pub struct Ledger {
     gauges: BTreeMap<Resource, Gauge>,
 }
 
 impl Ledger {
-    pub(super) fn new(capacity: &BTreeMap<Resource, u64>) -> Self {
+    /// All of the capacity, free.
+    #[must_use]
+    pub fn new(capacity: &BTreeMap<Resource, u64>) -> Self {
         let gauge = |capacity: &u64| Gauge {
             capacity: *capacity,
             ..Gauge::default()
@@ -54,7 +58,8 @@ impl Ledger {
     }
 
     /// What would be lacking for that demand, if anything: the first kind by name.
-    pub(super) fn lack(&self, demand: &Demand) -> Option<Lack> {
+    #[must_use]
+    pub fn lack(&self, demand: &Demand) -> Option<Lack> {
         let none = Gauge::default();
         demand.iter().find_map(|(resource, wanted)| {
             let gauge = self.gauges.get(resource).unwrap_or(&none);
@@ -69,8 +74,11 @@ impl Ledger {
         })
     }
 
-    /// Books all of the demand, or nothing and says what lacked.
-    pub(super) fn hold(&mut self, demand: &Demand) -> Result<(), Lack> {
+    /// Books all of the demand, or nothing.
+    ///
+    /// # Errors
+    /// [`Lack`] says what lacked.
+    pub fn hold(&mut self, demand: &Demand) -> Result<(), Lack> {
         match self.lack(demand) {
             Some(lack) => Err(lack),
             None => {
@@ -82,7 +90,7 @@ impl Ledger {
 
     /// Adds to an account without judging: for what was judged before, in this life or
     /// an earlier one.
-    pub(super) fn put(&mut self, demand: &Demand, account: Account) {
+    pub fn put(&mut self, demand: &Demand, account: Account) {
         for (resource, amount) in demand.iter() {
             let gauge = self.gauges.entry(resource.clone()).or_default();
             let sum = match account {
@@ -94,7 +102,7 @@ impl Ledger {
     }
 
     /// Takes from an account what was put there.
-    pub(super) fn take(&mut self, demand: &Demand, account: Account) {
+    pub fn take(&mut self, demand: &Demand, account: Account) {
         for (resource, amount) in demand.iter() {
             let Some(gauge) = self.gauges.get_mut(resource) else {
                 continue;
@@ -111,7 +119,8 @@ impl Ledger {
         }
     }
 
-    pub(super) fn views(&self) -> impl Iterator<Item = ResourceView> {
+    /// Every resource with what is booked of it, in the order of names.
+    pub fn views(&self) -> impl Iterator<Item = ResourceView> {
         self.gauges.iter().map(|(resource, gauge)| ResourceView {
             resource: resource.clone(),
             capacity: gauge.capacity,

@@ -58,7 +58,7 @@ use feeds::Feeds;
 use fences::Fences;
 use hops::{Edges, Hop};
 use index::Index;
-use ledger::Ledger;
+pub use ledger::{Account, Ledger};
 use links::Links;
 use opens::Opens;
 use orders::Prefetch;
