@@ -15,14 +15,17 @@ pub mod arm;
 pub mod check;
 pub mod client;
 pub mod distribution;
+pub mod faults;
 pub mod network;
 pub mod oracle;
+pub mod places;
 pub mod quantity;
 pub mod random;
 pub mod repository;
 pub mod setting;
 pub mod transcript;
 pub mod transfer;
+pub mod workload;
 pub mod world;
 
 pub use check::Violation;
