@@ -19,6 +19,7 @@ pub mod distribution;
 pub mod faults;
 pub mod network;
 pub mod oracle;
+pub mod places;
 pub mod quantity;
 pub mod random;
 pub mod repository;

@@ -5,7 +5,7 @@ use std::time::Duration;
 use rand::RngExt;
 use waybook_place::Instant;
 
-use super::fault::{Act, Arrivals};
+use super::fault::Act;
 use super::model::{Bursts, DirectionModel, Disturbance, Loss, Messages};
 use super::sharing::Sharing;
 use crate::distribution::Distribution;
@@ -62,9 +62,10 @@ pub(super) struct Terms<'a> {
     pub(super) draws: Draws,
 }
 
-/// What becomes of a message, and whether a stream would have done the same.
+/// When a message arrives and arrives again, and whether it fared worse than in a stream.
 pub(super) struct Fate {
-    pub(super) arrivals: Arrivals,
+    pub(super) first: Option<Instant>,
+    pub(super) again: Option<Instant>,
     pub(super) flawed: bool,
 }
 
@@ -170,15 +171,19 @@ impl Direction {
         lost |= at.since(left) > model.idle;
         let flawed = lost || overtaken || again.is_some();
         if lost {
-            let arrivals = Arrivals::default();
-            return Fate { arrivals, flawed };
+            return Fate {
+                first: None,
+                again: None,
+                flawed,
+            };
         }
         if !overtaken {
             self.last = at;
         }
         let again = again.filter(|delay| *delay <= model.idle);
         Fate {
-            arrivals: Arrivals::new(at, again.map(|delay| left + delay)),
+            first: Some(at),
+            again: again.map(|delay| left + delay),
             flawed,
         }
     }

@@ -9,29 +9,10 @@ use super::direction::{Direction, Terms};
 use super::model::{Disturbance, EdgeModel, Rates};
 use crate::random::Draws;
 
-/// One direction of an edge, by number.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub struct Lane {
-    pub(super) edge: u32,
-    pub(super) upward: bool,
-}
-
-impl Lane {
-    /// The other direction of the same edge.
-    #[must_use]
-    pub fn back(self) -> Self {
-        Self {
-            upward: !self.upward,
-            ..self
-        }
-    }
-
-    /// Whether it leads towards the root.
-    #[must_use]
-    pub fn is_upward(self) -> bool {
-        self.upward
-    }
-}
+/// The number of an edge, for who sends much over it: see
+/// [`Network::number`](super::Network::number).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default)]
+pub struct EdgeId(pub(super) u32);
 
 /// An edge of the tree. There is one for each place, so it is kept small.
 #[derive(Debug)]

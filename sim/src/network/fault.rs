@@ -1,6 +1,5 @@
 //! Faults at single messages, and what becomes of a message.
 
-use std::ops::Deref;
 use std::time::Duration;
 
 use waybook_place::Instant;
@@ -65,48 +64,18 @@ impl Armed {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Passage {
     /// When it arrives; never, once, or twice.
-    pub arrivals: Arrivals,
+    pub arrivals: Vec<Instant>,
     /// The connection that carries it; see [`Network::carries`](super::Network::carries).
     pub connection: u64,
 }
 
-/// The moments at which a message arrives: at most two. A list that needs no memory of its
-/// own, as one is made for every message.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub struct Arrivals {
-    at: [Instant; 2],
-    count: usize,
-}
-
-impl Arrivals {
-    /// Once, and perhaps again.
-    pub(super) fn new(at: Instant, again: Option<Instant>) -> Self {
-        Self {
-            at: [at, again.unwrap_or_default()],
-            count: 1 + usize::from(again.is_some()),
-        }
-    }
-}
-
-impl Deref for Arrivals {
-    type Target = [Instant];
-
-    fn deref(&self) -> &[Instant] {
-        &self.at[..self.count]
-    }
-}
-
-impl IntoIterator for Arrivals {
-    type Item = Instant;
-    type IntoIter = std::iter::Take<std::array::IntoIter<Instant, 2>>;
-
-    fn into_iter(self) -> Self::IntoIter {
-        self.at.into_iter().take(self.count)
-    }
-}
-
-impl<const N: usize> PartialEq<[Instant; N]> for Arrivals {
-    fn eq(&self, other: &[Instant; N]) -> bool {
-        **self == *other
-    }
+/// What becomes of a message: a [`Passage`] without a list.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Sent {
+    /// When it arrives; never, if it is lost.
+    pub first: Option<Instant>,
+    /// When it arrives once more.
+    pub again: Option<Instant>,
+    /// The connection that carries it.
+    pub connection: u64,
 }

@@ -18,7 +18,7 @@
 //! their loss, say, still have the same latencies, and an edge without chance costs no draw.
 //!
 //! Edges are asked for by the names of their ends, or, where that costs too much, by the
-//! [`Lane`] that [`Network::lane`] gives for these names once.
+//! number that [`Network::number`] gives for the lower one once.
 
 mod direction;
 mod edge;
@@ -34,8 +34,8 @@ use std::sync::Arc;
 use waybook_location_tree::PlaceName;
 
 pub use direction::{Carriage, Finished};
-pub use edge::Lane;
-pub use fault::{Act, Arrivals, Fault, Passage};
+pub use edge::EdgeId;
+pub use fault::{Act, Fault, Passage, Sent};
 pub use model::{
     Bursts, DirectionModel, Discipline, Disturbance, EdgeModel, LinkModel, Loss, Messages, Rates,
 };
@@ -51,8 +51,9 @@ pub struct Network {
     pub model: LinkModel,
     /// The same in full, as of what `model` was then.
     common: (LinkModel, Arc<EdgeModel>),
-    /// By the place at the lower end.
-    numbers: BTreeMap<PlaceName, u32>,
+    /// Their numbers, by the place at the lower end.
+    numbers: BTreeMap<PlaceName, EdgeId>,
+    /// By number.
     edges: Vec<Edge>,
     armed: Armed,
     sent: u64,
@@ -117,32 +118,32 @@ impl Network {
     }
 
     fn own(&mut self, lower: &PlaceName) -> &mut Own {
-        let edge = self.number(lower);
-        self.edges[edge as usize].own.get_or_insert_default()
+        self.edge_mut(lower).own.get_or_insert_default()
     }
 
-    /// The number of the edge above a place, which it gets now if it has none.
-    fn number(&mut self, lower: &PlaceName) -> u32 {
+    /// The number of the edge above a place, from now on and for ever.
+    ///
+    /// # Panics
+    /// If there are 2^32 edges.
+    pub fn number(&mut self, lower: &PlaceName) -> EdgeId {
         if let Some(number) = self.numbers.get(lower) {
             return *number;
         }
         let number = u32::try_from(self.edges.len()).expect("fewer edges than 2^32");
         self.edges.push(Edge::new(self.seed, lower));
-        self.numbers.insert(lower.clone(), number);
-        number
+        self.numbers.insert(lower.clone(), EdgeId(number));
+        EdgeId(number)
     }
 
-    /// The direction from a place to a neighbour, by number.
-    pub fn lane(&mut self, from: &PlaceName, to: &PlaceName) -> Lane {
-        let (child, upward) = lower(from, to);
-        let edge = self.number(child);
-        Lane { edge, upward }
+    fn edge_mut(&mut self, lower: &PlaceName) -> &mut Edge {
+        let number = self.number(lower);
+        &mut self.edges[number.0 as usize]
     }
 
     fn find(&self, a: &PlaceName, b: &PlaceName) -> Option<(&Edge, bool)> {
         let (child, upward) = lower(a, b);
         let number = *self.numbers.get(child)?;
-        Some((&self.edges[number as usize], upward))
+        Some((&self.edges[number.0 as usize], upward))
     }
 
     /// Arms a fault; it strikes once.
@@ -178,8 +179,7 @@ impl Network {
     /// Makes a new connection between neighbours. What was under way on an older one
     /// is lost.
     pub fn connect(&mut self, a: &PlaceName, b: &PlaceName) -> u64 {
-        let edge = self.number(lower(a, b).0);
-        let edge = &mut self.edges[edge as usize];
+        let edge = self.edge_mut(lower(a, b).0);
         edge.connection += 1;
         edge.standing = true;
         edge.up.clear();
@@ -189,8 +189,7 @@ impl Network {
 
     /// Breaks the connection between neighbours. What is under way is lost.
     pub fn disconnect(&mut self, a: &PlaceName, b: &PlaceName) {
-        let edge = self.number(lower(a, b).0);
-        let edge = &mut self.edges[edge as usize];
+        let edge = self.edge_mut(lower(a, b).0);
         edge.connection += 1;
         edge.standing = false;
     }
@@ -198,9 +197,9 @@ impl Network {
     /// Lets nothing more, or everything again, through from one place to a neighbour,
     /// without any end being told.
     pub fn mute(&mut self, from: &PlaceName, to: &PlaceName, mute: bool) {
-        let lane = self.lane(from, to);
-        let edge = &mut self.edges[lane.edge as usize];
-        if lane.upward {
+        let (child, upward) = lower(from, to);
+        let edge = self.edge_mut(child);
+        if upward {
             edge.up.mute = mute;
         } else {
             edge.down.mute = mute;
@@ -214,10 +213,10 @@ impl Network {
             .is_some_and(|(edge, _)| edge.standing && edge.connection == connection)
     }
 
-    /// As [`Network::carries`], by number.
+    /// As [`Network::carries`], of an edge by its number.
     #[must_use]
-    pub fn carries_on(&self, lane: Lane, connection: u64) -> bool {
-        let edge = &self.edges[lane.edge as usize];
+    pub fn carries_on(&self, edge: EdgeId, connection: u64) -> bool {
+        let edge = &self.edges[edge.0 as usize];
         edge.standing && edge.connection == connection
     }
 

@@ -6,27 +6,38 @@ use waybook_location_tree::PlaceName;
 use waybook_place::Instant;
 
 use super::direction::{Carriage, Direction, Finished, Terms};
-use super::fault::{Arrivals, Passage};
-use super::{Discipline, Lane, Network, lower};
+use super::edge::Edge;
+use super::fault::{Passage, Sent};
+use super::{Discipline, EdgeId, Network, lower};
 
 impl Network {
     /// Who gets the bandwidth from one place to a neighbour: whether chunks are to be
     /// handed to [`Network::carry`] (`queue`) or to [`Network::enter`] (`fair`).
     #[must_use]
     pub fn discipline(&mut self, from: &PlaceName, to: &PlaceName) -> Discipline {
-        let lane = self.lane(from, to);
-        let (_, terms) = self.at(Instant::default(), lane);
+        let (_, terms) = self.between(Instant::default(), from, to);
         terms.model.discipline
     }
 
     /// A direction with what holds there now.
-    fn at(&mut self, now: Instant, lane: Lane) -> (&mut Direction, Terms<'_>) {
+    fn at(&mut self, now: Instant, edge: EdgeId, upward: bool) -> (&mut Direction, Terms<'_>) {
         if self.common.0 != self.model {
             // Somebody has changed the plain numbers since.
             self.common = (self.model, Arc::new((&self.model).into()));
         }
-        let edge = &mut self.edges[lane.edge as usize];
-        edge.direction(lane.upward, now, &self.common.1)
+        let edge = &mut self.edges[edge.0 as usize];
+        edge.direction(upward, now, &self.common.1)
+    }
+
+    fn between(
+        &mut self,
+        now: Instant,
+        from: &PlaceName,
+        to: &PlaceName,
+    ) -> (&mut Direction, Terms<'_>) {
+        let (child, upward) = lower(from, to);
+        let edge = self.number(child);
+        self.at(now, edge, upward)
     }
 
     /// Takes a chunk for a neighbour: it waits until the edge is done with all that was
@@ -39,8 +50,7 @@ impl Network {
         to: &PlaceName,
         length: u64,
     ) -> Carriage {
-        let lane = self.lane(from, to);
-        let (direction, terms) = self.at(now, lane);
+        let (direction, terms) = self.between(now, from, to);
         direction.carry(&terms, length)
     }
 
@@ -55,8 +65,7 @@ impl Network {
         flow: u64,
         length: u64,
     ) -> Option<Instant> {
-        let lane = self.lane(from, to);
-        let (direction, terms) = self.at(now, lane);
+        let (direction, terms) = self.between(now, from, to);
         direction.enter(&terms, flow, length)
     }
 
@@ -64,8 +73,7 @@ impl Network {
     /// [`Network::enter`], this and [`Network::leave`] say; to call it besides changes
     /// nothing.
     pub fn finish(&mut self, now: Instant, from: &PlaceName, to: &PlaceName) -> Finished {
-        let lane = self.lane(from, to);
-        let (direction, terms) = self.at(now, lane);
+        let (direction, terms) = self.between(now, from, to);
         direction.finish(&terms)
     }
 
@@ -78,8 +86,7 @@ impl Network {
         to: &PlaceName,
         flow: u64,
     ) -> Option<Instant> {
-        let lane = self.lane(from, to);
-        let (direction, terms) = self.at(now, lane);
+        let (direction, terms) = self.between(now, from, to);
         direction.leave(&terms, flow)
     }
 
@@ -105,45 +112,55 @@ impl Network {
         length: u64,
     ) -> Passage {
         let (child, upward) = lower(from, to);
-        if let Some(edge) = self.numbers.get(child) {
-            let lane = Lane {
-                edge: *edge,
-                upward,
-            };
-            return self.send_on(now, lane, kind, length);
-        }
-        self.sent += 1;
-        self.armed.strike(kind);
+        let edge = self.number(child);
+        let sent = self.send_sized_on(now, edge, upward, kind, length);
         Passage {
-            arrivals: Arrivals::default(),
-            connection: 0,
+            arrivals: sent.first.into_iter().chain(sent.again).collect(),
+            connection: sent.connection,
         }
     }
 
-    /// As [`Network::send_sized`], by number.
+    /// As [`Network::send`], over an edge by its number, towards the root or away from it.
     pub fn send_on(
         &mut self,
         now: Instant,
-        lane: Lane,
+        edge: EdgeId,
+        upward: bool,
+        kind: &'static str,
+    ) -> Sent {
+        self.send_sized_on(now, edge, upward, kind, 0)
+    }
+
+    /// As [`Network::send_sized`], over an edge by its number, towards the root or away from
+    /// it.
+    pub fn send_sized_on(
+        &mut self,
+        now: Instant,
+        edge: EdgeId,
+        upward: bool,
         kind: &'static str,
         length: u64,
-    ) -> Passage {
+    ) -> Sent {
         self.sent += 1;
         let acts = self.armed.strike(kind);
-        let edge = &self.edges[lane.edge as usize];
-        let connection = edge.connection;
-        if !edge.standing {
-            let arrivals = Arrivals::default();
-            return Passage {
-                arrivals,
+        let Edge {
+            connection,
+            standing,
+            ..
+        } = self.edges[edge.0 as usize];
+        if !standing {
+            return Sent {
+                first: None,
+                again: None,
                 connection,
             };
         }
-        let (direction, terms) = self.at(now, lane);
+        let (direction, terms) = self.at(now, edge, upward);
         let fate = direction.send(&terms, length, &acts);
         self.flawed |= fate.flawed;
-        Passage {
-            arrivals: fate.arrivals,
+        Sent {
+            first: fate.first,
+            again: fate.again,
             connection,
         }
     }

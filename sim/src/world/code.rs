@@ -70,8 +70,10 @@ impl World {
     /// # Errors
     /// [`Violation`] if the place does something that no place may.
     pub fn order(&mut self, place: &PlaceName, order: CodeOrder) -> Result<RequestId, Violation> {
-        // Clients' numbers begin at 1 and do not get that far.
-        let request = RequestId(1 << 32 | self.orders.0.len() as u64);
+        // Clients' numbers begin at 1 and do not get that far. Counting the orders would give
+        // a number twice, as those of places that crash are forgotten.
+        let last = self.orders.0.last_key_value();
+        let request = RequestId(last.map_or(1 << 32, |(last, _)| last.0 + 1));
         let slot = self.slots.get_mut(place).expect("a place of this run");
         let digest = subject(&order);
         let marks = digest.map_or((false, false), |digest| {
