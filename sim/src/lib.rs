@@ -8,6 +8,9 @@
 //!
 //! Checkers ([`check`]) look at every step, and an [`oracle`] says by brute force what
 //! should have come out. An [`arm::Arm`] tells scenarios to the simulator as to real daemons.
+//!
+//! What the literature says of such systems is in [`theory`], what can be said from figures that
+//! were drawn is in [`statistics`], and [`validate`] holds one against the other.
 
 #![forbid(unsafe_code)]
 
@@ -19,8 +22,11 @@ pub mod oracle;
 pub mod random;
 pub mod repository;
 pub mod setting;
+//pub mod statistics;
+pub mod theory;
 pub mod transcript;
 pub mod transfer;
+//pub mod validate;
 pub mod world;
 
 pub use check::Violation;
