@@ -19,7 +19,7 @@ pub mod kaufman_roberts;
 pub mod network;
 mod poisson;
 pub mod reduced_load;
-//pub mod setup_delay;
+pub mod setup_delay;
 pub mod transient;
 pub mod tree;
 pub mod waiting;
