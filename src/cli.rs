@@ -4,7 +4,7 @@ use clap::{Parser, Subcommand};
 
 use crate::commands::{
     bookings, ca, check, close, component, demo, down, open, place, presentations, publish,
-    session, sessions, tree, up, withdraw,
+    session, sessions, sim, tree, up, withdraw,
 };
 use crate::find::Global;
 
@@ -70,6 +70,9 @@ pub(crate) enum Command {
     Bookings(bookings::Bookings),
     /// Start a tree, play a film through it, fill it up, and check all of it
     Demo(demo::Demo),
+    /// Experiment: run scenarios in virtual time
+    #[command(subcommand)]
+    Sim(sim::Sim),
     /// Check files: places, topologies, presentations, profiles
     Check(check::Check),
 }

@@ -8,6 +8,9 @@
 //!
 //! Checkers ([`check`]) look at every step, and an [`oracle`] says by brute force what
 //! should have come out. An [`arm::Arm`] tells scenarios to the simulator as to real daemons.
+//!
+//! What the literature says of such systems is in [`theory`], what can be said from figures that
+//! were drawn is in [`statistics`], and [`validate`] holds one against the other.
 
 #![forbid(unsafe_code)]
 
@@ -29,6 +32,7 @@ pub mod scenario;
 pub mod setting;
 pub mod statistics;
 pub mod sweep;
+pub mod theory;
 pub mod topology;
 pub mod transcript;
 pub mod transfer;

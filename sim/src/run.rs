@@ -17,10 +17,11 @@ use std::time::Duration;
 use waybook_place::Instant;
 use waybook_place::io::RequestId;
 
-use crate::faults::Act;
+use crate::faults::{Act, Timeline};
 use crate::central::Central;
 use crate::results::{End, Fate, Sink};
 use crate::scenario::{BookingProtocol, Files, Layout, Scenario, ScenarioError};
+use crate::workload::Member;
 use crate::{Violation, World};
 use agenda::{Agenda, Doing};
 use live::{Live, Lives};
@@ -89,7 +90,8 @@ pub struct Run<S> {
     system: S,
     layout: Layout,
     users: Vec<Users>,
-    faults: Vec<(Instant, Act)>,
+    faults: Timeline,
+    next_fault: Option<(Instant, Act)>,
     agenda: Agenda,
     lives: Lives,
     observer: Observer,
@@ -132,14 +134,15 @@ impl<S: System> Run<S> {
         let mut users = Vec::new();
         for number in 0..scenario.users.len() {
             let mut class = Users::new(scenario, number, &layout, start, seed)?;
-            if let Some(at) = class.next(start) {
+            for at in class.first() {
                 agenda.add(at, Doing::Arrival(number));
             }
             users.push(class);
         }
-        let faults = worldly::faults(scenario, &layout, start, seed)?;
-        if let Some((at, _)) = faults.first() {
-            agenda.add(*at, Doing::Fault(0));
+        let mut faults = faults(scenario, &layout, seed);
+        let next_fault = faults.next();
+        if let Some((at, _)) = &next_fault {
+            agenda.add(start + at.since(Instant::default()), Doing::Fault);
         }
         Ok(Self {
             observer: Observer::new(scenario, &layout, start, seed),
@@ -148,6 +151,7 @@ impl<S: System> Run<S> {
             layout,
             users,
             faults,
+            next_fault,
             agenda,
             start,
             end,
@@ -229,11 +233,14 @@ impl<S: System> Run<S> {
                 self.observer.interval(&self.system, &self.layout, sink);
                 self.agenda.add(now + self.interval, Doing::Interval);
             }
-            Doing::Fault(number) => {
-                let act = self.faults[number].1.clone();
-                self.system.suffer(&act)?;
-                if let Some((at, _)) = self.faults.get(number + 1) {
-                    self.agenda.add(*at, Doing::Fault(number + 1));
+            Doing::Fault => {
+                if let Some((_, act)) = self.next_fault.take() {
+                    self.system.suffer(&act)?;
+                }
+                self.next_fault = self.faults.next();
+                if let Some((at, _)) = &self.next_fault {
+                    let at = self.start + at.since(Instant::default());
+                    self.agenda.add(at, Doing::Fault);
                 }
             }
             Doing::Arrival(class) => {
@@ -276,6 +283,7 @@ impl<S: System> Run<S> {
             refusals: 0,
             solutions: None,
             refused: None,
+            moves_to: None,
             moved_from,
             moved_from_number: moved_from.and_then(|old| Some(self.lives.get(old)?.number)),
         };
@@ -300,6 +308,9 @@ impl<S: System> Run<S> {
             .over(&mut live, Fate::Established, Some(end), now, &self.layout, sink);
         self.system.close(request)?;
         self.system.forget(request);
+        if end != End::Moved {
+            self.asks_again(live.class);
+        }
         Ok(())
     }
 
@@ -312,15 +323,8 @@ impl<S: System> Run<S> {
             return Ok(());
         };
         let now = self.system.now();
-        let (class, title, from) = (live.class, live.title.clone(), live.place);
-        let users = &mut self.users[class];
-        let Some(mobility) = &users.mobility else {
-            return Ok(());
-        };
-        let from = &self.layout.places[from].0;
-        let to = mobility.next_place(from, &mut users.moves);
-        let by_name = |(place, _): &(_, usize)| Ord::cmp(place, &to);
-        let Ok(to) = self.layout.places.binary_search_by(by_name) else {
+        let (class, title) = (live.class, live.title.clone());
+        let Some(to) = live.moves_to else {
             return Ok(());
         };
         self.ask(class, to, title, leaves.since(now), Some(request))
@@ -383,6 +387,9 @@ impl<S: System> Run<S> {
         self.observer
             .over(&mut live, fate, end, now, &self.layout, sink);
         self.system.forget(request);
+        if old.is_none() {
+            self.asks_again(live.class);
+        }
         if let Some(old) = old {
             // There is nothing at the new place, and the terminal is no longer at the old.
             self.leave(old, End::Dropped, sink)?;
@@ -390,17 +397,30 @@ impl<S: System> Run<S> {
         Ok(())
     }
 
+    /// A user whose last request is over may ask again.
+    fn asks_again(&mut self, class: usize) {
+        if let Some(at) = self.users[class].again(self.system.now()) {
+            self.agenda.add(at, Doing::Arrival(class));
+        }
+    }
+
     fn plan_move(&mut self, request: RequestId, leaves: Instant) {
-        let Some(live) = self.lives.get(request) else {
+        let Some(live) = self.lives.get_mut(request) else {
             return;
         };
-        let users = &mut self.users[live.class];
-        let Some(mobility) = &users.mobility else {
-            return;
-        };
-        let at = self.system.now() + mobility.dwell(&mut users.moves);
-        if at < leaves {
+        let next = self.users[live.class].next_move(live.place, self.system.now());
+        if let Some((at, to)) = next.filter(|(at, _)| *at < leaves) {
+            live.moves_to = Some(to);
             self.agenda.add(at, Doing::Move(request));
         }
     }
+}
+
+/// What goes wrong, counted from the beginning of the run.
+fn faults(scenario: &Scenario, layout: &Layout, seed: u64) -> Timeline {
+    let members = layout.places.iter().map(|(name, class)| Member {
+        name,
+        class: &layout.classes[*class].name,
+    });
+    Timeline::new(scenario.fault.clone(), members, seed)
 }

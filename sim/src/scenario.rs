@@ -20,7 +20,7 @@ use std::collections::BTreeMap;
 
 use serde::Deserialize;
 
-use crate::faults::Faults;
+use crate::faults::Fault;
 use crate::network::EdgeModel;
 use crate::topology::TopologySpec;
 
@@ -64,7 +64,7 @@ pub struct Scenario {
     pub users: Vec<UsersSpec>,
     /// What goes wrong.
     #[serde(default)]
-    pub fault: Vec<Faults>,
+    pub fault: Vec<Fault>,
 }
 
 /// What is wrong with a scenario.
@@ -132,8 +132,17 @@ impl Scenario {
                 )));
             }
         }
+        for users in &self.users {
+            users.check()?;
+        }
         for presentation in &self.presentation {
             presentation.check()?;
+        }
+        if !self.fault.is_empty() && self.protocol.booking == BookingProtocol::Central {
+            return Err(ScenarioError::new(
+                "`fault`: nothing fails in the baseline `protocol.booking = \"central\"`: \
+                 leave one of them out",
+            ));
         }
         Ok(())
     }

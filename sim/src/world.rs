@@ -2,6 +2,7 @@
 
 mod acts;
 mod code;
+mod models;
 mod pump;
 mod queue;
 mod slot;

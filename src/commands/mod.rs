@@ -13,6 +13,7 @@ pub(crate) mod presentations;
 pub(crate) mod publish;
 pub(crate) mod session;
 pub(crate) mod sessions;
+pub(crate) mod sim;
 mod transfers;
 pub(crate) mod tree;
 pub(crate) mod up;
@@ -31,6 +32,7 @@ pub(crate) fn run(cli: Cli) -> Done {
         Command::Check(command) => command.run(global),
         Command::Down(command) => command.run(global),
         Command::Place(command) => command.run(),
+        Command::Sim(command) => command.run(global),
         command => {
             // A client waits far more than it works: one thread does.
             let runtime = tokio::runtime::Builder::new_current_thread()
@@ -51,9 +53,11 @@ pub(crate) fn run(cli: Cli) -> Done {
                     Command::Tree(command) => command.run(global).await,
                     Command::Bookings(command) => command.run(global).await,
                     Command::Demo(command) => command.run(global).await,
-                    Command::Ca(_) | Command::Check(_) | Command::Down(_) | Command::Place(_) => {
-                        Ok(())
-                    }
+                    Command::Ca(_)
+                    | Command::Check(_)
+                    | Command::Down(_)
+                    | Command::Place(_)
+                    | Command::Sim(_) => Ok(()),
                 }
             })
         }

@@ -12,7 +12,7 @@ pub(super) enum Doing {
     /// An interval of the results is over.
     Interval,
     /// The next of the faults happens.
-    Fault(usize),
+    Fault,
     /// Somebody of that class of users asks.
     Arrival(usize),
     /// A user has had enough.

@@ -35,6 +35,8 @@ pub(super) struct Live {
     pub(super) refusals: u64,
     pub(super) solutions: Option<u64>,
     pub(super) refused: Option<(PlaceName, String)>,
+    /// Where its terminal goes next.
+    pub(super) moves_to: Option<usize>,
     /// The request that it takes over from, while that is not over.
     pub(super) moved_from: Option<RequestId>,
     pub(super) moved_from_number: Option<u64>,

@@ -15,7 +15,7 @@ use waybook_plan::Profile;
 use crate::client;
 use crate::random;
 use crate::scenario::{Layout, Scenario, ScenarioError, UsersSpec};
-use crate::workload::{Arrivals, Mobility, Zipf};
+use crate::workload::{Arrivals, Leaves, Titles};
 
 /// One class of users.
 #[derive(Debug)]
@@ -25,14 +25,15 @@ pub(super) struct Users {
     places: Vec<usize>,
     /// What they choose from, and how.
     titles: Vec<String>,
-    zipf: Zipf,
-    arrivals: Arrivals,
-    pub(super) mobility: Option<Mobility>,
+    choice: Titles,
+    arrivals: Option<Arrivals>,
+    leaves: Leaves,
+    start: Instant,
     when: StdRng,
     place: StdRng,
     title: StdRng,
     holding: StdRng,
-    pub(super) moves: StdRng,
+    moves: StdRng,
 }
 
 /// A request as it was drawn.
@@ -57,17 +58,18 @@ impl Users {
         let titles = chosen_titles(scenario, spec, layout)?;
         let rng = |purpose| random::stream(seed, purpose, number as u64);
         let places = layout.select(&spec.at, &format!("{field}: at"))?;
-        let mobility = spec.mobility.as_ref().map(|mobility| {
-            let names = places.iter().map(|n| layout.places[*n].0.clone());
-            mobility.build(names.collect())
-        });
+        let wrong = |e: crate::quantity::Invalid| ScenarioError::new(format!("{field}: {e}"));
+        // In the order of names, as `places` is: a leaf has the same number in both.
+        let leaves = Leaves::new(places.iter().map(|n| layout.places[*n].0.clone()));
+        if let Some(mobility) = &spec.mobility {
+            mobility.check(&leaves).map_err(wrong)?;
+        }
+        let count = u32::try_from(titles.len()).unwrap_or(u32::MAX);
         Ok(Self {
-            zipf: Zipf::new(titles.len(), spec.zipf)
-                .map_err(|e| ScenarioError::new(format!("{field}: zipf: {e}")))?,
-            arrivals: spec.arrivals.start(start),
-            mobility: mobility
-                .transpose()
-                .map_err(|e| ScenarioError::new(format!("{field}: mobility: {e}")))?,
+            choice: Titles::new(count, spec.zipf).map_err(wrong)?,
+            arrivals: spec.arrivals.clone(),
+            leaves,
+            start,
             spec: spec.clone(),
             places,
             titles,
@@ -79,15 +81,44 @@ impl Users {
         })
     }
 
-    /// When the next request after `now` is made.
+    /// When users ask first: the one who comes first of many, or each of a few.
+    pub(super) fn first(&mut self) -> Vec<Instant> {
+        match &self.spec.population {
+            None => self.next(self.start).into_iter().collect(),
+            Some(few) => {
+                let first = |_| self.start + few.idle_time(&mut self.when);
+                (0..few.sources.get()).map(first).collect()
+            }
+        }
+    }
+
+    /// When the next of many users asks after one who asks now.
     pub(super) fn next(&mut self, now: Instant) -> Option<Instant> {
-        self.arrivals.next(now, &mut self.when)
+        // Processes count from the beginning of the run.
+        let since = Instant::default() + now.since(self.start);
+        let next = self.arrivals.as_mut()?.next(since, &mut self.when)?;
+        Some(self.start + next.since(Instant::default()))
+    }
+
+    /// When one of a few users asks again whose last session is over now.
+    pub(super) fn again(&mut self, now: Instant) -> Option<Instant> {
+        let few = self.spec.population.as_ref()?;
+        Some(now + few.idle_time(&mut self.when))
+    }
+
+    /// When and where a terminal goes next that has come to a place now.
+    pub(super) fn next_move(&mut self, place: usize, now: Instant) -> Option<(Instant, usize)> {
+        let mobility = self.spec.mobility.as_ref()?;
+        let leaf = self.places.binary_search(&place).ok()?;
+        let since = Instant::default() + now.since(self.start);
+        let (at, leaf) = mobility.next(&self.leaves, leaf, since, &mut self.moves)?;
+        Some((self.start + at.since(Instant::default()), self.places[leaf]))
     }
 
     /// Draws a request.
     pub(super) fn wish(&mut self) -> Wish {
         let place = self.places[self.place.random_range(0..self.places.len())];
-        let title = self.zipf.sample(&mut self.title);
+        let title = self.choice.sample(&mut self.title) as usize;
         Wish {
             place,
             title: self.titles[title].clone(),

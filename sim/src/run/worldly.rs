@@ -9,7 +9,8 @@ use waybook_place::{Counters, Instant, Place, ResourceView};
 use super::system::{News, System};
 use super::{RunError, live};
 use crate::client::{Knows, Script};
-use crate::faults::Act;
+use crate::faults::{Act, Disk};
+use crate::world::Tell;
 use crate::scenario::{Layout, Scenario};
 use crate::{Violation, World};
 
@@ -110,7 +111,26 @@ impl System for World {
     }
 
     fn suffer(&mut self, act: &Act) -> Result<(), Violation> {
-        match *act {}
+        let parent = |place: &PlaceName| place.parent().expect("an edge is above it");
+        match act {
+            Act::Crash(place) if self.place(place).is_some() => self.crash(place, &Tell::Both),
+            Act::Restart(place, disk) if self.place(place).is_none() => {
+                self.restart(place, *disk == Disk::Kept)?;
+            }
+            // What is so already stays so.
+            Act::Crash(_) | Act::Restart(..) => {}
+            Act::Cut(place, way) => self.mute_edge(place, *way, true),
+            Act::Mend(place, way) => self.mute_edge(place, *way, false),
+            Act::Disturb(place, disturbance) => {
+                let above = parent(place);
+                let disturbance = disturbance.as_deref();
+                self.network.disturb(place, &above, disturbance.cloned());
+                self.network.disturb(&above, place, disturbance.cloned());
+            }
+            Act::Slow(place, factor) => self.slow(place, *factor),
+            Act::Step(place, by) => self.step_clock(place, *by),
+        }
+        Ok(())
     }
 
     fn settle(&mut self) -> Result<(), Violation> {
@@ -124,14 +144,4 @@ impl System for World {
     fn messages(&self) -> u64 {
         self.network.sent()
     }
-}
-
-/// When what goes wrong, in the order of time.
-pub(super) fn faults(
-    _scenario: &Scenario,
-    _layout: &Layout,
-    _start: Instant,
-    _seed: u64,
-) -> Result<Vec<(Instant, Act)>, RunError> {
-    Ok(Vec::new())
 }

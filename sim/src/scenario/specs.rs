@@ -1,14 +1,17 @@
 //! The tables of a scenario about the run, places, edges, code and users.
 
 use std::collections::BTreeMap;
+use std::num::NonZeroU32;
 use std::time::Duration;
 use serde::{Deserialize, Serialize};
 use waybook_plan::Resource;
 
+use super::protocol::decision_maker;
 use super::{ScenarioError, text};
 use crate::distribution::Distribution;
-use crate::quantity::{Bandwidth, Bytes, Span};
-use crate::workload::{ArrivalsSpec, MobilitySpec};
+use crate::places::{Clock, PlaceModel};
+use crate::quantity::{Bandwidth, Bytes, Factor, Span};
+use crate::workload::{Arrivals, Mobility, Sources};
 
 /// `[run]`: how long to look, and how closely.
 #[derive(Debug, Clone, PartialEq, Deserialize)]
@@ -87,15 +90,19 @@ pub struct PlaceSpec {
     /// How much there is of each resource; a resource that is not named has none.
     #[serde(deserialize_with = "text::some_amounts")]
     pub capacity: Option<BTreeMap<Resource, u64>>,
-    /// How long the place is busy with one input. None: no time.
+    /// How long one server is busy with one input; no time unless it is said.
     pub processing: Option<Distribution>,
-    /// How many inputs it works on at a time. 1 unless it is said.
-    pub processors: Option<u32>,
-    /// How long a component takes to answer once it is started. 20 ms unless it is said.
+    /// How many inputs are worked at at a time; 1 unless it is said.
+    pub servers: Option<NonZeroU32>,
+    /// Everything that takes time here takes so many times as long.
+    pub slowness: Option<Factor>,
+    /// How long a component takes to answer once it is started; 20 ms unless it is said.
     pub start: Option<Distribution>,
-    /// What is added for code that the place runs for the first time. 50 ms unless it is
+    /// What is added for code that the place runs for the first time; 50 ms unless it is
     /// said.
     pub compile: Option<Distribution>,
+    /// How its clock goes; exact unless it is said.
+    pub clock: Option<Clock>,
     /// The limit of its software repository.
     pub repository: Option<Bytes>,
     /// How much code its disk takes.
@@ -107,13 +114,34 @@ pub struct PlaceSpec {
 }
 
 impl PlaceSpec {
+    /// How the place behaves besides deciding.
+    #[must_use]
+    pub fn model(&self) -> PlaceModel {
+        let some = |d: &Option<Distribution>, millis| {
+            let usual = Distribution::constant(Duration::from_millis(millis));
+            d.clone().unwrap_or(usual)
+        };
+        let usual = PlaceModel::default();
+        PlaceModel {
+            processing: some(&self.processing, 0),
+            servers: self.servers.unwrap_or(usual.servers),
+            slowness: self.slowness.unwrap_or(usual.slowness),
+            start: some(&self.start, 20),
+            compile: some(&self.compile, 50),
+            disk: self.disk.map(|bytes| bytes.0),
+            clock: self.clock.unwrap_or(usual.clock),
+        }
+    }
+
     /// This one, with what it does not say as the other has it.
     #[must_use]
     pub(super) fn over(&self, other: &Self) -> Self {
         Self {
             capacity: self.capacity.clone().or_else(|| other.capacity.clone()),
             processing: (self.processing.clone()).or_else(|| other.processing.clone()),
-            processors: self.processors.or(other.processors),
+            servers: self.servers.or(other.servers),
+            slowness: self.slowness.or(other.slowness),
+            clock: self.clock.or(other.clock),
             start: self.start.clone().or_else(|| other.start.clone()),
             compile: self.compile.clone().or_else(|| other.compile.clone()),
             repository: self.repository.or(other.repository),
@@ -157,8 +185,10 @@ pub struct UsersSpec {
     /// Where they are, each request at one of these places, evenly drawn.
     #[serde(default = "at_leaves")]
     pub at: Selection,
-    /// When they ask.
-    pub arrivals: ArrivalsSpec,
+    /// When they ask, if they are many.
+    pub arrivals: Option<Arrivals>,
+    /// How many they are and how long each waits between two sessions, if they are few.
+    pub population: Option<Sources>,
     /// How long they use a session, from its establishment.
     pub holding: Distribution,
     /// The presentations that they choose from, by title in the scenario; all unless it is
@@ -177,7 +207,24 @@ pub struct UsersSpec {
     #[serde(default)]
     pub retries: u32,
     /// How they move while they use a session.
-    pub mobility: Option<MobilitySpec>,
+    pub mobility: Option<Mobility>,
+}
+
+impl UsersSpec {
+    pub(super) fn check(&self) -> Result<(), ScenarioError> {
+        let wrong = |what: &str| {
+            Err(ScenarioError::new(format!("users `{}`: {what}", self.name)))
+        };
+        match (&self.arrivals, &self.population) {
+            (None, None) => wrong("say when they ask, by `arrivals` or `population`"),
+            (Some(_), Some(_)) => wrong("has `arrivals` and `population`: choose one"),
+            _ => Ok(()),
+        }?;
+        match &self.decision_maker {
+            Some(name) => decision_maker("users.decision-maker", name),
+            None => Ok(()),
+        }
+    }
 }
 
 fn at_leaves() -> Selection {
