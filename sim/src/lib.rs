@@ -22,7 +22,7 @@ pub mod oracle;
 pub mod random;
 pub mod repository;
 pub mod setting;
-//pub mod statistics;
+pub mod statistics;
 pub mod theory;
 pub mod transcript;
 pub mod transfer;
