@@ -113,11 +113,26 @@ impl HopByHop {
         longest: f64,
     ) -> Result<Self, OutOfRange> {
         not_negative("latency", latency)?;
-        require((0.0..=0.6).contains(&loss), "loss", loss, "between 0 and 0.6")?;
+        require(
+            (0.0..=0.6).contains(&loss),
+            "loss",
+            loss,
+            "between 0 and 0.6",
+        )?;
         let patient = shortest > 2.0 * latency;
-        require(patient, "shortest pause", shortest, "longer than an answer takes")?;
+        require(
+            patient,
+            "shortest pause",
+            shortest,
+            "longer than an answer takes",
+        )?;
         let ordered = longest > shortest && longest.is_finite();
-        require(ordered, "longest pause", longest, "longer than the shortest")?;
+        require(
+            ordered,
+            "longest pause",
+            longest,
+            "longer than the shortest",
+        )?;
         Ok(Self {
             hops,
             latency,
@@ -215,7 +230,13 @@ impl HopByHop {
             let acknowledged = arrives * arrives;
             if visit > 0.0 {
                 ask(at, visit * (1.0 - acknowledged), pause, &mut visits, false);
-                ask(at, visit * acknowledged, &after_answer, &mut refreshes, false);
+                ask(
+                    at,
+                    visit * acknowledged,
+                    &after_answer,
+                    &mut refreshes,
+                    false,
+                );
             }
             if refresh > 0.0 {
                 ask(at, refresh, pause, &mut refreshes, false);
@@ -290,7 +311,8 @@ impl Law {
             let at = at as f64;
             let kinks = [at - 1.0, at, at + 1.0].map(|x| x.clamp(from, to));
             let height = |x: f64| (1.0 - (x - at).abs()).max(0.0);
-            let piece = |ends: &[f64]| (ends[1] - ends[0]) * (height(ends[0]) + height(ends[1])) / 2.0;
+            let piece =
+                |ends: &[f64]| (ends[1] - ends[0]) * (height(ends[0]) + height(ends[1])) / 2.0;
             kinks.windows(2).map(piece).sum::<f64>() / (to - from)
         };
         Self((0..to.ceil() as usize + 1).map(weight).collect())

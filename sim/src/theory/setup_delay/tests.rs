@@ -15,20 +15,29 @@ fn an_exchange_by_hand() {
     assert!(close(exchange.mean(), 0.4 + 15.0, 1e-12));
     assert_eq!(exchange.at_most(0.3), 0.0);
     assert!(close(exchange.at_most(0.5), 1.0 / 16.0, 1e-12));
-    assert!(close(exchange.at_most(1.5), 1.0 - (15.0f64 / 16.0).powi(2), 1e-12));
+    assert!(close(
+        exchange.at_most(1.5),
+        1.0 - (15.0f64 / 16.0).powi(2),
+        1e-12
+    ));
     let certain = Exchange::new(3, 0.1, 0.0, 1.0).unwrap();
     assert!(close(certain.mean(), 0.6, 1e-12) && certain.at_most(0.61) == 1.0);
     assert!(Exchange::new(2, 0.1, 1.0, 1.0).is_err());
     assert!(Exchange::new(2, 0.3, 0.1, 1.0).is_err());
     // The mean is the area above the distribution.
-    let area: f64 = (0..400_000).map(|at| 1.0 - exchange.at_most((f64::from(at) + 0.5) / 1000.0)).sum();
+    let area: f64 = (0..400_000)
+        .map(|at| 1.0 - exchange.at_most((f64::from(at) + 0.5) / 1000.0))
+        .sum();
     assert!(close(area / 1000.0, exchange.mean(), 1e-4));
 }
 
 #[test]
 fn without_loss_it_is_there_and_back() {
     for (hops, latency) in [(0, 0.01), (1, 0.005), (4, 0.0123)] {
-        let delay = HopByHop::new(hops, latency, 0.0, 0.5, 1.5).unwrap().delay().unwrap();
+        let delay = HopByHop::new(hops, latency, 0.0, 0.5, 1.5)
+            .unwrap()
+            .delay()
+            .unwrap();
         assert!((delay.mean() - 2.0 * f64::from(hops) * latency).abs() < 1e-12);
         assert!(close(delay.mass.iter().sum(), 1.0, 1e-12));
     }
@@ -39,7 +48,10 @@ fn one_hop_is_in_closed_form() {
     for (latency, loss) in [(0.0, 0.1), (0.005, 0.02), (0.1, 0.3), (0.01, 0.5)] {
         let model = HopByHop::new(1, latency, loss, 0.5, 1.5).unwrap();
         let delay = model.delay().unwrap();
-        assert!(close(delay.mean(), model.mean_of_last_hop(), 1e-7), "{latency} {loss}");
+        assert!(
+            close(delay.mean(), model.mean_of_last_hop(), 1e-7),
+            "{latency} {loss}"
+        );
         assert!(close(delay.mass.iter().sum(), 1.0, 1e-9));
     }
 }
@@ -51,11 +63,15 @@ fn what_makes_no_sense_is_refused() {
     assert!(HopByHop::new(1, 0.01, 0.1, 0.5, 0.5).is_err());
 }
 
-/// A finer grid gives the same: pauses in hundredfold smaller units do not change it, but
-/// twice the pauses with the same latencies do as they must.
 #[test]
 fn more_loss_and_more_hops_take_longer() {
-    let mean = |hops, loss| HopByHop::new(hops, 0.01, loss, 0.5, 1.5).unwrap().delay().unwrap().mean();
+    let mean = |hops, loss| {
+        HopByHop::new(hops, 0.01, loss, 0.5, 1.5)
+            .unwrap()
+            .delay()
+            .unwrap()
+            .mean()
+    };
     assert!(mean(2, 0.1) > mean(1, 0.1) && mean(3, 0.1) > mean(2, 0.1));
     assert!(mean(3, 0.2) > mean(3, 0.1));
     // Asking overlaps what goes on further down: several hops take less than their sum.
@@ -92,8 +108,11 @@ impl Told {
     }
 
     fn pause(&mut self, now: u64, place: u32) {
-        let pause = self.rng.random_range(self.model.shortest..self.model.longest);
-        self.queue.push(Reverse((now + (pause * 1e9) as u64, place, None)));
+        let pause = self
+            .rng
+            .random_range(self.model.shortest..self.model.longest);
+        self.queue
+            .push(Reverse((now + (pause * 1e9) as u64, place, None)));
     }
 
     /// Sets up one session and says after how many seconds it stands.
@@ -143,7 +162,11 @@ impl Told {
                     self.ready[at] = true;
                 }
                 if place > 0 {
-                    let answer = if self.ready[at] { Letter::Ready } else { Letter::Ack };
+                    let answer = if self.ready[at] {
+                        Letter::Ready
+                    } else {
+                        Letter::Ack
+                    };
                     self.send(now, place - 1, answer);
                 }
             }
@@ -152,7 +175,8 @@ impl Told {
                     self.heard[at] = true;
                     // The pause before the first refresh begins now; the one before the next
                     // visit is forgotten.
-                    self.queue.retain(|Reverse((_, to, letter))| *to != place || letter.is_some());
+                    self.queue
+                        .retain(|Reverse((_, to, letter))| *to != place || letter.is_some());
                     self.pause(now, place);
                 }
             }
@@ -172,7 +196,12 @@ impl Told {
 
 #[test]
 fn as_the_protocol_is_told() {
-    for (hops, latency, loss) in [(1, 0.005, 0.1), (2, 0.05, 0.2), (3, 0.005, 0.1), (4, 0.1, 0.3)] {
+    for (hops, latency, loss) in [
+        (1, 0.005, 0.1),
+        (2, 0.05, 0.2),
+        (3, 0.005, 0.1),
+        (4, 0.1, 0.3),
+    ] {
         let model = HopByHop::new(hops, latency, loss, 0.5, 1.5).unwrap();
         let delay = model.delay().unwrap();
         let runs = 60_000;
@@ -180,10 +209,17 @@ fn as_the_protocol_is_told() {
         let mean = times.iter().sum::<f64>() / runs as f64;
         // Five standard errors.
         let margin = 5.0 * delay.deviation() / (runs as f64).sqrt();
-        assert!((mean - delay.mean()).abs() < margin, "{model:?}: {mean} {}", delay.mean());
+        assert!(
+            (mean - delay.mean()).abs() < margin,
+            "{model:?}: {mean} {}",
+            delay.mean()
+        );
         for time in [0.3, 1.2, 2.0, 4.0] {
             let share = times.iter().filter(|t| **t <= time).count() as f64 / runs as f64;
-            assert!((share - delay.at_most(time)).abs() < 0.011, "{model:?} {time}: {share}");
+            assert!(
+                (share - delay.at_most(time)).abs() < 0.011,
+                "{model:?} {time}: {share}"
+            );
         }
     }
 }
