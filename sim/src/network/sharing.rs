@@ -93,7 +93,7 @@ impl Sharing {
         let Some(rate) = self.rate else {
             return Some(self.clock);
         };
-        let missing = work.saturating_sub(self.served);
+        let missing = work.saturating_sub(self.served + SLACK);
         let all = missing.saturating_mul(SECOND * self.chunks.len() as u128);
         let time = all.div_ceil(u128::from(rate.max(1)) << FRACTION);
         let time = u64::try_from(time).unwrap_or(u64::MAX);

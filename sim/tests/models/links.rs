@@ -8,7 +8,7 @@ use proptest::prelude::*;
 use waybook_place::Instant;
 use waybook_sim::distribution::Distribution;
 use waybook_sim::network::{
-    Bursts, DirectionModel, Disturbance, EdgeModel, LinkModel, Loss, Network,
+    Act, Bursts, DirectionModel, Disturbance, EdgeModel, Fault, LinkModel, Loss, Network,
 };
 use waybook_sim::quantity::Probability;
 
@@ -246,4 +246,22 @@ proptest! {
             }
         }
     }
+}
+
+/// A message to which nothing can happen goes a shorter way through the model: not a way
+/// on which anything else comes out.
+#[test]
+fn a_stall_holds_up_what_comes_after_it_but_not_for_ever() {
+    let (a, root) = (place("r/a"), place("r"));
+    let mut network = network(DirectionModel::default(), 1);
+    network.arm(Fault {
+        nth: 0,
+        kind: None,
+        act: Act::Stall(5900 * MS),
+    });
+    let mut arrivals = |ms| network.send(at(ms), &a, &root, "visit").arrivals;
+    assert_eq!(arrivals(1000), [at(6905)]);
+    assert_eq!(arrivals(1001), [at(6905)], "in order");
+    assert_eq!(arrivals(800), [], "longer than the transport waits");
+    assert_eq!(arrivals(6904), [at(6909)]);
 }

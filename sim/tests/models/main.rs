@@ -6,6 +6,7 @@ mod faults;
 mod forms;
 mod links;
 mod places;
+mod random;
 mod sharing;
 mod support;
 mod workload;
