@@ -157,8 +157,7 @@ impl Clock {
     /// # Errors
     /// If the drift is not less than [`MAX_DRIFT_PPM`] in either direction.
     pub fn new(offset: Shift, drift_ppm: f64) -> Result<Self, Invalid> {
-        // Also refuses what is not a number.
-        if !(drift_ppm.abs() < MAX_DRIFT_PPM) {
+        if drift_ppm.is_nan() || drift_ppm.abs() >= MAX_DRIFT_PPM {
             let why = format!("must be between -{MAX_DRIFT_PPM} and {MAX_DRIFT_PPM}");
             return Err(Invalid::new("drift-ppm", why));
         }

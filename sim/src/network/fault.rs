@@ -45,6 +45,9 @@ impl Armed {
     /// What they do to a message that is sent now.
     pub(super) fn strike(&mut self, kind: &'static str) -> Vec<Act> {
         let mut acts = Vec::new();
+        if self.0.is_empty() {
+            return acts;
+        }
         self.0.retain_mut(|fault| {
             if fault.kind.is_some_and(|k| k != kind) {
                 return true;

@@ -150,6 +150,19 @@ pub struct DirectionModel {
     pub messages: Messages,
 }
 
+impl DirectionModel {
+    /// The latency, if that is all that happens to a message.
+    pub(super) fn calm(&self) -> Option<Duration> {
+        let latency = self.latency.only()?;
+        let calm = self.loss == Loss::default()
+            && self.jitter.only() == Some(Duration::ZERO)
+            && self.duplicate == Probability::default()
+            && self.reorder == Probability::default()
+            && self.messages == Messages::Beside;
+        calm.then_some(latency)
+    }
+}
+
 impl Default for DirectionModel {
     /// As [`LinkModel`]'s default.
     fn default() -> Self {

@@ -13,6 +13,8 @@ use waybook_place::Instant;
 /// Service is counted in bits and this fraction of a bit, so that rounding, which is always
 /// down, stays far below a nanosecond.
 const FRACTION: u32 = 32;
+/// A chunk is done when it misses less than this: what rounding may have taken.
+const SLACK: u128 = 1 << 16;
 const SECOND: u128 = 1_000_000_000;
 
 /// The chunks that share one direction of an edge.
@@ -65,7 +67,7 @@ impl Sharing {
     pub(super) fn done(&mut self) -> Vec<u64> {
         let mut done = Vec::new();
         while let Some(&(work, order, flow)) = self.chunks.first()
-            && (work <= self.served || self.rate.is_none())
+            && (work <= self.served + SLACK || self.rate.is_none())
         {
             self.chunks.remove(&(work, order, flow));
             done.push(flow);
@@ -91,7 +93,7 @@ impl Sharing {
         let Some(rate) = self.rate else {
             return Some(self.clock);
         };
-        let missing = work.saturating_sub(self.served);
+        let missing = work.saturating_sub(self.served + SLACK);
         let all = missing.saturating_mul(SECOND * self.chunks.len() as u128);
         let time = all.div_ceil(u128::from(rate.max(1)) << FRACTION);
         let time = u64::try_from(time).unwrap_or(u64::MAX);
