@@ -187,8 +187,8 @@ fn repeated(
             let firsts: Vec<String> = keys.iter().map(|(key, _)| key.clone()).collect();
             let mut given = BTreeSet::new();
             let (mut before, mut next) = (0, 2);
-            for at in 1..keys.len() {
-                if keys[at].0 != firsts[before] {
+            for (at, (key, _)) in keys.iter_mut().enumerate().skip(1) {
+                if *key != firsts[before] {
                     (before, next) = (at, 2);
                     continue;
                 }
@@ -207,7 +207,7 @@ fn repeated(
                         break new;
                     }
                 };
-                keys[at].0 = new;
+                *key = new;
             }
             keys.sort_unstable();
             notes.push(format!(

@@ -54,7 +54,10 @@ impl Topology {
         let text = text.strip_prefix('\u{feff}').unwrap_or(text);
         let mut rows = rows(text)?;
         // By name every place comes after its parent, and localities are contiguous.
-        rows.sort_by(|a, b| a.name.cmp(&b.name));
+        if !rows.is_sorted_by(|a, b| a.name <= b.name) {
+            // Without the `/`, which is not the least of the characters, texts sort as names do.
+            rows.sort_by_cached_key(|row| row.name.as_str().replace('/', "\0"));
+        }
         let mut sketch = Sketch::default();
         let mut open: Vec<(u32, &Row)> = Vec::new();
         for row in &rows {

@@ -46,6 +46,12 @@ fn lines_and_columns_come_in_any_order_and_much_may_be_left_out() {
         topology.places()[2].edge.latency,
         Some(Duration::from_millis(3))
     );
+    // A hyphen is less than the `/`, and yet a locality stays together.
+    let topology = read("place\na/b-2\na/b/c\na/b\na\na/b/c/d\na/b-2/c\n").unwrap();
+    assert_eq!(
+        names(&topology),
+        ["a", "a/b", "a/b/c", "a/b/c/d", "a/b-2", "a/b-2/c"]
+    );
     let topology = Topology::from_csv("place\na\na/b\n", &Classes::Depth).unwrap();
     assert_eq!(topology.classes(), ["level-0", "level-1"]);
 }
