@@ -22,7 +22,7 @@
 //! merge, paths, rule, mapping, naming   from a graph to a tree
 //! stretch, report                       what became of the graph
 //! label, classes, sketch, tree          trees
-//! tree_file, generate, names            other ways to one
+//! tree_file, lines, generate, names     other ways to one
 //! spec                                  the scenario's table
 //! ```
 
@@ -38,6 +38,7 @@ mod graphml;
 mod json;
 mod label;
 pub mod limits;
+mod lines;
 mod mapping;
 mod merge;
 mod names;

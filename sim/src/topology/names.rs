@@ -9,12 +9,14 @@
 use std::collections::BTreeSet;
 
 use serde::{Deserialize, Serialize};
+use waybook_location_tree::{MAX_DEPTH, MAX_LABEL, MAX_NAME};
 
 use super::classes::Classes;
 use super::error::{TopologyError, count, quote};
 use super::format::check_size;
 use super::label::{label, numbered};
 use super::limits::MOST_PLACES;
+use super::lines::{line, wrong};
 use super::sketch::Sketch;
 use super::tree::{Edge, Topology};
 
@@ -57,7 +59,10 @@ const SEPARATOR: char = '\0';
 pub fn from_names(text: &str, rule: &NamesRule) -> Result<(Topology, Vec<String>), TopologyError> {
     check_size(text)?;
     let text = text.strip_prefix('\u{feff}').unwrap_or(text);
-    let mut keys = Keys::default();
+    let mut keys = Keys {
+        text,
+        keys: Vec::new(),
+    };
     match rule.columns.is_empty() {
         true => read_lines(text, &mut keys)?,
         false => read_columns(text, &rule.columns, &mut keys)?,
@@ -68,27 +73,27 @@ pub fn from_names(text: &str, rule: &NamesRule) -> Result<(Topology, Vec<String>
         ));
     }
     let mut notes = Vec::new();
-    let sorted = repeated(keys.keys, rule.duplicates, &mut notes)?;
-    sketch(&sorted, rule, notes)
+    let sorted = repeated(text, keys.keys, rule.duplicates, &mut notes)?;
+    sketch(text, &sorted, rule, notes)
 }
 
-#[derive(Default)]
-struct Keys {
-    /// Each with the line that it is from.
+struct Keys<'a> {
+    text: &'a str,
+    /// Each with the byte at which its line begins.
     keys: Vec<(String, u64)>,
 }
 
-impl Keys {
+impl Keys<'_> {
     fn add<'a>(
         &mut self,
-        line: u64,
+        at: u64,
         parts: impl Iterator<Item = &'a str>,
     ) -> Result<(), TopologyError> {
         let mut key = String::new();
         for part in parts.map(str::trim).filter(|p| !p.is_empty()) {
             let label = label(part).ok_or_else(|| {
                 TopologyError::at(
-                    format!("line {line}"),
+                    line(self.text, at),
                     format!("nothing of {} can be written in a-z, 0-9", quote(part)),
                 )
             })?;
@@ -102,36 +107,38 @@ impl Keys {
         }
         if self.keys.len() == MOST_PLACES {
             return Err(TopologyError::at(
-                format!("line {line}"),
+                line(self.text, at),
                 format!("there are more than {MOST_PLACES} names"),
             ));
         }
-        self.keys.push((key, line));
+        self.keys.push((key, at));
         Ok(())
     }
 }
 
-fn read_lines(text: &str, keys: &mut Keys) -> Result<(), TopologyError> {
-    for (index, line) in text.lines().enumerate() {
+fn read_lines(text: &str, keys: &mut Keys<'_>) -> Result<(), TopologyError> {
+    let mut at = 0;
+    for line in text.split_inclusive('\n') {
         if !line.trim_start().starts_with('#') {
-            keys.add(index as u64 + 1, line.split('/'))?;
+            keys.add(at, line.split('/'))?;
         }
+        at += line.len() as u64;
     }
     Ok(())
 }
 
-fn read_columns(text: &str, columns: &[String], keys: &mut Keys) -> Result<(), TopologyError> {
+fn read_columns(text: &str, columns: &[String], keys: &mut Keys<'_>) -> Result<(), TopologyError> {
     let mut reader = csv::ReaderBuilder::new()
         .trim(csv::Trim::All)
         .from_reader(text.as_bytes());
-    let header = reader.headers().map_err(|e| wrong(&e))?;
+    let header = reader.headers().map_err(|e| wrong(text, &e))?;
     let mut fields = Vec::new();
     for column in columns {
         let found = header.iter().position(|h| h.eq_ignore_ascii_case(column));
         let field = found.ok_or_else(|| {
             let there: Vec<_> = header.iter().take(20).map(quote).collect();
             TopologyError::at(
-                "line 1",
+                line(text, header.position().map_or(0, csv::Position::byte)),
                 format!(
                     "there is no column {}; there are {}",
                     quote(column),
@@ -142,30 +149,19 @@ fn read_columns(text: &str, columns: &[String], keys: &mut Keys) -> Result<(), T
         fields.push(field);
     }
     let mut record = csv::StringRecord::new();
-    while reader.read_record(&mut record).map_err(|e| wrong(&e))? {
-        let line = record.position().map_or(0, csv::Position::line);
-        keys.add(line, fields.iter().filter_map(|f| record.get(*f)))?;
+    while reader
+        .read_record(&mut record)
+        .map_err(|e| wrong(text, &e))?
+    {
+        let at = record.position().map_or(0, csv::Position::byte);
+        keys.add(at, fields.iter().filter_map(|f| record.get(*f)))?;
     }
     Ok(())
 }
 
-/// What the library says of a CSV, with the line first.
-pub(super) fn wrong(error: &csv::Error) -> TopologyError {
-    let line = error.position().map(csv::Position::line);
-    let at = line.map_or_else(String::new, |line| format!("line {line}"));
-    let message = match error.kind() {
-        csv::ErrorKind::UnequalLengths {
-            expected_len, len, ..
-        } => {
-            format!("here are {len} fields, and the header has {expected_len}")
-        }
-        _ => format!("this is no CSV: {error}"),
-    };
-    TopologyError::at(at, message)
-}
-
 /// The keys in order, each once.
 fn repeated(
+    text: &str,
     mut keys: Vec<(String, u64)>,
     rule: Repeated,
     notes: &mut Vec<String>,
@@ -188,27 +184,26 @@ fn repeated(
             keys.dedup_by(|later, first| later.0 == first.0);
         }
         Repeated::Number => {
-            let mut taken: BTreeSet<String> = keys.iter().map(|(key, _)| key.clone()).collect();
-            let mut before = String::new();
-            let mut next = 2;
-            for (key, _) in &mut keys {
-                if *key != before {
-                    before.clone_from(key);
-                    next = 2;
+            let firsts: Vec<String> = keys.iter().map(|(key, _)| key.clone()).collect();
+            let mut given = BTreeSet::new();
+            let (mut before, mut next) = (0, 2);
+            for (at, (key, _)) in keys.iter_mut().enumerate().skip(1) {
+                if *key != firsts[before] {
+                    (before, next) = (at, 2);
                     continue;
                 }
-                let (above, label) = match before.rsplit_once(SEPARATOR) {
+                let (above, label) = match firsts[before].rsplit_once(SEPARATOR) {
                     Some((above, label)) => (Some(above), label),
-                    None => (None, &*before),
+                    None => (None, &*firsts[before]),
                 };
                 let new = loop {
-                    let label = numbered(label, next, waybook_location_tree::MAX_LABEL);
+                    let label = numbered(label, next, MAX_LABEL);
                     next += 1;
                     let new = match above {
                         Some(above) => format!("{above}{SEPARATOR}{label}"),
                         None => label,
                     };
-                    if taken.insert(new.clone()) {
+                    if firsts.binary_search(&new).is_err() && given.insert(new.clone()) {
                         break new;
                     }
                 };
@@ -227,10 +222,11 @@ fn repeated(
             let pair = keys.windows(2).find(|pair| again(pair));
             if let Some([(key, first), (_, second)]) = pair {
                 return Err(TopologyError::at(
-                    format!("line {second}"),
+                    line(text, *second),
                     format!(
-                        "this is the same place as line {first}, `{}`; remove it, or take \
+                        "this is the same place as {}, `{}`; remove it, or take \
                          `duplicates = \"merge\"` or `\"number\"`",
+                        line(text, *first),
                         key.replace(SEPARATOR, "/")
                     ),
                 ));
@@ -241,6 +237,7 @@ fn repeated(
 }
 
 fn sketch(
+    text: &str,
     keys: &[(String, u64)],
     rule: &NamesRule,
     mut notes: Vec<String>,
@@ -271,7 +268,7 @@ fn sketch(
         open.push((sketch.add(0, base, Edge::default())?, base));
     }
     let mut added = 0;
-    for (key, line) in keys {
+    for (key, at) in keys {
         let parts = || base.into_iter().chain(key.split(SEPARATOR));
         let known = open
             .iter()
@@ -284,12 +281,13 @@ fn sketch(
             let parent = open.last().map_or(0, |(place, _)| *place);
             let place = sketch
                 .add(parent, part, Edge::default())
-                .map_err(|e| TopologyError::at(format!("line {line}"), e.message))?;
+                .map_err(|e| TopologyError::at(line(text, *at), e.message))?;
             open.push((place, part));
         }
         // All but the last were nobody's line.
         added += (sketch.len() - before).saturating_sub(1);
-        check_name(depth, base.map_or(0, |b| b.len() + 1) + key.len(), *line)?;
+        let length = base.map_or(0, |b| b.len() + 1) + key.len();
+        check_name(depth, length).map_err(|m| TopologyError::at(line(text, *at), m))?;
     }
     if added > 0 {
         notes.push(format!(
@@ -301,15 +299,11 @@ fn sketch(
     Ok((sketch.finish(&rule.classes)?, notes))
 }
 
-fn check_name(depth: usize, length: usize, line: u64) -> Result<(), TopologyError> {
-    use waybook_location_tree::{MAX_DEPTH, MAX_NAME};
+fn check_name(depth: usize, length: usize) -> Result<(), String> {
     if depth > MAX_DEPTH || length > MAX_NAME {
-        return Err(TopologyError::at(
-            format!("line {line}"),
-            format!(
-                "this name has {depth} labels and {length} characters with the root; names have at most \
-                 {MAX_DEPTH} and {MAX_NAME}"
-            ),
+        return Err(format!(
+            "this name has {depth} labels and {length} characters with the root; names have at most \
+             {MAX_DEPTH} and {MAX_NAME}"
         ));
     }
     Ok(())

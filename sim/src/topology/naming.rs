@@ -6,7 +6,7 @@
 
 use std::collections::BTreeMap;
 
-use waybook_location_tree::{MAX_LABEL, MAX_NAME};
+use waybook_location_tree::{MAX_DEPTH, MAX_LABEL, MAX_NAME};
 
 use super::error::{TopologyError, quote};
 use super::graph::Graph;
@@ -26,6 +26,14 @@ pub(super) fn labels(
     rule: &Rule,
     report: &mut Report,
 ) -> Result<Vec<String>, TopologyError> {
+    let height = height(children, root);
+    if height >= MAX_DEPTH {
+        return Err(TopologyError::whole(format!(
+            "the tree would reach {height} hops below the root, and names allow {}: choose a root nearer to \
+             the middle, `rule = \"hops\"`, or take nodes that only bend a cable out of the file",
+            MAX_DEPTH - 1
+        )));
+    }
     let plain: Vec<String> = graph
         .nodes
         .iter()
@@ -109,6 +117,19 @@ fn distinguish(labels: &mut [String], children: &[Vec<u32>], most: usize) -> Vec
     }
     renamed.sort_unstable();
     renamed
+}
+
+/// The number of hops from the root to the farthest node.
+fn height(children: &[Vec<u32>], root: u32) -> usize {
+    let (mut height, mut level) = (0, vec![root]);
+    loop {
+        let below = level.iter().flat_map(|node| &children[*node as usize]);
+        let below: Vec<u32> = below.copied().collect();
+        if below.is_empty() {
+            return height;
+        }
+        (height, level) = (height + 1, below);
+    }
 }
 
 /// The length of the longest name.

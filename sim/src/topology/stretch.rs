@@ -49,23 +49,23 @@ impl Walk<'_> {
         let all = by_rank.len() <= ALL_PAIRS;
         let step = if all { 1 } else { by_rank.len() / SOURCES };
         let (mut pairs, mut sum, mut max, mut worst) = (0u64, 0.0, 1.0, None);
-        let sources: Vec<u32> = by_rank.into_iter().step_by(step).collect();
-        for source in &sources {
+        for source in by_rank.iter().step_by(step) {
             let in_graph = network.from(*source);
             let in_tree = self.in_tree(*source, links);
-            for (node, (graph, tree)) in in_graph.iter().zip(&in_tree).enumerate() {
-                let short = graph.map_or(0, |r| r.length.0);
+            // In the order of ids, that neither the sum nor the worst depends on the file's.
+            for (rank, node) in by_rank.iter().enumerate() {
+                let short = in_graph[*node as usize].map_or(0, |r| r.length.0);
                 // Of all pairs, each once.
-                if short == 0 || all && network.rank[node] < network.rank[*source as usize] {
+                if short == 0 || all && rank < network.rank[*source as usize] as usize {
                     continue;
                 }
-                let ratio = *tree as f64 / short as f64;
+                let ratio = in_tree[*node as usize] as f64 / short as f64;
                 pairs += 1;
                 sum += ratio;
                 if ratio > max {
                     max = ratio;
                     let name = |node: usize| called(&self.graph.nodes[node]);
-                    worst = Some((name(*source as usize), name(node)));
+                    worst = Some((name(*source as usize), name(*node as usize)));
                 }
             }
         }

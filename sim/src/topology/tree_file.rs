@@ -21,7 +21,7 @@ use super::classes::{self, Classes};
 use super::error::{TopologyError, quote};
 use super::format::check_size;
 use super::limits::{MOST_LATENCY, MOST_PLACES};
-use super::names::wrong;
+use super::lines::{line, wrong};
 use super::sketch::Sketch;
 use super::tree::{Edge, Topology};
 
@@ -37,7 +37,8 @@ pub const COLUMNS: [&str; 5] = [
 /// A line of the file.
 struct Row {
     name: PlaceName,
-    line: u64,
+    /// The byte at which its line begins.
+    at: u64,
     class: Option<Box<str>>,
     edge: Edge,
 }
@@ -53,15 +54,19 @@ impl Topology {
         let text = text.strip_prefix('\u{feff}').unwrap_or(text);
         let mut rows = rows(text)?;
         // By name every place comes after its parent, and localities are contiguous.
-        rows.sort_by(|a, b| a.name.cmp(&b.name));
+        if !rows.is_sorted_by(|a, b| a.name <= b.name) {
+            // Without the `/`, which is not the least of the characters, texts sort as names do.
+            rows.sort_by_cached_key(|row| row.name.as_str().replace('/', "\0"));
+        }
         let mut sketch = Sketch::default();
         let mut open: Vec<(u32, &Row)> = Vec::new();
         for row in &rows {
             while let Some((_, above)) = open.last() {
                 if above.name == row.name {
-                    return Err(
-                        row.wrong(format!("`{}` is on line {} already", row.name, above.line))
-                    );
+                    return Err(row.wrong(
+                        text,
+                        format!("`{}` is on {} already", row.name, line(text, above.at)),
+                    ));
                 }
                 if above.name.contains(&row.name) {
                     break;
@@ -72,25 +77,31 @@ impl Topology {
                 (None, None) if sketch.len() == 0 => 0,
                 (Some((parent, above)), Some(name)) if above.name == name => *parent,
                 (_, None) => {
-                    return Err(row.wrong(format!(
-                        "`{}` is a second root besides `{}`; a location tree has one",
-                        row.name, rows[0].name
-                    )));
+                    return Err(row.wrong(
+                        text,
+                        format!(
+                            "`{}` is a second root besides `{}`; a location tree has one",
+                            row.name, rows[0].name
+                        ),
+                    ));
                 }
                 (_, Some(parent)) => {
-                    return Err(row.wrong(format!(
-                        "the parent of `{}` has no line; add one for `{parent}`",
-                        row.name
-                    )));
+                    return Err(row.wrong(
+                        text,
+                        format!(
+                            "the parent of `{}` has no line; add one for `{parent}`",
+                            row.name
+                        ),
+                    ));
                 }
             };
             let place = sketch
                 .add(parent, row.name.label(), row.edge)
-                .map_err(|e| row.wrong(e.message))?;
+                .map_err(|e| row.wrong(text, e.message))?;
             if let Some(class) = &row.class {
                 sketch
                     .set_class(place, class)
-                    .map_err(|e| row.wrong(e.message))?;
+                    .map_err(|e| row.wrong(text, e.message))?;
             }
             open.push((place, row));
         }
@@ -121,8 +132,8 @@ impl Topology {
 }
 
 impl Row {
-    fn wrong(&self, message: impl Into<String>) -> TopologyError {
-        TopologyError::at(format!("line {}, column `place`", self.line), message)
+    fn wrong(&self, text: &str, message: impl Into<String>) -> TopologyError {
+        TopologyError::at(format!("{}, column `place`", line(text, self.at)), message)
     }
 }
 
@@ -131,18 +142,21 @@ fn rows(text: &str) -> Result<Vec<Row>, TopologyError> {
         .trim(csv::Trim::All)
         .comment(Some(b'#'))
         .from_reader(text.as_bytes());
-    let fields = header(reader.headers().map_err(|e| wrong(&e))?)?;
+    let fields = header(text, reader.headers().map_err(|e| wrong(text, &e))?)?;
     let mut rows = Vec::new();
     let mut record = csv::StringRecord::new();
-    while reader.read_record(&mut record).map_err(|e| wrong(&e))? {
-        let line = record.position().map_or(0, csv::Position::line);
+    while reader
+        .read_record(&mut record)
+        .map_err(|e| wrong(text, &e))?
+    {
+        let at = record.position().map_or(0, csv::Position::byte);
         if rows.len() == MOST_PLACES {
             return Err(TopologyError::at(
-                format!("line {line}"),
+                line(text, at),
                 format!("there are more than {MOST_PLACES} places"),
             ));
         }
-        rows.push(row(&record, &fields, line)?);
+        rows.push(row(text, &record, &fields, at)?);
     }
     if rows.is_empty() {
         return Err(TopologyError::whole(
@@ -153,12 +167,13 @@ fn rows(text: &str) -> Result<Vec<Row>, TopologyError> {
 }
 
 /// Which field holds which of the [`COLUMNS`].
-fn header(record: &csv::StringRecord) -> Result<[Option<usize>; 5], TopologyError> {
+fn header(text: &str, record: &csv::StringRecord) -> Result<[Option<usize>; 5], TopologyError> {
+    let at = line(text, record.position().map_or(0, csv::Position::byte));
     let mut fields = [None; 5];
     for (field, name) in record.iter().enumerate() {
         let column = COLUMNS.iter().position(|c| *c == name).ok_or_else(|| {
             TopologyError::at(
-                format!("line 1, field {}", field + 1),
+                format!("{at}, field {}", field + 1),
                 format!(
                     "{} is no column; a tree file begins with `{}`",
                     quote(name),
@@ -168,14 +183,14 @@ fn header(record: &csv::StringRecord) -> Result<[Option<usize>; 5], TopologyErro
         })?;
         if fields[column].replace(field).is_some() {
             return Err(TopologyError::at(
-                format!("line 1, field {}", field + 1),
+                format!("{at}, field {}", field + 1),
                 format!("the column {} is there twice", quote(name)),
             ));
         }
     }
     if fields[0].is_none() {
         return Err(TopologyError::at(
-            "line 1",
+            at,
             format!(
                 "there is no column `place`; a tree file begins with `{}`",
                 COLUMNS.join(",")
@@ -186,9 +201,10 @@ fn header(record: &csv::StringRecord) -> Result<[Option<usize>; 5], TopologyErro
 }
 
 fn row(
+    text: &str,
     record: &csv::StringRecord,
     fields: &[Option<usize>; 5],
-    line: u64,
+    at: u64,
 ) -> Result<Row, TopologyError> {
     let value = |column: usize| {
         let text = fields[column].and_then(|field| record.get(field));
@@ -196,7 +212,7 @@ fn row(
     };
     let wrong = |column: usize, message: String| {
         TopologyError::at(
-            format!("line {line}, column `{}`", COLUMNS[column]),
+            format!("{}, column `{}`", line(text, at), COLUMNS[column]),
             message,
         )
     };
@@ -231,13 +247,13 @@ fn row(
     };
     if name.parent().is_none() && edge != Edge::default() {
         return Err(TopologyError::at(
-            format!("line {line}"),
+            line(text, at),
             format!("`{name}` is the root, which has no edge; leave latency and bandwidths empty"),
         ));
     }
     Ok(Row {
         name,
-        line,
+        at,
         class,
         edge,
     })
