@@ -9,7 +9,12 @@ use super::System;
 use super::live::Live;
 use crate::results::{End, Fate};
 use crate::scenario::{Layout, Scenario};
-use crate::statistics::{Interval, LittleCheck, Sketch, Sojourns, StepIntegral, batch_means, mser};
+use crate::statistics::warm_up::mser;
+use crate::statistics::{Interval, Little, Moments, Quantiles};
+
+/// The relative error of quantiles, and the most bins that they are kept in.
+const ERROR: f64 = 0.01;
+const BINS: usize = 4096;
 
 /// The confidence of the intervals of a single run.
 const CONFIDENCE: f64 = 0.95;
@@ -113,6 +118,19 @@ pub struct Times {
     pub max: f64,
 }
 
+/// Little's law over the time after the warm-up (see [`Little`]).
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+pub struct LittleCheck {
+    /// The mean number of sessions, by counting up and down.
+    pub present: f64,
+    /// Sessions a second.
+    pub rate: f64,
+    /// The mean stay within that time, in seconds.
+    pub stay: f64,
+    /// Whether present is rate times stay, exactly, and everybody is accounted for.
+    pub holds: bool,
+}
+
 /// Whether the warm-up was long enough, by MSER-5 over the numbers of sessions at the ends
 /// of intervals (White, 1997).
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
@@ -156,14 +174,17 @@ pub(super) struct Tally {
     by_users: Vec<Vec<Batch>>,
     asked: u64,
     qualities: BTreeMap<String, u64>,
-    setup: Sketch,
+    setup: Quantiles,
+    setup_moments: Moments,
     hops: u64,
     moved: u64,
     dropped: u64,
     broken: u64,
     standing: u64,
-    number: StepIntegral,
-    sojourns: Sojourns,
+    little: Little,
+    /// When those came that still stood at the end.
+    still: Vec<Instant>,
+    ended: Instant,
     at_intervals: Vec<f64>,
 }
 
@@ -187,23 +208,18 @@ impl Tally {
             batches,
             asked: 0,
             qualities: BTreeMap::new(),
-            setup: Sketch::default(),
+            setup: Quantiles::new(ERROR, BINS),
+            setup_moments: Moments::default(),
             hops: 0,
             moved: 0,
             dropped: 0,
             broken: 0,
             standing: 0,
-            number: StepIntegral::new(from.since(start).as_secs_f64()),
-            sojourns: Sojourns::new(
-                from.since(start).as_secs_f64(),
-                end.since(start).as_secs_f64(),
-            ),
+            little: Little::new(from),
+            still: Vec::new(),
+            ended: end,
             at_intervals: Vec::new(),
         }
-    }
-
-    fn seconds(&self, at: Instant) -> f64 {
-        at.since(self.start).as_secs_f64()
     }
 
     /// The batch of a request that counts.
@@ -230,7 +246,7 @@ impl Tally {
 
     pub(super) fn established(&mut self, live: &Live, now: Instant) {
         self.standing += 1;
-        self.number.set(self.seconds(now), self.standing);
+        self.little.arrives(now);
         let session = live.session.as_ref().expect("it stands");
         let fell_back = u64::from(session.solution > 1);
         self.count(live, |batch| {
@@ -240,7 +256,9 @@ impl Tally {
         });
         if self.batch(live).is_some() {
             *self.qualities.entry(session.quality.clone()).or_default() += 1;
-            self.setup.add(now.since(live.asked).as_secs_f64());
+            let took = now.since(live.asked).as_secs_f64();
+            self.setup.add(took);
+            self.setup_moments.add(took);
             self.hops += session.hops;
         }
     }
@@ -248,9 +266,11 @@ impl Tally {
     pub(super) fn over(&mut self, live: &Live, fate: Fate, end: Option<End>, now: Instant) {
         if let Some(session) = &live.session {
             self.standing -= 1;
-            let (began, ended) = (self.seconds(session.at), self.seconds(now));
-            self.number.set(ended, self.standing);
-            self.sojourns.add(began, ended);
+            if end == Some(End::Standing) {
+                self.still.push(session.at);
+            } else {
+                self.little.leaves(now, session.at);
+            }
         } else if fate != Fate::Unanswered {
             self.count(live, |batch| {
                 batch.answered += 1;
@@ -273,7 +293,7 @@ impl Tally {
     }
 
     pub(super) fn ends(&mut self, now: Instant) {
-        self.number.set(self.seconds(now), self.standing);
+        self.ended = now;
     }
 
     #[allow(clippy::cast_precision_loss, reason = "counts, for means")]
@@ -282,7 +302,8 @@ impl Tally {
         let seconds = self.end.since(self.from).as_secs_f64();
         let by_users = self.users.iter().zip(&self.by_users);
         let quantile = |q| self.setup.quantile(q).unwrap_or(0.0);
-        let sessions = self.number.mean(self.seconds(self.end));
+        let little = self.little.balance(self.ended, self.still);
+        let warm_up = mser(&self.at_intervals).filter(|mser| mser.settled);
         Summary {
             scenario: self.scenario.clone(),
             seed: self.seed,
@@ -301,21 +322,26 @@ impl Tally {
             fell_back: proportion(&self.batches, |b| b.fell_back, |b| b.established),
             qualities: self.qualities.clone(),
             setup: Times {
-                mean: self.setup.mean().unwrap_or(0.0),
+                mean: self.setup_moments.mean,
                 p50: quantile(0.5),
                 p95: quantile(0.95),
                 p99: quantile(0.99),
-                max: self.setup.max().unwrap_or(0.0),
+                max: self.setup_moments.greatest.max(0.0),
             },
             hops: self.hops as f64 / established.max(1) as f64,
-            sessions,
+            sessions: little.mean_present,
             moved: self.moved,
             dropped: self.dropped,
             broken: self.broken,
-            little: self.sojourns.check(sessions),
+            little: LittleCheck {
+                present: little.mean_present,
+                rate: little.arrival_rate,
+                stay: little.mean_stay,
+                holds: little.holds,
+            },
             warm_up: WarmUp {
                 stated: self.from.since(self.start).as_secs_f64(),
-                advised: mser::advise(&self.at_intervals).map(|n| n as f64 * self.interval),
+                advised: warm_up.map(|mser| mser.cut as f64 * self.interval),
             },
             events: system.events(),
             messages: system.messages(),
@@ -334,12 +360,12 @@ fn proportion(
     all: impl Fn(&Batch) -> u64,
 ) -> Proportion {
     let of = sum(batches, &all);
-    let shares: Vec<_> = batches
+    let shares: Moments = batches
         .iter()
         .filter(|b| all(b) > 0)
         .map(|b| some(b) as f64 / all(b) as f64)
         .collect();
-    let interval: Option<Interval> = batch_means(&shares, CONFIDENCE);
+    let interval = Interval::student(&shares, CONFIDENCE);
     Proportion {
         of,
         share: sum(batches, some) as f64 / of.max(1) as f64,

@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use super::RunId;
 use crate::results::{Column, Kind, Value};
 use crate::run::Summary;
-use crate::statistics::student;
+use crate::statistics::{Interval, Moments};
 
 /// Confidence of the intervals over replications.
 const CONFIDENCE: f64 = 0.95;
@@ -145,10 +145,12 @@ fn figures(runs: &[&Kept]) -> BTreeMap<String, Figure> {
             by_name.entry(name).or_default().push(value);
         }
     }
-    #[allow(clippy::cast_precision_loss, reason = "a number of replications")]
-    let figure = |values: &[f64]| Figure {
-        mean: values.iter().sum::<f64>() / values.len() as f64,
-        half_width: student(values, CONFIDENCE).map(|interval| interval.half_width),
+    let figure = |values: &[f64]| {
+        let moments: Moments = values.iter().copied().collect();
+        Figure {
+            mean: moments.mean,
+            half_width: Interval::student(&moments, CONFIDENCE).map(|i| i.half_width),
+        }
     };
     by_name
         .into_iter()

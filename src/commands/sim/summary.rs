@@ -1,7 +1,7 @@
 //! The short table of a run.
 
 use waybook_sim::run::{Proportion, Summary};
-use waybook_sim::statistics::student;
+use waybook_sim::statistics::{Interval, Moments};
 
 use crate::fail::Done;
 use crate::show;
@@ -38,7 +38,7 @@ fn doubts(run: &Summary) -> Done {
             run.warm_up.stated
         ))?;
     }
-    if !run.little.holds() {
+    if !run.little.holds {
         warn(&format!("Little's law does not hold: {:?}", run.little))?;
     }
     Ok(())
@@ -98,11 +98,10 @@ fn of_one(run: &Summary) -> Vec<Vec<String>> {
 
 fn over_all(runs: &[Summary]) -> Vec<Vec<String>> {
     let figure = |name: &str, of: &dyn Fn(&Summary) -> f64| {
-        let values: Vec<_> = runs.iter().map(of).collect();
-        let interval = student(&values, CONFIDENCE);
-        let mean = interval.as_ref().map_or(f64::NAN, |i| i.mean);
+        let moments: Moments = runs.iter().map(of).collect();
+        let interval = Interval::student(&moments, CONFIDENCE);
         let interval = interval.map(|i| between(i.mean, i.half_width));
-        row(name, format!("{mean:.5}"), interval)
+        row(name, format!("{:.5}", moments.mean), interval)
     };
     #[allow(clippy::cast_precision_loss, reason = "counts, for means")]
     let rows = vec![
