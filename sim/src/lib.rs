@@ -26,7 +26,7 @@ pub mod statistics;
 pub mod theory;
 pub mod transcript;
 pub mod transfer;
-//pub mod validate;
+pub mod validate;
 pub mod world;
 
 pub use check::Violation;
