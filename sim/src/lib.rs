@@ -36,6 +36,7 @@ pub mod theory;
 pub mod topology;
 pub mod transcript;
 pub mod transfer;
+pub mod validate;
 pub mod workload;
 pub mod world;
 

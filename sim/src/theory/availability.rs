@@ -27,6 +27,18 @@ impl Part {
         Ok(Self { up, down })
     }
 
+    /// The mean time in seconds for which it is up at a stretch.
+    #[must_use]
+    pub fn up(&self) -> f64 {
+        self.up
+    }
+
+    /// The mean time in seconds for which it is down at a stretch.
+    #[must_use]
+    pub fn down(&self) -> f64 {
+        self.down
+    }
+
     /// The share of time in which it is up, between 0 and 1.
     #[must_use]
     pub fn availability(&self) -> f64 {

@@ -163,17 +163,18 @@ mod tests {
     fn by_elimination(mut rate: Vec<Vec<f64>>) -> Vec<f64> {
         let n = rate.len();
         for k in (1..n).rev() {
-            let out: f64 = rate[k][..k].iter().sum();
-            for i in 0..k {
-                rate[i][k] /= out;
+            let last = rate[k].clone();
+            let out: f64 = last[..k].iter().sum();
+            for row in &mut rate[..k] {
+                row[k] /= out;
                 for j in 0..k {
-                    rate[i][j] += rate[i][k] * rate[k][j];
+                    row[j] += row[k] * last[j];
                 }
             }
         }
-        let mut p = vec![1.0];
+        let mut p: Vec<f64> = vec![1.0];
         for k in 1..n {
-            p.push((0..k).map(|i| p[i] * rate[i][k]).sum());
+            p.push(p.iter().zip(&rate).map(|(p, row)| p * row[k]).sum());
         }
         let total: f64 = p.iter().sum();
         p.iter().map(|p| p / total).collect()

@@ -123,6 +123,18 @@ impl Fallback {
         Self::new(capacity, classes)
     }
 
+    /// How many units there are of each resource.
+    #[must_use]
+    pub fn capacity(&self) -> &[u32] {
+        &self.capacity
+    }
+
+    /// The classes.
+    #[must_use]
+    pub fn classes(&self) -> &[Class] {
+        &self.classes
+    }
+
     /// Solves the chain, to a residual of 1e-12. By PASTA, requests see the time averages.
     ///
     /// # Errors

@@ -81,6 +81,6 @@ fn positive(parameter: &'static str, value: f64) -> Result<(), OutOfRange> {
 
 /// Whether two numbers agree to that relative precision; near zero, absolutely.
 #[cfg(test)]
-fn close(a: f64, b: f64, precision: f64) -> bool {
+pub(crate) fn close(a: f64, b: f64, precision: f64) -> bool {
     (a - b).abs() <= precision * a.abs().max(b.abs()).max(1e-12)
 }

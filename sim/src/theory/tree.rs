@@ -94,6 +94,20 @@ impl Tree {
         Self::new(&places, routes)
     }
 
+    /// For each place its parent and the capacity of the link above it, in the order given.
+    pub fn places(&self) -> impl Iterator<Item = (Option<usize>, Option<u32>)> {
+        self.parent
+            .iter()
+            .copied()
+            .zip(self.capacity.iter().copied())
+    }
+
+    /// The routes, in the order given.
+    #[must_use]
+    pub fn routes(&self) -> &[TreeRoute] {
+        &self.routes
+    }
+
     /// The same as a network of links, one for each place, in the same order.
     ///
     /// # Panics
