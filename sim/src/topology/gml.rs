@@ -9,7 +9,7 @@
 
 use super::error::{TopologyError, position as at, quote};
 use super::graph::{Attributes, Builder, Graph, Names, Node, Value};
-use super::limits::MOST_NESTING;
+use super::limits::{MOST_ATTRIBUTE_NAME, MOST_ATTRIBUTES, MOST_NESTING};
 use super::quantities::{Quantities, position};
 
 /// What a text consists of.
@@ -232,10 +232,22 @@ fn records(text: &str) -> Result<Records, TopologyError> {
             (Some(record), [_, _, nested @ ..]) => {
                 let mut name = String::new();
                 for (outer, _) in nested {
-                    name.push_str(outer);
-                    name.push('.');
+                    // Too long is refused below; what is longer still is not even put together.
+                    if name.len() <= MOST_ATTRIBUTE_NAME {
+                        name.push_str(outer);
+                        name.push('.');
+                    }
                 }
                 name.push_str(key);
+                if name.len() > MOST_ATTRIBUTE_NAME || record.members.len() > MOST_ATTRIBUTES {
+                    return Err(lexer.error(
+                        start,
+                        format!(
+                            "there are more than {MOST_ATTRIBUTES} attributes here, or the name of one is \
+                             longer than {MOST_ATTRIBUTE_NAME} bytes"
+                        ),
+                    ));
+                }
                 record.members.push((name, value));
             }
             (None, [("graph", _)]) if key == "directed" => {

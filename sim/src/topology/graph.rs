@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::error::{TopologyError, quote};
-use super::limits::{MOST_ATTRIBUTES, MOST_LINKS, MOST_PLACES};
+use super::limits::{MOST_ATTRIBUTE_NAME, MOST_ATTRIBUTES, MOST_LINKS, MOST_PLACES, MOST_VALUES};
 use super::quantities::{Quantities, Stated};
 
 /// A graph: nodes, and links between them.
@@ -79,7 +79,7 @@ pub enum Value {
     /// A number.
     Number(f64),
     /// A text.
-    Text(Box<str>),
+    Text(Arc<str>),
     /// Yes or no.
     Truth(bool),
     /// Two numbers, as positions are written in JSON.
@@ -120,6 +120,12 @@ impl Attributes {
                 "there are more than {MOST_ATTRIBUTES} attributes here; remove what no simulation needs"
             ));
         }
+        if name.len() > MOST_ATTRIBUTE_NAME {
+            return Err(format!(
+                "the name of the attribute {} is longer than {MOST_ATTRIBUTE_NAME} bytes",
+                quote(&name)
+            ));
+        }
         self.0.push((name, value));
         Ok(())
     }
@@ -146,6 +152,8 @@ pub(super) struct Builder<'a> {
     index: BTreeMap<String, usize>,
     quantities: &'a Quantities,
     unread: Vec<String>,
+    /// How many attributes there are so far.
+    values: usize,
 }
 
 impl<'a> Builder<'a> {
@@ -155,6 +163,7 @@ impl<'a> Builder<'a> {
             index: BTreeMap::new(),
             quantities,
             unread: Vec::new(),
+            values: 0,
         }
     }
 
@@ -167,6 +176,7 @@ impl<'a> Builder<'a> {
         if self.graph.nodes.len() == MOST_PLACES {
             return Err(format!("there are more than {MOST_PLACES} nodes"));
         }
+        self.count(&node.attributes)?;
         let index = self.graph.nodes.len();
         if let Some(first) = self.index.insert(node.id.clone(), index) {
             return Err(format!(
@@ -216,6 +226,7 @@ impl<'a> Builder<'a> {
         directed: bool,
         attributes: Attributes,
     ) -> Result<(), String> {
+        self.count(&attributes)?;
         let mut stated = Stated::default();
         let unread = self.quantities.of_link(&attributes, &mut stated)?;
         let link = self.bare_link(from, to)?;
@@ -226,6 +237,16 @@ impl<'a> Builder<'a> {
         link.back = stated.back;
         link.attributes = attributes;
         self.unread.extend(unread);
+        Ok(())
+    }
+
+    fn count(&mut self, attributes: &Attributes) -> Result<(), String> {
+        self.values += attributes.0.len();
+        if self.values > MOST_VALUES {
+            return Err(format!(
+                "there are more than {MOST_VALUES} attributes in it; remove what no simulation needs"
+            ));
+        }
         Ok(())
     }
 

@@ -12,11 +12,11 @@ use roxmltree::{Document, Node as Element, ParsingOptions};
 use super::error::{TopologyError, count, quote, some};
 use super::gml::label;
 use super::graph::{Attributes, Builder, Graph, Names, Node, Value};
-use super::limits::{MOST_ATTRIBUTES, MOST_LINKS};
+use super::limits::{MOST_ATTRIBUTES, MOST_LINKS, MOST_NESTING};
 use super::quantities::{Quantities, position};
 
 /// The greatest number of elements and texts of a file.
-const MOST_ELEMENTS: u32 = 1 << 27;
+const MOST_ELEMENTS: u32 = 1 << 25;
 
 /// What a `<key>` declares.
 struct Key {
@@ -25,7 +25,7 @@ struct Key {
     of_nodes: bool,
     /// Whether its values are texts, also if they look like numbers.
     text: bool,
-    default: Option<String>,
+    default: Option<Value>,
 }
 
 pub(super) fn read(text: &str, quantities: &Quantities) -> Result<Graph, TopologyError> {
@@ -168,6 +168,7 @@ impl<'a, 'input> Reader<'a, 'input> {
                 ));
             }
             let scope = element.attribute("for").unwrap_or("all");
+            let text = element.attribute("attr.type") == Some("string");
             let default = element
                 .children()
                 .find(|e| e.tag_name().name() == "default")
@@ -178,8 +179,8 @@ impl<'a, 'input> Reader<'a, 'input> {
                     name: element.attribute("attr.name").unwrap_or(id).to_owned(),
                     of_edges: matches!(scope, "edge" | "all"),
                     of_nodes: matches!(scope, "node" | "all"),
-                    text: element.attribute("attr.type") == Some("string"),
-                    default: default.map(str::to_owned),
+                    text,
+                    default: default.map(|d| value(d.trim(), text)),
                 },
             );
         }
@@ -219,7 +220,7 @@ impl<'a, 'input> Reader<'a, 'input> {
                 && applies
                 && !said.contains(id)
             {
-                push(&key.name, value(default.trim(), key.text))?;
+                push(&key.name, default.clone())?;
             }
         }
         Ok(attributes)
@@ -239,7 +240,8 @@ fn value(text: &str, is_text: bool) -> Value {
 
 /// Whether the graph around an edge says that edges lead one way.
 fn directed_by_default(edge: Element<'_, '_>) -> bool {
-    let graph = edge.ancestors().find(|e| e.tag_name().name() == "graph");
+    let mut around = edge.ancestors().take(MOST_NESTING);
+    let graph = around.find(|e| e.tag_name().name() == "graph");
     graph.and_then(|g| g.attribute("edgedefault")) == Some("directed")
 }
 

@@ -227,11 +227,12 @@ fn root(graph: &Graph, network: &Network, rule: &Rule) -> Result<u32, TopologyEr
 
 /// The centre or the centroid.
 fn middle(network: &Network, which: &Root) -> Result<u32, TopologyError> {
-    if network.len() > MOST_FOR_CENTRE {
+    if network.len() as u64 * network.links() as u64 > MOST_FOR_CENTRE {
         return Err(TopologyError::whole(format!(
-            "the graph has {} nodes, and its `{which}` is looked for up to {MOST_FOR_CENTRE}, as that \
-             measures all pairs; name the root",
-            network.len()
+            "the graph has {} and {}; its `{which}` is looked for while their product is at most \
+             {MOST_FOR_CENTRE}, as that measures all pairs: name the root",
+            count(network.len(), "node"),
+            count(network.links(), "link")
         )));
     }
     let merit = |node: u32| {

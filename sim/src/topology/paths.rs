@@ -75,6 +75,11 @@ impl Network {
         self.rank.len()
     }
 
+    /// How many links there are.
+    pub(super) fn links(&self) -> usize {
+        self.ends.len() / 2
+    }
+
     pub(super) fn ends(&self, node: u32) -> &[End] {
         let node = node as usize;
         &self.ends[self.starts[node]..self.starts[node + 1]]

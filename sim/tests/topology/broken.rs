@@ -1,6 +1,7 @@
 //! Files that are refused, with where and why.
 
 use waybook_sim::topology::Format::{Brite, Gml, GraphMl, Json};
+use waybook_sim::topology::{Root, Rule, import};
 
 use super::{VALLEY, read};
 
@@ -272,4 +273,50 @@ fn too_many_attributes_are_refused() {
         error.message.contains("more than 256 attributes"),
         "{error}"
     );
+}
+
+#[test]
+fn names_of_attributes_do_not_grow_with_what_they_are_nested_in() {
+    let outer = "x".repeat(300);
+    let text = format!("graph [ node [ id 0 {outer} [ a 1 b 2 ] ] ]");
+    let error = read(&text, Gml).unwrap_err();
+    assert!(error.message.contains("longer than 256 bytes"), "{error}");
+    let text = format!("{{\"nodes\": [{{\"id\": 0, \"{outer}\": 1}}], \"links\": []}}");
+    let error = read(&text, Json).unwrap_err();
+    assert!(error.message.contains("longer than 256 bytes"), "{error}");
+}
+
+#[test]
+fn elements_nested_without_end_overflow_no_stack() {
+    let deep = 100_000;
+    let (open, close) = ("<a>".repeat(deep), "</a>".repeat(deep));
+    let text = format!(
+        "<graphml><graph edgedefault='directed'><node id='0'/>{open}<edge source='0' target='0'/>{close}</graph></graphml>"
+    );
+    let graph = read(&text, GraphMl).unwrap();
+    assert_eq!(graph.links.len(), 1);
+    assert!(read(&text[..text.len() / 2], GraphMl).is_err());
+}
+
+#[test]
+fn the_middle_of_a_graph_that_is_too_large_is_not_looked_for() {
+    let nodes: String = (0..40_000)
+        .map(|n| format!("{n} 0 0 1 1 -1 RT_NODE\n"))
+        .collect();
+    let links: String = (1..40_000)
+        .map(|n| format!("{n} {} {n} 1 1 1 -1 -1 E_RT U\n", n / 2))
+        .collect();
+    let text = format!(
+        "Topology: ( 40000 Nodes, 39999 Edges )\nNodes: ( 40000 )\n{nodes}\nEdges: ( 39999 )\n{links}"
+    );
+    let graph = read(&text, Brite).unwrap();
+    let error = import(graph.clone(), &Rule::default()).unwrap_err();
+    assert!(error.message.contains("name the root"), "{error}");
+    let rule = Rule {
+        root: Root::parse("0"),
+        ..Rule::default()
+    };
+    let (topology, report) = import(graph, &rule).unwrap();
+    assert_eq!((topology.len(), report.lost), (40_000, 0));
+    assert!(!report.hops.all && report.hops.mean == 1.0);
 }
