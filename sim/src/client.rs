@@ -9,6 +9,8 @@ use waybook_place::Instant;
 use waybook_place::io::{EndReason, Established, OpenRequest, Outcome, RequestId, Survey};
 use waybook_plan::{NoPlan, Plan, Profile};
 
+use crate::world::PlaceIndex;
+
 /// What a client does after it has asked.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Script {
@@ -91,6 +93,8 @@ pub enum Knows {
 pub struct Client {
     /// Where it asked.
     pub place: PlaceName,
+    /// The same, by number.
+    pub(crate) at: PlaceIndex,
     /// What it asked.
     pub request: OpenRequest,
     /// What it does then.
@@ -123,12 +127,17 @@ pub struct Clients {
     by_request: BTreeMap<RequestId, Client>,
     by_session: BTreeMap<SessionId, Vec<RequestId>>,
     waiting: usize,
+    /// How many there have been.
+    count: u64,
+    /// Those whose story is over and who have not been taken out.
+    finished: Vec<RequestId>,
 }
 
 impl Clients {
     /// Adds a client; gives the request as it is to be asked.
     pub(crate) fn add(&mut self, mut client: Client) -> OpenRequest {
-        let id = RequestId(self.by_request.len() as u64 + 1);
+        let id = RequestId(self.count + 1);
+        self.count = id.0;
         client.request.request = id;
         if client.request.key.is_empty() {
             client.request.key = format!("key-{}", id.0);
@@ -160,10 +169,22 @@ impl Clients {
         self.waiting
     }
 
-    /// Takes the answer to an open; refused if nobody waits for it.
-    pub(crate) fn answered(&mut self, id: RequestId, outcome: Outcome) -> Result<(), String> {
+    /// Takes out those whose story is over.
+    pub(crate) fn take_finished(&mut self) -> Vec<(RequestId, Client)> {
+        let finished = std::mem::take(&mut self.finished).into_iter();
+        let taken = finished.filter_map(|id| Some((id, self.by_request.remove(&id)?)));
+        taken.collect()
+    }
+
+    /// Takes the answer to an open; refused if nobody waits for it. The session, if there
+    /// is one.
+    pub(crate) fn answered(
+        &mut self,
+        id: RequestId,
+        outcome: Outcome,
+    ) -> Result<Option<SessionId>, String> {
         if self.get(id).is_some_and(|c| c.knows == Knows::Closed) {
-            return Ok(());
+            return Ok(None);
         }
         let client = self.expect(id)?;
         client.knows = match outcome {
@@ -176,21 +197,23 @@ impl Clients {
         if let Knows::Session(session) = &client.knows {
             let session = session.session;
             self.by_session.entry(session).or_default().push(id);
+            return Ok(Some(session));
         }
-        Ok(())
+        self.finished.push(id);
+        Ok(None)
     }
 
-    /// A client hangs up before it has its answer. An answer that is on its way is not
-    /// taken any more.
-    pub(crate) fn hangs_up(&mut self, id: RequestId) -> bool {
-        match self.by_request.get_mut(&id) {
-            Some(client) if client.knows == Knows::Nothing => {
-                self.waiting -= 1;
-                client.knows = Knows::Closed;
-                true
-            }
-            _ => false,
+    /// A client hangs up before it has its answer; its place. An answer that is on its way
+    /// is not taken any more.
+    pub(crate) fn hangs_up(&mut self, id: RequestId) -> Option<PlaceIndex> {
+        let client = self.by_request.get_mut(&id)?;
+        if client.knows != Knows::Nothing {
+            return None;
         }
+        self.waiting -= 1;
+        client.knows = Knows::Closed;
+        self.finished.push(id);
+        Some(client.at)
     }
 
     /// Takes the answer to a dry run; refused if nobody waits for it.
@@ -200,6 +223,7 @@ impl Clients {
         survey: Result<Survey, NoPlan>,
     ) -> Result<(), String> {
         self.expect(id)?.knows = Knows::Survey(survey);
+        self.finished.push(id);
         Ok(())
     }
 
@@ -221,7 +245,10 @@ impl Clients {
                 continue;
             };
             client.knows = match std::mem::replace(&mut client.knows, Knows::Nothing) {
-                Knows::Session(known) | Knows::Cut(Some(known)) => Knows::Ended(known, why.clone()),
+                Knows::Session(known) | Knows::Cut(Some(known)) => {
+                    self.finished.push(id);
+                    Knows::Ended(known, why.clone())
+                }
                 other => other,
             };
         }
@@ -236,11 +263,11 @@ impl Clients {
         }
     }
 
-    /// A client asks. False if it hung up before.
-    pub(crate) fn asks(&mut self, id: RequestId, now: Instant) -> bool {
-        let client = self.by_request.get_mut(&id).expect("a client of this run");
+    /// A client asks: at which place. None if it hung up before.
+    pub(crate) fn asks(&mut self, id: RequestId, now: Instant) -> Option<PlaceIndex> {
+        let client = self.by_request.get_mut(&id)?;
         client.asked = Some(now);
-        client.knows == Knows::Nothing
+        (client.knows == Knows::Nothing).then_some(client.at)
     }
 
     /// A place is down: its clients lose their connections.

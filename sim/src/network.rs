@@ -101,6 +101,20 @@ pub struct Fault {
     pub act: Act,
 }
 
+/// The number of an edge, for who sends much over it: see [`Network::number`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct EdgeId(u32);
+
+/// When a message arrives, and on which connection: [`Passage`] without a list.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Sent {
+    /// When it arrives; never, if it is lost.
+    pub(crate) first: Option<Instant>,
+    /// When it arrives once more.
+    pub(crate) again: Option<Instant>,
+    pub(crate) connection: u64,
+}
+
 /// What becomes of a message.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Passage {
@@ -136,8 +150,10 @@ struct Edge {
 pub struct Network {
     /// How every edge behaves.
     pub model: LinkModel,
-    /// By the place at the lower end.
-    edges: BTreeMap<PlaceName, Edge>,
+    /// By number.
+    edges: Vec<Edge>,
+    /// Their numbers, by the place at the lower end.
+    numbers: BTreeMap<PlaceName, EdgeId>,
     armed: Vec<Fault>,
     sent: u64,
     flawed: bool,
@@ -159,7 +175,8 @@ impl Network {
     pub fn new(model: LinkModel, seed: u64) -> Self {
         Self {
             model,
-            edges: BTreeMap::new(),
+            edges: Vec::new(),
+            numbers: BTreeMap::new(),
             armed: Vec::new(),
             sent: 0,
             flawed: false,
@@ -200,7 +217,7 @@ impl Network {
     /// Makes a new connection between neighbours. What was under way on an older one
     /// is lost.
     pub fn connect(&mut self, a: &PlaceName, b: &PlaceName) -> u64 {
-        let edge = self.edges.entry(lower(a, b).0.clone()).or_default();
+        let edge = self.edge_mut(lower(a, b).0);
         edge.connection += 1;
         edge.standing = true;
         for direction in [&mut edge.up, &mut edge.down] {
@@ -212,7 +229,7 @@ impl Network {
 
     /// Breaks the connection between neighbours. What is under way is lost.
     pub fn disconnect(&mut self, a: &PlaceName, b: &PlaceName) {
-        let edge = self.edges.entry(lower(a, b).0.clone()).or_default();
+        let edge = self.edge_mut(lower(a, b).0);
         edge.connection += 1;
         edge.standing = false;
     }
@@ -221,7 +238,7 @@ impl Network {
     /// without any end being told.
     pub fn mute(&mut self, from: &PlaceName, to: &PlaceName, mute: bool) {
         let (child, upward) = lower(from, to);
-        let edge = self.edges.entry(child.clone()).or_default();
+        let edge = self.edge_mut(child);
         if upward {
             edge.up.mute = mute;
         } else {
@@ -232,8 +249,7 @@ impl Network {
     /// Whether that connection of the edge still stands.
     #[must_use]
     pub fn carries(&self, a: &PlaceName, b: &PlaceName, connection: u64) -> bool {
-        self.edges
-            .get(lower(a, b).0)
+        self.edge(lower(a, b).0)
             .is_some_and(|e| e.standing && e.connection == connection)
     }
 
@@ -241,7 +257,7 @@ impl Network {
     #[must_use]
     pub fn passes(&self, from: &PlaceName, to: &PlaceName, connection: u64) -> bool {
         let (child, upward) = lower(from, to);
-        let Some(edge) = self.edges.get(child) else {
+        let Some(edge) = self.edge(child) else {
             return false;
         };
         let direction = if upward { &edge.up } else { &edge.down };
@@ -251,18 +267,18 @@ impl Network {
     /// Whether the edge has a connection.
     #[must_use]
     pub fn stands(&self, a: &PlaceName, b: &PlaceName) -> bool {
-        self.edges.get(lower(a, b).0).is_some_and(|e| e.standing)
+        self.edge(lower(a, b).0).is_some_and(|e| e.standing)
     }
 
     /// Gives the edge above a place rates of its own, or those of the model.
     pub fn shape(&mut self, lower: &PlaceName, rates: Option<Rates>) {
-        self.edges.entry(lower.clone()).or_default().rates = rates;
+        self.edge_mut(lower).rates = rates;
     }
 
     /// The connection that an edge has or had last.
     #[must_use]
     pub fn connection(&self, a: &PlaceName, b: &PlaceName) -> u64 {
-        let edge = self.edges.get(lower(a, b).0);
+        let edge = self.edge(lower(a, b).0);
         edge.map_or(0, |edge| edge.connection)
     }
 
@@ -270,7 +286,7 @@ impl Network {
     #[must_use]
     pub fn carried(&self, from: &PlaceName, to: &PlaceName) -> u64 {
         let (child, upward) = lower(from, to);
-        self.edges.get(child).map_or(0, |edge| {
+        self.edge(child).map_or(0, |edge| {
             if upward {
                 edge.up.bytes
             } else {
@@ -291,7 +307,7 @@ impl Network {
     ) -> Carriage {
         let model = self.model;
         let (child, upward) = lower(from, to);
-        let edge = self.edges.entry(child.clone()).or_default();
+        let edge = self.edge_mut(child);
         let rates = edge.rates.unwrap_or(Rates {
             up: model.bandwidth,
             down: model.bandwidth,
@@ -318,16 +334,27 @@ impl Network {
         to: &PlaceName,
         kind: &'static str,
     ) -> Passage {
+        let (child, upward) = lower(from, to);
+        let edge = self.number(child);
+        let sent = self.send_on(now, edge, upward, kind);
+        Passage {
+            arrivals: sent.first.into_iter().chain(sent.again).collect(),
+            connection: sent.connection,
+        }
+    }
+
+    /// As [`Network::send`], over an edge by its number, towards the root or away from it.
+    pub(crate) fn send_on(
+        &mut self,
+        now: Instant,
+        edge: EdgeId,
+        upward: bool,
+        kind: &'static str,
+    ) -> Sent {
         self.sent += 1;
         let acts = self.strike(kind);
         let model = self.model;
-        let (child, upward) = lower(from, to);
-        let Some(edge) = self.edges.get_mut(child) else {
-            return Passage {
-                arrivals: Vec::new(),
-                connection: 0,
-            };
-        };
+        let edge = &mut self.edges[edge.0 as usize];
         let connection = edge.connection;
         let standing = edge.standing;
         let direction = if upward { &mut edge.up } else { &mut edge.down };
@@ -356,19 +383,53 @@ impl Network {
         }
         lost |= at.since(now) > model.idle;
         self.flawed |= standing && (lost || overtaken || again.is_some());
-        let mut arrivals = Vec::new();
-        if !lost {
-            if !overtaken {
-                direction.last = at;
-            }
-            arrivals.push(at);
-            let again = again.filter(|delay| *delay <= model.idle);
-            arrivals.extend(again.map(|delay| now + delay));
+        if lost {
+            return Sent {
+                first: None,
+                again: None,
+                connection,
+            };
         }
-        Passage {
-            arrivals,
+        if !overtaken {
+            direction.last = at;
+        }
+        let again = again.filter(|delay| *delay <= model.idle);
+        Sent {
+            first: Some(at),
+            again: again.map(|delay| now + delay),
             connection,
         }
+    }
+
+    /// The number of the edge above a place, from now on and for ever.
+    ///
+    /// # Panics
+    /// If there are 2^32 edges.
+    pub fn number(&mut self, lower: &PlaceName) -> EdgeId {
+        if let Some(number) = self.numbers.get(lower) {
+            return *number;
+        }
+        let number = u32::try_from(self.edges.len()).expect("fewer edges than 2^32");
+        self.edges.push(Edge::default());
+        self.numbers.insert(lower.clone(), EdgeId(number));
+        EdgeId(number)
+    }
+
+    /// As [`Network::carries`], of an edge by its number.
+    #[must_use]
+    pub fn carries_on(&self, edge: EdgeId, connection: u64) -> bool {
+        let edge = &self.edges[edge.0 as usize];
+        edge.standing && edge.connection == connection
+    }
+
+    fn edge(&self, lower: &PlaceName) -> Option<&Edge> {
+        let number = self.numbers.get(lower)?;
+        self.edges.get(number.0 as usize)
+    }
+
+    fn edge_mut(&mut self, lower: &PlaceName) -> &mut Edge {
+        let number = self.number(lower);
+        &mut self.edges[number.0 as usize]
     }
 
     /// What the armed faults do to a message that is sent now.

@@ -9,8 +9,9 @@ use waybook_place::io::{InstanceId, RecordKey, Route};
 use waybook_place::{Instant, Place, code_record};
 use waybook_plan::{Component, Digest as CodeDigest, Release};
 
+use crate::check::Books;
+use crate::network::EdgeId;
 use crate::repository::Repository;
-use crate::transcript::Digest;
 
 /// A component that a place has started and not stopped.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -48,7 +49,12 @@ pub struct Slot {
     pub(crate) routes: BTreeMap<SessionId, Route>,
     /// The earliest tick that is scheduled.
     pub(super) tick: Option<Instant>,
+    /// The edge to the parent; the root has one to nowhere.
+    pub(super) edge: EdgeId,
+    /// The place's [edition of bookings](Place::bookings_edition) when it was last looked at.
     bookings: u64,
+    /// What the checkers have seen of the bookings; nothing while there are none.
+    pub(crate) books: Option<Box<Books>>,
 }
 
 impl Slot {
@@ -58,7 +64,7 @@ impl Slot {
         self.place.as_deref()
     }
 
-    pub(super) fn place_mut(&mut self) -> Option<&mut Place> {
+    pub(crate) fn place_mut(&mut self) -> Option<&mut Place> {
         self.place.as_deref_mut()
     }
 
@@ -110,6 +116,7 @@ impl Slot {
     pub(crate) fn crash(&mut self) {
         self.place = None;
         self.tick = None;
+        self.books = None;
         self.components.clear();
         self.routes.clear();
     }
@@ -137,18 +144,10 @@ impl Slot {
         }
     }
 
-    /// Whether the bookings are others than at the last call.
+    /// Whether the bookings may be others than at the last call.
     pub(super) fn bookings_changed(&mut self) -> bool {
-        let mut digest = Digest::new();
-        for booking in self.place().into_iter().flat_map(Place::bookings) {
-            digest.add(&booking.session.0.to_le_bytes());
-            digest.add(&[booking.phase as u8]);
-            for (resource, amount) in booking.demand.iter() {
-                digest.add(resource.as_str().as_bytes());
-                digest.add(&amount.to_le_bytes());
-            }
-        }
-        let before = std::mem::replace(&mut self.bookings, digest.value());
-        before != self.bookings
+        let now = self.place().map_or(0, Place::bookings_edition);
+        let before = std::mem::replace(&mut self.bookings, now);
+        before != now
     }
 }

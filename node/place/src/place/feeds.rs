@@ -11,6 +11,7 @@ use super::Place;
 use super::timers::Timer;
 use crate::Instant;
 use crate::io::Output;
+use crate::sorted::Sorted;
 
 /// Sessions per refresh message; it stays well below the frame limit.
 const REFRESH_PART: usize = 4_000;
@@ -25,7 +26,7 @@ struct Fed {
 /// Whom this place feeds, and whom it has told to let go.
 #[derive(Debug, Default)]
 pub(super) struct Feeds {
-    fed: BTreeMap<PlaceName, Fed>,
+    fed: Sorted<PlaceName, Fed>,
     /// Releases that have not been acknowledged, and until when they are repeated.
     releases: BTreeMap<(PlaceName, SessionId, SolutionNumber), Instant>,
 }
@@ -35,8 +36,7 @@ impl Place {
     pub(super) fn feed_setup(&mut self, now: Instant, to: &PlaceName, session: SessionId) {
         self.feeds
             .fed
-            .entry(to.clone())
-            .or_default()
+            .entry(to)
             .setups
             .insert(session);
         let at = self.jittered(now, self.config.timing.setup_refresh);
@@ -45,7 +45,7 @@ impl Place {
 
     /// The next hop knows that the session is established: feed it more rarely.
     pub(super) fn feed_session(&mut self, now: Instant, to: &PlaceName, session: SessionId) {
-        let fed = self.feeds.fed.entry(to.clone()).or_default();
+        let fed = self.feeds.fed.entry(to);
         fed.setups.remove(&session);
         fed.established.insert(session);
         let at = self.jittered(now, self.config.timing.session_refresh);
