@@ -12,7 +12,7 @@ use waybook_plan::{
 
 use crate::{
     Download, HopReport, Incarnation, PlanVisitor, Progress, Refusal, RefusalReason, SessionId,
-    Step,
+    Step, wire,
 };
 
 /// A message with the lives of both ends that it is meant for. A place refuses what an
@@ -234,6 +234,9 @@ impl Message {
     /// or a list without what it would not understand, or nothing.
     #[must_use]
     pub fn for_version(mut self, version: u8) -> Option<Self> {
+        if version >= wire::VERSION {
+            return Some(self);
+        }
         if self.version() > version {
             match &mut self {
                 Self::Index { entries, .. } => entries.retain(|e| !offers_code(&e.presentation)),

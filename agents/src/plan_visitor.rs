@@ -23,7 +23,8 @@ pub use interface::{Action, Event, Local, State};
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct PlanVisitor {
     session: SessionId,
-    plan: Plan,
+    /// Shared by all hops and messages of a set-up that need the same solutions.
+    plan: Arc<Plan>,
     hop: u16,
     number: SolutionNumber,
     /// For each hop before this one, the solution whose demand it holds.
@@ -56,7 +57,8 @@ struct Child {
 impl PlanVisitor {
     /// The first visitor of a set-up, at the client's place.
     #[must_use]
-    pub fn new(session: SessionId, plan: Plan, watch: bool) -> Self {
+    pub fn new(session: SessionId, plan: impl Into<Arc<Plan>>, watch: bool) -> Self {
+        let plan = plan.into();
         let number = plan
             .solutions
             .first()
@@ -66,7 +68,7 @@ impl PlanVisitor {
 
     fn at_hop(
         session: SessionId,
-        plan: Plan,
+        plan: Arc<Plan>,
         hop: u16,
         number: SolutionNumber,
         upstream: Vec<SolutionNumber>,
@@ -116,14 +118,14 @@ impl PlanVisitor {
 
     /// The plan, as far as it still matters here.
     #[must_use]
-    pub fn plan(&self) -> &Plan {
+    pub fn plan(&self) -> &Arc<Plan> {
         &self.plan
     }
 
     /// Puts the releases of its plan back, which travel and are kept beside it. They count
     /// as untrusted as the agent itself.
     pub fn set_releases(&mut self, releases: Arc<Releases>) {
-        self.plan.releases = releases;
+        Arc::make_mut(&mut self.plan).releases = releases;
     }
 
     /// The solution that is held here, or chosen.
@@ -177,15 +179,7 @@ impl PlanVisitor {
     /// What is wrong.
     pub fn check(&self) -> Result<(), String> {
         self.plan.check().map_err(|e| e.to_string())?;
-        let fresh = Self::at_hop(
-            self.session,
-            self.plan.clone(),
-            self.hop,
-            self.number,
-            self.upstream.clone(),
-            self.watch,
-        );
-        if *self != fresh {
+        if !self.is_fresh() {
             return Err("the agent is not in the state in which agents are sent".to_owned());
         }
         let solution = self
@@ -208,6 +202,34 @@ impl PlanVisitor {
             }
         }
         Ok(())
+    }
+
+    /// Whether it is as [`Self::at_hop`] makes agents.
+    fn is_fresh(&self) -> bool {
+        let Self {
+            session: _,
+            plan: _,
+            hop: _,
+            number,
+            upstream: _,
+            watch: _,
+            state,
+            current,
+            child,
+            components_up,
+            refused,
+            failed,
+            dead,
+            answer,
+        } = self;
+        *state == State::Arrived
+            && current == number
+            && child.is_none()
+            && !components_up
+            && refused.is_empty()
+            && failed.is_empty()
+            && dead.is_empty()
+            && answer.is_none()
     }
 
     /// Whether an agent that was kept can go on: an established one, with the solution

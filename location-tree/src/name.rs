@@ -185,6 +185,30 @@ impl PlaceName {
         Some(up.chain(down).collect())
     }
 
+    /// Whether these places are [the path](Self::path_to) between the first and the last of
+    /// them: neighbour by neighbour, up and then down.
+    pub fn are_path<'a>(places: impl IntoIterator<Item = &'a Self>) -> bool {
+        let mut places = places.into_iter();
+        let Some(mut here) = places.next() else {
+            return false;
+        };
+        let mut before: Option<&Self> = None;
+        let mut descends = false;
+        for next in places {
+            if !here.is_neighbour_of(next) {
+                return false;
+            }
+            let down = next.0.len() > here.0.len();
+            if descends && !down || before == Some(next) {
+                return false;
+            }
+            descends = down;
+            before = Some(here);
+            here = next;
+        }
+        true
+    }
+
     /// The name as a DNS name, labels reversed: `lab.bologna.core`. In this order the
     /// name constraints of X.509 (RFC 5280, section 4.2.1.10) can express a subtree.
     #[must_use]
@@ -230,7 +254,16 @@ fn is_label(label: &str) -> bool {
 
 impl Ord for PlaceName {
     fn cmp(&self, other: &Self) -> std::cmp::Ordering {
-        self.labels().cmp(other.labels())
+        if Arc::ptr_eq(&self.0, &other.0) {
+            return std::cmp::Ordering::Equal;
+        }
+        // By labels means by bytes, with `/` before all others.
+        let (a, b) = (self.0.as_bytes(), other.0.as_bytes());
+        let rank = |byte: u8| if byte == b'/' { 0 } else { byte };
+        match a.iter().zip(b).find(|(a, b)| a != b) {
+            Some((a, b)) => rank(*a).cmp(&rank(*b)),
+            None => a.len().cmp(&b.len()),
+        }
     }
 }
 
@@ -351,11 +384,33 @@ mod tests {
         }
 
         #[test]
+        fn only_the_path_is_a_path(
+            (from, walk) in (any_name(), proptest::collection::vec(any_name(), 0..5))
+        ) {
+            let mut walked = vec![from.clone()];
+            for step in walk {
+                let here = &walked[walked.len() - 1];
+                walked.push(here.next_hop(&step).unwrap_or(step));
+            }
+            let path = from.path_to(&walked[walked.len() - 1]).unwrap();
+            prop_assert_eq!(PlaceName::are_path(&walked), walked == path);
+            prop_assert!(PlaceName::are_path(&path));
+        }
+
+        #[test]
         fn distance_is_a_metric((a, b, c) in (any_name(), any_name(), any_name())) {
             let d = |x: &PlaceName, y: &PlaceName| x.distance(y).unwrap();
             prop_assert_eq!(d(&a, &b), d(&b, &a));
             prop_assert_eq!(d(&a, &b) == 0, a == b);
             prop_assert!(d(&a, &c) <= d(&a, &b) + d(&b, &c));
+        }
+
+        #[test]
+        fn names_order_by_their_labels(a in "[a/-]{0,6}", b in "[a/-]{0,6}") {
+            let parse = |text: &str| PlaceName::new(&format!("r/{text}"));
+            if let (Ok(a), Ok(b)) = (parse(&a), parse(&b)) {
+                prop_assert_eq!(a.cmp(&b), a.labels().cmp(b.labels()));
+            }
         }
 
         #[test]

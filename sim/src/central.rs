@@ -95,15 +95,13 @@ impl Central {
                 });
             }
         }
-        let ledger = |(name, place): (&PlaceName, &crate::setting::PlaceSetting)| {
-            (name.clone(), Ledger::new(&place.capacity))
-        };
+        let ledger = |name: &PlaceName| (name.clone(), Ledger::default());
         let root = layout.places.iter().find(|(name, _)| name == tree.root());
         let root = &layout.classes[root.expect("a tree has a root").1];
         Self {
             now: Instant(1_000_000_000),
             seed,
-            ledgers: setting.places.iter().map(ledger).collect(),
+            ledgers: setting.places.keys().map(ledger).collect(),
             processing: root.spec.processing.clone().unwrap_or_default(),
             setting,
             tree,
@@ -132,7 +130,8 @@ impl Central {
         let mut time = Duration::ZERO;
         let mut at = place.clone();
         while let Some(parent) = at.parent() {
-            if let Some(link) = &self.setting.places[&at].link {
+            let own = self.setting.places[&at].link.as_ref();
+            if let Some(link) = own.or(self.setting.link.as_ref()) {
                 let direction = if up { &link.up } else { &link.down };
                 time += direction.latency.sample(&mut self.links);
                 time += direction.jitter.sample(&mut self.links);
@@ -164,8 +163,7 @@ impl Central {
         if let Some(solution) = &solution {
             // All places of the path are told at the same time, and all have to answer.
             for stage in &solution.stages {
-                let there_and_back =
-                    self.way(&stage.place, false) + self.way(&stage.place, true);
+                let there_and_back = self.way(&stage.place, false) + self.way(&stage.place, true);
                 answered = answered.max(self.now + there_and_back);
             }
         }
@@ -185,9 +183,13 @@ impl Central {
         oracle::decide(&self.setting, &servers, &self.releases, client, open).map_err(drop)
     }
 
+    fn views(&self, place: &PlaceName) -> Vec<ResourceView> {
+        self.ledgers[place].views(&self.setting.places[place].capacity)
+    }
+
     /// The share of the resource that is booked most.
     fn load(&self, place: &PlaceName) -> Load {
-        let shares = self.ledgers[place].views().map(|view| {
+        let shares = self.views(place).into_iter().map(|view| {
             let booked = (view.established + view.held).min(view.capacity);
             booked * 1000 / view.capacity.max(1)
         });
@@ -199,7 +201,8 @@ impl Central {
         let mut refused = Vec::new();
         for solution in &plan.solutions {
             let lack = solution.stages.iter().find_map(|stage| {
-                let lack = self.ledgers[&stage.place].lack(&stage.demand)?;
+                let capacity = &self.setting.places[&stage.place].capacity;
+                let lack = self.ledgers[&stage.place].lack(capacity, &stage.demand)?;
                 Some((stage.place.clone(), lack))
             });
             if let Some((place, lack)) = lack {
@@ -220,7 +223,9 @@ impl Central {
         let news = News::Refused {
             solutions: plan.solutions.len() as u64,
             refusals: refused.len() as u64,
-            first: refused.first().map(|r| (r.place.clone(), reason(&r.reason))),
+            first: refused
+                .first()
+                .map(|r| (r.place.clone(), reason(&r.reason))),
         };
         (news, None)
     }
@@ -345,7 +350,7 @@ impl System for Central {
     }
 
     fn resources(&self, place: &PlaceName) -> Option<Vec<ResourceView>> {
-        self.ledgers.get(place).map(|ledger| ledger.views().collect())
+        Some(self.views(place))
     }
 
     fn counters(&self, _: &PlaceName) -> Option<Counters> {
@@ -361,9 +366,13 @@ impl System for Central {
         while self.next_at().is_some() {
             self.step()?;
         }
-        let left = self.ledgers.iter().find_map(|(place, ledger)| {
-            let booked = ledger.views().find(|view| view.established + view.held > 0)?;
-            Some(format!("{place} still books {} of {}", booked.established, booked.resource))
+        let left = self.ledgers.keys().find_map(|place| {
+            let views = self.views(place);
+            let booked = views.iter().find(|view| view.established + view.held > 0)?;
+            Some(format!(
+                "{place} still books {} of {}",
+                booked.established, booked.resource
+            ))
         });
         match left {
             Some(what) => Err(Violation {

@@ -12,12 +12,15 @@ use waybook_place::io::{Established, InstanceId, Route};
 use waybook_place::{BookingPhase, BookingView, Instant, Place, ResourceView};
 use waybook_plan::{Demand, Plan, Resource};
 
+mod books;
 mod code;
 #[cfg(test)]
 mod tests;
 mod walks;
 
+pub(crate) use books::Books;
 pub use code::evict;
+pub(crate) use code::start;
 pub(crate) use walks::Walks;
 
 use crate::World;
@@ -65,6 +68,37 @@ pub fn place(slot: &Slot) -> Result<(), String> {
         ),
         None => Ok(()),
     }
+}
+
+/// As [`place`], after a step, and only of what changed with it. `changed` says whether the
+/// place's bookings may be others than before.
+///
+/// # Errors
+/// What is wrong.
+pub(crate) fn step(slot: &mut Slot, changed: bool) -> Result<(), String> {
+    code::step(slot)?;
+    if !changed {
+        if let Some(place) = slot.place_mut() {
+            place.forget_acted();
+        }
+        return Ok(());
+    }
+    let mut books = slot.books.take().unwrap_or_default();
+    let Some(acted) = slot.place_mut().map(Place::take_acted) else {
+        return Ok(());
+    };
+    let Some(seen) = slot.place() else {
+        return Ok(());
+    };
+    for session in acted {
+        books.see(session, seen.booking(session));
+    }
+    if !books.agree_with(seen) {
+        place(slot)?;
+        *books = Books::of(seen);
+    }
+    slot.books = Some(books);
+    Ok(())
 }
 
 fn ledger(
@@ -141,6 +175,7 @@ pub fn quiet(world: &World) -> Result<(), String> {
         live.entry(session.session).or_default().extend(places);
     }
     for (name, slot) in world.slots() {
+        place(slot).map_err(|what| format!("{name}: {what}"))?;
         leftovers(name, slot, &live).map_err(|what| format!("{name}: {what}"))?;
     }
     code::quiet(world)

@@ -9,6 +9,8 @@ use waybook_place::Instant;
 use waybook_place::io::{EndReason, Established, OpenRequest, Outcome, RequestId, Survey};
 use waybook_plan::{NoPlan, Plan, Profile};
 
+use crate::world::PlaceIndex;
+
 /// What a client does after it has asked.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Script {
@@ -91,6 +93,8 @@ pub enum Knows {
 pub struct Client {
     /// Where it asked.
     pub place: PlaceName,
+    /// The same, by number.
+    pub(crate) at: PlaceIndex,
     /// What it asked.
     pub request: OpenRequest,
     /// What it does then.
@@ -123,16 +127,19 @@ pub struct Clients {
     by_request: BTreeMap<RequestId, Client>,
     by_session: BTreeMap<SessionId, Vec<RequestId>>,
     waiting: usize,
-    added: u64,
-    /// Those that something was told, since this was last asked.
+    /// How many there have been.
+    count: u64,
+    /// Those that were told something since this was last asked.
     told: Vec<RequestId>,
+    /// Those whose story is over and who have not been taken out.
+    finished: Vec<RequestId>,
 }
 
 impl Clients {
     /// Adds a client; gives the request as it is to be asked.
     pub(crate) fn add(&mut self, mut client: Client) -> OpenRequest {
-        self.added += 1;
-        let id = RequestId(self.added);
+        let id = RequestId(self.count + 1);
+        self.count = id.0;
         client.request.request = id;
         if client.request.key.is_empty() {
             client.request.key = format!("key-{}", id.0);
@@ -164,10 +171,27 @@ impl Clients {
         self.waiting
     }
 
-    /// Takes the answer to an open; refused if nobody waits for it.
-    pub(crate) fn answered(&mut self, id: RequestId, outcome: Outcome) -> Result<(), String> {
+    /// The requests that something was told since this was last called, in that order.
+    pub(crate) fn take_told(&mut self) -> Vec<RequestId> {
+        std::mem::take(&mut self.told)
+    }
+
+    /// Takes out those whose story is over.
+    pub(crate) fn take_finished(&mut self) -> Vec<(RequestId, Client)> {
+        let finished = std::mem::take(&mut self.finished).into_iter();
+        let taken = finished.filter_map(|id| Some((id, self.by_request.remove(&id)?)));
+        taken.collect()
+    }
+
+    /// Takes the answer to an open; refused if nobody waits for it. The session, if there
+    /// is one.
+    pub(crate) fn answered(
+        &mut self,
+        id: RequestId,
+        outcome: Outcome,
+    ) -> Result<Option<SessionId>, String> {
         if self.get(id).is_some_and(|c| c.knows == Knows::Closed) {
-            return Ok(());
+            return Ok(None);
         }
         let client = self.expect(id)?;
         client.knows = match outcome {
@@ -177,25 +201,27 @@ impl Clients {
             Outcome::Rejected { why } => Knows::Rejected(why),
             Outcome::Closed => Knows::Closed,
         };
-        if let Knows::Session(session) = &client.knows {
-            let session = session.session;
-            self.by_session.entry(session).or_default().push(id);
-        }
+        let session = client.session().map(|session| session.session);
         self.told.push(id);
-        Ok(())
+        if let Some(session) = session {
+            self.by_session.entry(session).or_default().push(id);
+            return Ok(Some(session));
+        }
+        self.finished.push(id);
+        Ok(None)
     }
 
-    /// A client hangs up before it has its answer. An answer that is on its way is not
-    /// taken any more.
-    pub(crate) fn hangs_up(&mut self, id: RequestId) -> bool {
-        match self.by_request.get_mut(&id) {
-            Some(client) if client.knows == Knows::Nothing => {
-                self.waiting -= 1;
-                client.knows = Knows::Closed;
-                true
-            }
-            _ => false,
+    /// A client hangs up before it has its answer; its place. An answer that is on its way
+    /// is not taken any more.
+    pub(crate) fn hangs_up(&mut self, id: RequestId) -> Option<PlaceIndex> {
+        let client = self.by_request.get_mut(&id)?;
+        if client.knows != Knows::Nothing {
+            return None;
         }
+        self.waiting -= 1;
+        client.knows = Knows::Closed;
+        self.finished.push(id);
+        Some(client.at)
     }
 
     /// Takes the answer to a dry run; refused if nobody waits for it.
@@ -205,6 +231,7 @@ impl Clients {
         survey: Result<Survey, NoPlan>,
     ) -> Result<(), String> {
         self.expect(id)?.knows = Knows::Survey(survey);
+        self.finished.push(id);
         Ok(())
     }
 
@@ -226,31 +253,13 @@ impl Clients {
                 continue;
             };
             client.knows = match std::mem::replace(&mut client.knows, Knows::Nothing) {
-                Knows::Session(known) | Knows::Cut(Some(known)) => Knows::Ended(known, why.clone()),
+                Knows::Session(known) | Knows::Cut(Some(known)) => {
+                    self.told.push(id);
+                    self.finished.push(id);
+                    Knows::Ended(known, why.clone())
+                }
                 other => other,
             };
-            self.told.push(id);
-        }
-    }
-
-    /// The requests that something was told since this was last called, in that order.
-    pub(crate) fn take_told(&mut self) -> Vec<RequestId> {
-        std::mem::take(&mut self.told)
-    }
-
-    /// Forgets a request about which nothing more is to be known.
-    pub(crate) fn forget(&mut self, id: RequestId) {
-        let Some(client) = self.by_request.remove(&id) else {
-            return;
-        };
-        self.waiting -= usize::from(client.knows == Knows::Nothing);
-        if let Some(session) = client.session()
-            && let Some(sharing) = self.by_session.get_mut(&session.session)
-        {
-            sharing.retain(|other| *other != id);
-            if sharing.is_empty() {
-                self.by_session.remove(&session.session);
-            }
         }
     }
 
@@ -263,11 +272,11 @@ impl Clients {
         }
     }
 
-    /// A client asks. False if it hung up before.
-    pub(crate) fn asks(&mut self, id: RequestId, now: Instant) -> bool {
-        let client = self.by_request.get_mut(&id).expect("a client of this run");
+    /// A client asks: at which place. None if it hung up before.
+    pub(crate) fn asks(&mut self, id: RequestId, now: Instant) -> Option<PlaceIndex> {
+        let client = self.by_request.get_mut(&id)?;
         client.asked = Some(now);
-        client.knows == Knows::Nothing
+        (client.knows == Knows::Nothing).then_some(client.at)
     }
 
     /// A place is down: its clients lose their connections.

@@ -45,7 +45,13 @@ pub fn plan(
         }
     }
     let is_default_place = setting.tree().is_default_place(client);
-    decide(setting, &servers, added, (client, is_default_place), request)
+    decide(
+        setting,
+        &servers,
+        added,
+        (client, is_default_place),
+        request,
+    )
 }
 
 /// The plan that a request must be given by a place that knows those servers and that code;

@@ -52,6 +52,12 @@ impl Repository {
         self.files.iter()
     }
 
+    /// Whether there is none.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.files.is_empty()
+    }
+
     /// Whether that code is here, whole.
     #[must_use]
     pub fn holds(&self, digest: &Digest) -> bool {

@@ -17,8 +17,8 @@ use std::time::Duration;
 use waybook_place::Instant;
 use waybook_place::io::RequestId;
 
-use crate::faults::{Act, Timeline};
 use crate::central::Central;
+use crate::faults::{Act, Timeline};
 use crate::results::{End, Fate, Sink};
 use crate::scenario::{BookingProtocol, Files, Layout, Scenario, ScenarioError};
 use crate::workload::Member;
@@ -293,19 +293,24 @@ impl<S: System> Run<S> {
     }
 
     /// A session is closed by its user.
-    fn leave(
-        &mut self,
-        request: RequestId,
-        end: End,
-        sink: &mut dyn Sink,
-    ) -> Result<(), RunError> {
+    fn leave(&mut self, request: RequestId, end: End, sink: &mut dyn Sink) -> Result<(), RunError> {
         let Some(mut live) = self.lives.take(request) else {
             return Ok(());
         };
-        let end = if self.system.stands(request) { end } else { End::Cut };
+        let end = if self.system.stands(request) {
+            end
+        } else {
+            End::Cut
+        };
         let now = self.system.now();
-        self.observer
-            .over(&mut live, Fate::Established, Some(end), now, &self.layout, sink);
+        self.observer.over(
+            &mut live,
+            Fate::Established,
+            Some(end),
+            now,
+            &self.layout,
+            sink,
+        );
         self.system.close(request)?;
         self.system.forget(request);
         if end != End::Moved {

@@ -14,7 +14,7 @@ mod text;
 pub use layout::{Class, Layout};
 pub use presentations::PresentationSpec;
 pub use protocol::{BookingProtocol, ProtocolSpec};
-pub use specs::{Checks, PlaceSpec, ReleaseSpec, RunSpec, Selection, UsersSpec};
+pub use specs::{PlaceSpec, ReleaseSpec, RunSpec, Selection, UsersSpec};
 
 use std::collections::BTreeMap;
 

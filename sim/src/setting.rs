@@ -9,6 +9,7 @@ use waybook_place::{CodeConfig, Config, Limits, Timing, Trust};
 use waybook_plan::{Digest, Presentation, Release, Resource};
 
 use crate::network::{EdgeModel, Rates};
+use crate::places::PlaceModel;
 use crate::random;
 
 /// The worlds that places run unless they are told otherwise.
@@ -36,6 +37,9 @@ pub struct Setting {
     /// How many bits a second every edge takes in each direction, unless it has rates of its
     /// own; none for no limit. The simulator's alone: real daemons have real links.
     pub bandwidth: Option<u64>,
+    /// How every edge behaves that has no model of its own; none for as the network's plain
+    /// numbers say. The simulator's alone.
+    pub link: Option<Arc<EdgeModel>>,
 }
 
 /// One place of a [`Setting`].
@@ -57,6 +61,9 @@ pub struct PlaceSetting {
     pub edge: Option<Rates>,
     /// How the edge to its parent behaves; none for as all do. The simulator's alone.
     pub link: Option<Arc<EdgeModel>>,
+    /// How its machine behaves; none for one that takes no time and has an exact clock.
+    /// The simulator's alone.
+    pub machine: Option<Arc<PlaceModel>>,
 }
 
 impl Default for Setting {
@@ -85,6 +92,7 @@ impl Setting {
                 ..CodeConfig::default()
             },
             bandwidth: None,
+            link: None,
         }
     }
 

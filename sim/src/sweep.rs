@@ -188,8 +188,9 @@ impl Sweep {
     /// has something of every point.
     pub fn runs(&self, share: Shard) -> impl Iterator<Item = RunId> + '_ {
         let points = self.points();
-        let all = (1..=self.spec.replications)
-            .flat_map(move |replication| (1..=points).map(move |point| RunId { point, replication }));
+        let all = (1..=self.spec.replications).flat_map(move |replication| {
+            (1..=points).map(move |point| RunId { point, replication })
+        });
         let mine = move |(number, _): &(usize, RunId)| number % share.of == share.index - 1;
         all.enumerate().filter(mine).map(|(_, run)| run)
     }
@@ -208,9 +209,7 @@ fn set(table: &mut Table, way: &str, value: Value) -> Result<(), ScenarioError> 
             at.insert(step.to_owned(), value);
             return Ok(());
         }
-        let inner = at
-            .entry(step)
-            .or_insert_with(|| Value::Table(Table::new()));
+        let inner = at.entry(step).or_insert_with(|| Value::Table(Table::new()));
         at = match inner {
             Value::Table(inner) => inner,
             Value::Array(list) => {

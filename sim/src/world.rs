@@ -2,30 +2,41 @@
 
 mod acts;
 mod code;
+mod kinds;
 mod models;
+mod options;
 mod pump;
 mod queue;
 mod slot;
+mod slots;
 mod transfers;
 
-use std::collections::BTreeMap;
+use std::sync::Arc;
 use std::time::Duration;
 
 use waybook_location_tree::{LocationTree, PlaceName};
-use waybook_place::io::RequestId;
-use waybook_place::{BookingPhase, Instant, Place};
+use waybook_place::io::{Output, RequestId};
+use waybook_place::{BookingPhase, Counters, Instant, Place};
+use waybook_plan::{DecisionMaker, builtin_decision_makers};
 
 pub use code::Ordered;
+pub use options::{Checks, Options, Wire};
 pub use slot::{Running, Slot};
+pub use slots::PlaceIndex;
 
 use crate::check::{self, Violation, Walks};
-use crate::client::{Clients, Knows};
-use crate::network::{LinkModel, Network};
+use crate::client::{Client, Clients, Knows};
+use crate::network::{EdgeModel, LinkModel, Network};
+use crate::places::{Desk, PlaceModel};
+use crate::random;
 use crate::setting::Setting;
 use crate::transcript::Transcript;
 use crate::transfer::TransferModel;
 use code::Orders;
+use kinds::{Deciders, Kinds};
 use queue::{Event, Queue};
+use slot::Machine;
+use slots::Slots;
 use transfers::Transfers;
 
 /// Lines that a violation shows.
@@ -79,26 +90,34 @@ pub struct World {
     pub transfer: TransferModel,
     /// Whether what a place stores survives its crash. True unless changed.
     pub durable: bool,
-    setting: Setting,
+    setting: Arc<Setting>,
+    options: Options,
+    kinds: Kinds,
+    /// The Decision Makers of all places.
+    deciders: Deciders,
     tree: LocationTree,
     seed: u64,
     now: Instant,
     queue: Queue,
     steps: u64,
-    pub(crate) slots: BTreeMap<PlaceName, Slot>,
+    handled: u64,
+    pub(crate) slots: Slots,
     pub(crate) clients: Clients,
     pub(crate) transfers: Transfers,
     pub(crate) orders: Orders,
     behaviours: Vec<(Option<PlaceName>, String, Behaviour)>,
     transcript: Transcript,
     changed: Instant,
-    spinning: (PlaceName, Instant, u32),
+    spinning: (Option<PlaceIndex>, Instant, u32),
+    /// What a place says while it is being carried out; empty between inputs.
+    out: Vec<Output>,
     index_known: bool,
     walks: Walks,
 }
 
 impl World {
     /// Starts every place of a setting, publishes what they serve, and connects them.
+    /// Everything is looked at.
     ///
     /// # Errors
     /// [`Violation`] if a place does something that no place may.
@@ -106,6 +125,39 @@ impl World {
     /// # Panics
     /// If the setting is wrong.
     pub fn new(setting: &Setting, seed: u64) -> Result<Self, Violation> {
+        Self::with_options(setting.clone(), seed, Options::default())
+    }
+
+    /// As [`World::new`], and says how much is looked at. A great setting need not be
+    /// copied.
+    ///
+    /// # Errors
+    /// As [`World::new`].
+    ///
+    /// # Panics
+    /// As [`World::new`].
+    pub fn with_options(
+        setting: impl Into<Arc<Setting>>,
+        seed: u64,
+        options: Options,
+    ) -> Result<Self, Violation> {
+        Self::with_deciders(setting, seed, options, builtin_decision_makers())
+    }
+
+    /// As [`World::with_options`], with other Decision Makers for all places to choose from.
+    ///
+    /// # Errors
+    /// As [`World::new`].
+    ///
+    /// # Panics
+    /// As [`World::new`].
+    pub fn with_deciders(
+        setting: impl Into<Arc<Setting>>,
+        seed: u64,
+        options: Options,
+        deciders: Vec<Arc<dyn DecisionMaker>>,
+    ) -> Result<Self, Violation> {
+        let setting = setting.into();
         let model = LinkModel {
             idle: setting.timing.transport_idle,
             bandwidth: setting.bandwidth,
@@ -118,35 +170,55 @@ impl World {
             compile_time: Duration::from_millis(50),
             transfer: TransferModel::default(),
             durable: true,
-            setting: setting.clone(),
+            options,
+            kinds: Kinds::default(),
+            deciders: Deciders(deciders.into()),
             seed,
             now: Instant(1_000_000_000),
             queue: Queue::default(),
             steps: 0,
-            slots: BTreeMap::new(),
+            handled: 0,
+            slots: Slots::new(&tree),
             clients: Clients::default(),
             transfers: Transfers::default(),
             orders: Orders::default(),
             behaviours: Vec::new(),
             transcript: Transcript::new(4000),
             changed: Instant::default(),
-            spinning: (tree.root().clone(), Instant::default(), 0),
+            spinning: (None, Instant::default(), 0),
+            out: Vec::new(),
             tree,
+            setting: Arc::clone(&setting),
             index_known: false,
             walks: Walks::default(),
         };
-        let names: Vec<_> = world.tree.places().cloned().collect();
-        for name in &names {
-            let mut slot = Slot::default();
-            slot.repository.capacity = world.setting.places[name].disk;
-            world.slots.insert(name.clone(), slot);
-            world.network.shape(name, world.setting.places[name].edge);
-            let link = world.setting.places[name].link.clone();
-            world.network.model_edge(name, link);
-            world.start(name)?;
+        if let Some(link) = &setting.link {
+            world.network.model_all(EdgeModel::clone(link));
         }
-        for name in &names {
-            world.connect_to_neighbours(name);
+        for ((name, place), at) in setting.places.iter().zip(world.slots.indices()) {
+            let edge = world.network.number(name);
+            world.network.shape(name, place.edge);
+            if place.link.is_some() {
+                world.network.model_edge(name, place.link.clone());
+            }
+            let slot = world.slots.at_mut(at);
+            slot.edge = edge;
+            slot.repository.capacity = place.disk;
+            slot.machine = place.machine.as_ref().map(|model| {
+                Box::new(Machine {
+                    model: PlaceModel::clone(model),
+                    desk: Desk::default(),
+                    rng: random::small(seed, name.as_str(), 0),
+                })
+            });
+            world.start(at)?;
+        }
+        for at in world.slots.indices() {
+            if let Some(parent) = world.slots.parent(at) {
+                let (name, parent) = (world.slots.name(at), world.slots.name(parent));
+                let (name, parent) = (name.clone(), parent.clone());
+                world.connect(&name, &parent, &Tell::Both);
+            }
         }
         Ok(world)
     }
@@ -181,6 +253,18 @@ impl World {
         self.steps
     }
 
+    /// How many inputs places have taken so far.
+    #[must_use]
+    pub fn handled(&self) -> u64 {
+        self.handled
+    }
+
+    /// How much is looked at.
+    #[must_use]
+    pub fn options(&self) -> Options {
+        self.options
+    }
+
     /// The log.
     #[must_use]
     pub fn transcript(&self) -> &Transcript {
@@ -201,6 +285,30 @@ impl World {
         &self.slots[place]
     }
 
+    /// The number of a place; none if there is no such place.
+    #[must_use]
+    pub fn index_of(&self, place: &PlaceName) -> Option<PlaceIndex> {
+        self.slots.find(place)
+    }
+
+    /// The name of a place.
+    #[must_use]
+    pub fn name_of(&self, place: PlaceIndex) -> &PlaceName {
+        self.slots.name(place)
+    }
+
+    /// All places by number, in the order of names.
+    pub fn indices(&self) -> impl Iterator<Item = PlaceIndex> + use<> {
+        self.slots.indices()
+    }
+
+    /// What a place has counted in its present life; nothing while it is down. Costs next
+    /// to nothing.
+    #[must_use]
+    pub fn counters(&self, place: PlaceIndex) -> Option<Counters> {
+        self.slots.at(place).place().map(Place::counters)
+    }
+
     /// A place that runs; nothing while it is down.
     #[must_use]
     pub fn place(&self, name: &PlaceName) -> Option<&Place> {
@@ -211,6 +319,14 @@ impl World {
     #[must_use]
     pub fn clients(&self) -> &Clients {
         &self.clients
+    }
+
+    /// Takes out the clients whose story is over since the last call, in the order in which
+    /// it was: they were refused, or closed, or their session has ended. Call it now and
+    /// then in a long run, so that clients are not kept for ever. What was scheduled for one of
+    /// them has no effect any more.
+    pub fn take_finished(&mut self) -> Vec<(RequestId, Client)> {
+        self.clients.take_finished()
     }
 
     /// What a client knows.
@@ -243,18 +359,6 @@ impl World {
         Ok(true)
     }
 
-    /// Takes every event up to a moment, which is the present then.
-    ///
-    /// # Errors
-    /// As [`World::step`].
-    pub fn run_until(&mut self, end: Instant) -> Result<(), Violation> {
-        while self.queue.next_at().is_some_and(|at| at <= end) {
-            self.step()?;
-        }
-        self.now = self.now.max(end);
-        Ok(())
-    }
-
     /// When the next event is due.
     #[must_use]
     pub fn next_event_at(&self) -> Option<Instant> {
@@ -265,6 +369,23 @@ impl World {
     pub(crate) fn pass_until(&mut self, at: Instant) {
         debug_assert!(self.queue.next_at().is_none_or(|next| next >= at));
         self.now = self.now.max(at);
+    }
+
+    /// The requests that something was told since this was last called.
+    pub(crate) fn take_told(&mut self) -> Vec<RequestId> {
+        self.clients.take_told()
+    }
+
+    /// Takes every event up to a moment, which is the present then.
+    ///
+    /// # Errors
+    /// As [`World::step`].
+    pub fn run_until(&mut self, end: Instant) -> Result<(), Violation> {
+        while self.queue.next_at().is_some_and(|at| at <= end) {
+            self.step()?;
+        }
+        self.now = self.now.max(end);
+        Ok(())
     }
 
     /// Takes every event of the next while.
@@ -321,6 +442,9 @@ impl World {
                     break;
                 }
             }
+        }
+        if self.options.checks == Checks::Off {
+            return Ok(());
         }
         check::quiet(self).map_err(|what| self.violation(what))
     }

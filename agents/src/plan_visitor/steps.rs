@@ -25,7 +25,7 @@ impl PlanVisitor {
         local: &mut dyn Local,
         actions: &mut Vec<Action>,
     ) {
-        let plan = self.plan.clone();
+        let plan = Arc::clone(&self.plan);
         let mut walk = Walk {
             visitor: self,
             local,
@@ -78,9 +78,12 @@ impl PlanVisitor {
     fn child_for(&self, solution: &Solution) -> Self {
         let mut upstream = self.upstream.clone();
         upstream.push(solution.number);
-        let mut plan = self.plan.clone();
-        plan.solutions
-            .retain(|s| s.number >= solution.number || upstream.contains(&s.number));
+        let matters =
+            |s: &Arc<Solution>| s.number >= solution.number || upstream.contains(&s.number);
+        let mut plan = Arc::clone(&self.plan);
+        if !plan.solutions.iter().all(matters) {
+            Arc::make_mut(&mut plan).solutions.retain(matters);
+        }
         Self::at_hop(
             self.session,
             plan,
@@ -97,7 +100,7 @@ impl PlanVisitor {
     pub fn leave_out_code(&mut self) {
         let (number, upstream) = (self.number, &self.upstream);
         let needed = |s: &Solution| s.number == number || upstream.contains(&s.number);
-        self.plan
+        Arc::make_mut(&mut self.plan)
             .solutions
             .retain(|s| needed(s) || brought_along(s).is_none());
     }
@@ -302,14 +305,17 @@ impl PlanVisitor {
 
     pub(super) fn forget_other_solutions(&mut self) {
         let current = self.current;
-        self.plan.solutions.retain(|s| s.number == current);
+        if self.plan.solutions.iter().any(|s| s.number != current) {
+            let plan = Arc::make_mut(&mut self.plan);
+            plan.solutions.retain(|s| s.number == current);
+        }
         let components = self.plan.solutions.iter().flat_map(|s| &s.stages);
         let components = components.flat_map(|stage| &stage.components);
         let needed: Releases = components
             .filter_map(|c| self.plan.releases.get(&c.name).cloned())
             .collect();
         if needed.len() < self.plan.releases.len() {
-            self.plan.releases = Arc::new(needed);
+            Arc::make_mut(&mut self.plan).releases = Arc::new(needed);
         }
         self.upstream = vec![current; self.hop()];
     }

@@ -1,6 +1,7 @@
 //! The settings of a place: its capacity, its limits and its times.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 use std::time::Duration;
 
 use waybook_agents::DownloadStrategy;
@@ -26,6 +27,61 @@ pub struct Config {
     pub servers_per_plan: usize,
     /// What code may run here, and how it comes.
     pub code: CodeConfig,
+}
+
+/// What places of one kind are told alike: a [`Config`] without the name. Many places share
+/// one.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Common {
+    /// As [`Config::capacity`].
+    pub capacity: BTreeMap<Resource, u64>,
+    /// As [`Config::programs`].
+    pub programs: Vec<String>,
+    /// As [`Config::limits`].
+    pub limits: Limits,
+    /// As [`Config::timing`].
+    pub timing: Timing,
+    /// As [`Config::strategy`].
+    pub strategy: String,
+    /// As [`Config::servers_per_plan`].
+    pub servers_per_plan: usize,
+    /// As [`Config::code`].
+    pub code: CodeConfig,
+}
+
+/// The settings as a place keeps them: its name, and what it may share with others.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Settings {
+    /// Its name.
+    pub name: PlaceName,
+    /// All else.
+    pub common: Arc<Common>,
+}
+
+impl std::ops::Deref for Settings {
+    type Target = Common;
+
+    fn deref(&self) -> &Common {
+        &self.common
+    }
+}
+
+impl From<Config> for Settings {
+    fn from(config: Config) -> Self {
+        let common = Common {
+            capacity: config.capacity,
+            programs: config.programs,
+            limits: config.limits,
+            timing: config.timing,
+            strategy: config.strategy,
+            servers_per_plan: config.servers_per_plan,
+            code: config.code,
+        };
+        Self {
+            name: config.name,
+            common: Arc::new(common),
+        }
+    }
 }
 
 /// What a place is told about code that is brought along.
@@ -64,6 +120,10 @@ pub struct Limits {
     pub solutions: usize,
     /// Entries of the index of presentations.
     pub index: usize,
+    /// Summaries of places of the locality that are kept. With 0 none are, nor does this place
+    /// tell its own: nobody sees from above how it does. For trees of so many places that
+    /// each default place cannot know all below it.
+    pub summaries: usize,
     /// Presentations served by this place itself.
     pub presentations: usize,
     /// Searches and surveys under way here at one time.
@@ -89,6 +149,7 @@ impl Default for Limits {
             children: 10_000,
             solutions: 64,
             index: 100_000,
+            summaries: 100_000,
             presentations: 10_000,
             questions: 10_000,
             repository: 8 << 30,

@@ -9,11 +9,12 @@
 mod config;
 pub mod io;
 mod place;
+mod sorted;
 mod time;
 mod token_bucket;
 mod view;
 
-pub use config::{CodeConfig, Config, Limits, Timing, Trust};
+pub use config::{CodeConfig, Common, Config, Limits, Settings, Timing, Trust};
 pub use place::{Account, Ledger, Place, code_record};
 pub use time::Instant;
 pub use token_bucket::TokenBucket;

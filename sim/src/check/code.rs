@@ -7,7 +7,7 @@ use waybook_place::Place;
 use waybook_plan::Digest;
 
 use crate::World;
-use crate::world::Slot;
+use crate::world::{Running, Slot};
 
 #[cfg(test)]
 mod tests;
@@ -28,6 +28,28 @@ pub(super) fn place(slot: &Slot) -> Result<(), String> {
         Some(limit) if held > limit => Err(format!(
             "the repository has {held} bytes, where {limit} are allowed"
         )),
+        _ => Ok(()),
+    }
+}
+
+/// As [`place`], after a step: a place that has no code runs none, as [`start`] and
+/// [`evict`] have seen.
+pub(super) fn step(slot: &Slot) -> Result<(), String> {
+    if slot.repository().is_empty() {
+        return Ok(());
+    }
+    place(slot)
+}
+
+/// Checks an order of a place to start a component: its code is held whole.
+///
+/// # Errors
+/// What is wrong.
+pub(crate) fn start(slot: &Slot, running: &Running) -> Result<(), String> {
+    match &running.release {
+        Some(release) if !slot.repository().holds(&release.digest) => {
+            Err(format!("{} runs without its code", release.reference()))
+        }
         _ => Ok(()),
     }
 }

@@ -2,9 +2,11 @@
 //! hand-offs never exceed the lengths of the solutions' paths together.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
 
 use waybook_agents::{SessionId, Visit};
 use waybook_location_tree::PlaceName;
+use waybook_place::Instant;
 use waybook_plan::SolutionNumber;
 
 use crate::transcript::short;
@@ -17,18 +19,34 @@ struct Walk {
     sent: BTreeSet<(PlaceName, SolutionNumber)>,
 }
 
-/// The walks of all set-ups that have been seen.
+/// The walks of the set-ups that have been seen.
 #[derive(Debug, Default)]
-pub(crate) struct Walks(BTreeMap<SessionId, Walk>);
+pub(crate) struct Walks {
+    live: BTreeMap<SessionId, Walk>,
+    /// Those of which nothing has been seen since `since`.
+    old: BTreeMap<SessionId, Walk>,
+    since: Instant,
+}
 
 impl Walks {
+    /// Forgets walks of which nothing has been seen for longer than any set-up can last.
+    pub(crate) fn forget_old(&mut self, now: Instant, longest: Duration) {
+        if now.since(self.since) > longest {
+            self.old = std::mem::take(&mut self.live);
+            self.since = now;
+        }
+    }
+
     /// Takes notice of a hand-off.
     pub(crate) fn sent(&mut self, to: &PlaceName, visit: &Visit) -> Result<(), String> {
         let agent = &visit.agent;
         let (session, number) = (agent.session(), agent.number());
-        let walk = self.0.entry(session).or_insert_with(|| Walk {
-            most: hand_offs(agent.plan(), number),
-            sent: BTreeSet::new(),
+        let old = &mut self.old;
+        let walk = self.live.entry(session).or_insert_with(|| {
+            old.remove(&session).unwrap_or_else(|| Walk {
+                most: hand_offs(agent.plan(), number),
+                sent: BTreeSet::new(),
+            })
         });
         let greatest = walk.sent.iter().filter(|(place, _)| place == to);
         let greatest = greatest.map(|(_, number)| *number).max();
@@ -49,9 +67,16 @@ impl Walks {
         Ok(())
     }
 
+    /// The session has been answered, so that no agent walks for it any more.
+    pub(crate) fn over(&mut self, session: SessionId) {
+        self.live.remove(&session);
+        self.old.remove(&session);
+    }
+
     /// Forgets all walks, because a crash may make an agent walk again.
     pub(crate) fn forget(&mut self) {
-        self.0.clear();
+        self.live.clear();
+        self.old.clear();
     }
 }
 

@@ -30,6 +30,7 @@ mod traffic;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
+use std::time::Duration;
 
 use waybook_location_tree::PlaceName;
 
@@ -90,6 +91,22 @@ impl Network {
     pub fn model_all(&mut self, model: EdgeModel) {
         self.model = model.plain();
         self.common = (self.model, Arc::new(model));
+    }
+
+    /// How long a message between neighbours takes on average, for those who need only an
+    /// idea of it; the longest that it may take where there is no average.
+    #[must_use]
+    pub fn latency(&self, from: &PlaceName, to: &PlaceName) -> Duration {
+        let own = self.find(from, to).and_then(|(edge, upward)| {
+            let model = edge.own.as_ref()?.model.as_ref()?;
+            Some(model.direction(upward))
+        });
+        let upward = lower(from, to).1;
+        match own {
+            None if self.common.0 != self.model => self.model.latency,
+            None => self.common.1.direction(upward).mean_latency(),
+            Some(model) => model.mean_latency(),
+        }
     }
 
     /// Gives the edge above a place a model of its own, or that of all.

@@ -163,6 +163,14 @@ impl DirectionModel {
     }
 }
 
+impl DirectionModel {
+    /// How long a message takes on average; the longest that it may take where there is no
+    /// average.
+    pub(super) fn mean_latency(&self) -> Duration {
+        self.latency.mean().unwrap_or(self.idle)
+    }
+}
+
 impl Default for DirectionModel {
     /// As [`LinkModel`]'s default.
     fn default() -> Self {

@@ -8,7 +8,7 @@ use waybook_place::Instant;
 use super::direction::{Carriage, Direction, Finished, Terms};
 use super::edge::Edge;
 use super::fault::{Passage, Sent};
-use super::{Discipline, EdgeId, Network, lower};
+use super::{Discipline, EdgeId, Messages, Network, lower};
 
 impl Network {
     /// Who gets the bandwidth from one place to a neighbour: whether chunks are to be
@@ -38,6 +38,13 @@ impl Network {
         let (child, upward) = lower(from, to);
         let edge = self.number(child);
         self.at(now, edge, upward)
+    }
+
+    /// Whether the bytes of messages take time there, so that they must be counted.
+    #[must_use]
+    pub fn counts_bytes(&mut self, edge: EdgeId, upward: bool) -> bool {
+        let (_, terms) = self.at(Instant::default(), edge, upward);
+        terms.model.messages == Messages::Within && terms.rate.is_some()
     }
 
     /// Takes a chunk for a neighbour: it waits until the edge is done with all that was

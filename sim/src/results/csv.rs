@@ -15,11 +15,7 @@ impl<W: Write> CsvTable<W> {
     ///
     /// # Errors
     /// What the writer says.
-    pub fn new(
-        mut to: W,
-        columns: &[Column],
-        about: &[(String, String)],
-    ) -> io::Result<Self> {
+    pub fn new(mut to: W, columns: &[Column], about: &[(String, String)]) -> io::Result<Self> {
         for (key, value) in about {
             // A reader that skips lines with a `#` must not see the rest of a value.
             for line in value.lines() {

@@ -39,7 +39,9 @@ impl<W: Write + Send> ParquetTable<W> {
     /// # Errors
     /// What the writer says.
     pub fn new(to: W, columns: &[Column], about: &[(String, String)]) -> io::Result<Self> {
-        let about = about.iter().map(|(k, v)| KeyValue::new(k.clone(), v.clone()));
+        let about = about
+            .iter()
+            .map(|(k, v)| KeyValue::new(k.clone(), v.clone()));
         let properties = WriterProperties::builder()
             .set_compression(Compression::UNCOMPRESSED)
             .set_key_value_metadata(Some(about.collect()))

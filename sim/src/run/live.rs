@@ -128,6 +128,8 @@ impl Lives {
     }
 
     pub(super) fn iter(&self) -> impl Iterator<Item = (RequestId, &Live)> {
-        self.by_request.iter().map(|(request, live)| (*request, live))
+        self.by_request
+            .iter()
+            .map(|(request, live)| (*request, live))
     }
 }

@@ -10,8 +10,8 @@ use super::system::{News, System};
 use super::{RunError, live};
 use crate::client::{Knows, Script};
 use crate::faults::{Act, Disk};
-use crate::world::Tell;
 use crate::scenario::{Layout, Scenario};
+use crate::world::{Options, Tell, Wire};
 use crate::{Violation, World};
 
 /// How long the places of a run may take to find each other, and to come to rest.
@@ -20,7 +20,15 @@ const PATIENCE: Duration = Duration::from_secs(24 * 3600);
 /// Starts the places of a scenario, adds its code, and waits until each place has heard
 /// what its locality serves.
 pub(super) fn start(scenario: &Scenario, layout: &Layout, seed: u64) -> Result<World, RunError> {
-    let mut world = World::new(&layout.setting, seed)?;
+    let options = Options {
+        transcript: false,
+        checks: scenario.run.checks,
+        wire: match scenario.run.decode {
+            true => Wire::Decoded,
+            false => Wire::Sized,
+        },
+    };
+    let mut world = World::with_options(layout.setting.clone(), seed, options)?;
     world.run_for(Duration::from_secs(10))?;
     for release in &layout.releases {
         let home = release.home.clone();
@@ -31,7 +39,6 @@ pub(super) fn start(scenario: &Scenario, layout: &Layout, seed: u64) -> Result<W
     if !layout.releases.is_empty() {
         world.run_for(Duration::from_secs(10))?;
     }
-    let _ = scenario;
     Ok(world)
 }
 
@@ -53,7 +60,13 @@ impl System for World {
     }
 
     fn open(&mut self, place: &PlaceName, request: OpenRequest) -> Result<RequestId, Violation> {
-        Ok(World::open(self, place, request, Script::STAYS, Duration::ZERO))
+        Ok(World::open(
+            self,
+            place,
+            request,
+            Script::STAYS,
+            Duration::ZERO,
+        ))
     }
 
     fn close(&mut self, request: RequestId) -> Result<(), Violation> {
@@ -69,19 +82,17 @@ impl System for World {
         };
         match &client.knows {
             Knows::Session(_) => true,
-            Knows::Cut(Some(session)) => {
-                place.bookings().any(|booking| booking.session == session.session)
-            }
+            Knows::Cut(Some(session)) => place
+                .bookings()
+                .any(|booking| booking.session == session.session),
             _ => false,
         }
     }
 
-    fn forget(&mut self, request: RequestId) {
-        self.forget_client(request);
-    }
+    fn forget(&mut self, _: RequestId) {}
 
     fn take_news(&mut self, into: &mut Vec<(RequestId, News)>) {
-        for request in self.take_told() {
+        for request in World::take_told(self) {
             let Some(client) = self.clients().get(request) else {
                 continue;
             };
@@ -100,6 +111,8 @@ impl System for World {
             };
             into.push((request, news));
         }
+        // Nobody asks about them again.
+        drop(self.take_finished());
     }
 
     fn resources(&self, place: &PlaceName) -> Option<Vec<ResourceView>> {

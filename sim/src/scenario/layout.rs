@@ -98,8 +98,18 @@ impl Scenario {
             titles: Vec::new(),
             releases: Vec::new(),
         };
-        let plain = |class: &Class| Arc::new(self.link(&class.name, &Edge::default()));
-        let links: Vec<_> = layout.classes.iter().map(plain).collect();
+        layout.setting.link = Some(Arc::new(self.link("", &Edge::default())));
+        // What is shared is kept once, whatever the number of places.
+        let link = |class: &Class| {
+            let own = self.edge.contains_key(&class.name);
+            own.then(|| Arc::new(self.link(&class.name, &Edge::default())))
+        };
+        let links: Vec<_> = layout.classes.iter().map(link).collect();
+        let machine = |class: &Class| {
+            let model = class.spec.model();
+            (model != PlaceSpec::default().model()).then(|| Arc::new(model))
+        };
+        let machines: Vec<_> = layout.classes.iter().map(machine).collect();
         for place in topology.places() {
             let class = topology.class(place);
             let number = layout.classes.iter().position(|c| c.name == class);
@@ -108,11 +118,11 @@ impl Scenario {
             layout.places.push((place.name.clone(), number));
             let spec = &layout.classes[number].spec;
             let mut settings = place_setting(spec, &layout.setting.code);
-            settings.link = Some(if place.edge == Edge::default() {
-                links[number].clone()
-            } else {
-                Arc::new(self.link(class, &place.edge))
-            });
+            settings.link = match place.edge {
+                edge if edge != Edge::default() => Some(Arc::new(self.link(class, &edge))),
+                _ => links[number].clone(),
+            };
+            settings.machine = machines[number].clone();
             layout.setting.places.insert(place.name.clone(), settings);
         }
         layout.places.sort_unstable();
@@ -207,7 +217,10 @@ impl Scenario {
 /// What the world is told about a place of a class.
 fn place_setting(spec: &PlaceSpec, code: &CodeConfig) -> PlaceSetting {
     let own_code = (spec.runtimes.is_some() || spec.capabilities.is_some()).then(|| CodeConfig {
-        runtimes: spec.runtimes.clone().unwrap_or_else(|| code.runtimes.clone()),
+        runtimes: spec
+            .runtimes
+            .clone()
+            .unwrap_or_else(|| code.runtimes.clone()),
         capabilities: spec.capabilities.clone().unwrap_or_default(),
         ..code.clone()
     });
@@ -241,9 +254,9 @@ fn serve(
     let mut titles = Vec::new();
     for title in spec.titles() {
         let presentation = spec.presentation(title.clone());
-        presentation.check().map_err(|e| {
-            ScenarioError::new(format!("`presentation` `{}`: {e}", spec.title))
-        })?;
+        presentation
+            .check()
+            .map_err(|e| ScenarioError::new(format!("`presentation` `{}`: {e}", spec.title)))?;
         let presentation = Arc::new(presentation);
         for chosen in index::sample(&mut rng, holders.len(), copies) {
             let (name, _) = &layout.places[holders[chosen]];

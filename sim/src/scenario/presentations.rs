@@ -38,7 +38,9 @@ fn qualities<'de, D: Deserializer<'de>>(from: D) -> Result<Vec<Quality>, D::Erro
     let presentation = Presentation::from_toml(&text).map_err(|e| {
         // Where that reader finds something is not where it is in this file.
         let message = e.to_string();
-        let told = message.split_once(", ").and_then(|(_, rest)| rest.split_once(", "));
+        let told = message
+            .split_once(", ")
+            .and_then(|(_, rest)| rest.split_once(", "));
         D::Error::custom(told.map_or(message.as_str(), |(_, rest)| rest))
     })?;
     Ok(presentation.qualities)

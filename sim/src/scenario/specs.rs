@@ -1,9 +1,9 @@
 //! The tables of a scenario about the run, places, edges, code and users.
 
+use serde::Deserialize;
 use std::collections::BTreeMap;
 use std::num::NonZeroU32;
 use std::time::Duration;
-use serde::{Deserialize, Serialize};
 use waybook_plan::Resource;
 
 use super::protocol::decision_maker;
@@ -12,6 +12,7 @@ use crate::distribution::Distribution;
 use crate::places::{Clock, PlaceModel};
 use crate::quantity::{Bandwidth, Bytes, Factor, Span};
 use crate::workload::{Arrivals, Mobility, Sources};
+use crate::world::Checks;
 
 /// `[run]`: how long to look, and how closely.
 #[derive(Debug, Clone, PartialEq, Deserialize)]
@@ -69,18 +70,6 @@ impl RunSpec {
         }
         Ok(())
     }
-}
-
-/// How often the checkers look.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, Serialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum Checks {
-    /// At a place whenever it was handed something, and everywhere at quiet.
-    EveryStep,
-    /// Everywhere at quiet only.
-    AtQuiet,
-    /// Never.
-    Off,
 }
 
 /// `[places]` and `[place.CLASS]`.
@@ -212,9 +201,7 @@ pub struct UsersSpec {
 
 impl UsersSpec {
     pub(super) fn check(&self) -> Result<(), ScenarioError> {
-        let wrong = |what: &str| {
-            Err(ScenarioError::new(format!("users `{}`: {what}", self.name)))
-        };
+        let wrong = |what: &str| Err(ScenarioError::new(format!("users `{}`: {what}", self.name)));
         match (&self.arrivals, &self.population) {
             (None, None) => wrong("say when they ask, by `arrivals` or `population`"),
             (Some(_), Some(_)) => wrong("has `arrivals` and `population`: choose one"),

@@ -115,7 +115,10 @@ impl Merged {
             return Vec::new();
         };
         let numbers = ["point", "replication", "seed"].map(|name| column(name.into(), Kind::Count));
-        let values = any.values.keys().map(|name| column(name.clone(), Kind::Word));
+        let values = any
+            .values
+            .keys()
+            .map(|name| column(name.clone(), Kind::Word));
         let figures = any.summary.figures().into_iter();
         let figures = figures.map(|(name, _)| column(name.to_owned(), Kind::Number));
         numbers.into_iter().chain(values).chain(figures).collect()

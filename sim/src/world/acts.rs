@@ -1,5 +1,6 @@
 //! What clients do, and what befalls places and edges.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use waybook_agents::Incarnation;
@@ -8,7 +9,7 @@ use waybook_place::Place;
 use waybook_place::io::{Input, OpenRequest, RequestId};
 
 use super::queue::Event;
-use super::{Behaviour, Tell, World};
+use super::{Behaviour, PlaceIndex, Tell, World};
 use crate::check::Violation;
 use crate::client::{Client, Knows, Script};
 use crate::{oracle, random};
@@ -53,8 +54,10 @@ impl World {
         let expected = (self.index_known)
             .then(|| oracle::plan(&self.setting, &self.added(), place, &request).ok())
             .flatten();
+        let at = self.slots.find(place).expect("a place of this run");
         let request = self.clients.add(Client {
             place: place.clone(),
+            at,
             request,
             script,
             asked: None,
@@ -82,16 +85,6 @@ impl World {
     pub fn close_now(&mut self, request: RequestId) -> Result<(), Violation> {
         self.changed = self.now;
         self.take(Event::Close(request))
-    }
-
-    /// The requests that something was told since this was last called.
-    pub(crate) fn take_told(&mut self) -> Vec<RequestId> {
-        self.clients.take_told()
-    }
-
-    /// Forgets a request about which nothing more is to be known.
-    pub(crate) fn forget_client(&mut self, request: RequestId) {
-        self.clients.forget(request);
     }
 
     /// Lets a client hang up after a while, if it has had no answer by then. It does not
@@ -136,7 +129,8 @@ impl World {
         {
             slot.lose_disk();
         }
-        self.start(name)?;
+        let at = self.slots.find(name).expect("a place of this run");
+        self.start(at)?;
         self.connect_to_neighbours(name);
         Ok(())
     }
@@ -161,36 +155,47 @@ impl World {
     }
 
     fn note(&mut self, place: &PlaceName, what: &str) {
-        self.transcript
-            .write(self.now, place, format_args!("{what}"));
+        if self.options.transcript {
+            self.transcript
+                .write(self.now, place, format_args!("{what}"));
+        }
         self.changed = self.now;
     }
 
     fn neighbours(&self, name: &PlaceName) -> Vec<PlaceName> {
-        let parent = name.parent().into_iter();
-        parent.chain(self.tree.children(name).cloned()).collect()
+        let at = self.slots.find(name).expect("a place of this run");
+        let all = self.slots.parent(at).into_iter();
+        let all = all.chain(self.slots.children(at).iter().copied());
+        all.map(|at| self.slots.name(at).clone()).collect()
     }
 
     /// Begins a life of a place.
-    pub(super) fn start(&mut self, name: &PlaceName) -> Result<(), Violation> {
-        let config = self.setting.config(name);
-        let slot = self.slots.get_mut(name).expect("a place of this run");
+    pub(super) fn start(&mut self, at: PlaceIndex) -> Result<(), Violation> {
+        let name = self.slots.name(at).clone();
+        let config = self.kinds.settings(&self.setting, &name);
+        let slot = self.slots.at_mut(at);
         slot.life += 1;
         let life = Incarnation(slot.life);
         let seed = random::bytes(self.seed, name.as_str(), slot.life);
         slot.repository.begin_life(self.now);
-        let records = slot.records(name);
+        let records = slot.records(&name);
         let mut out = Vec::new();
-        let started = Place::new(config, life, seed, records, self.now, &mut out);
-        let place = started.map_err(|why| self.violation(format!("{name}: {why}")))?;
-        self.slots.get_mut(name).expect("as above").run(place);
-        self.carry_out(name, out)?;
-        for presentation in self.setting.places[name].presentations.clone() {
-            self.handle(name, Input::Publish { presentation })?;
+        let now = slot.local(self.now);
+        let deciders = Arc::clone(&self.deciders.0);
+        let started = Place::with_deciders(config, life, seed, records, deciders, now, &mut out);
+        let mut place = started.map_err(|why| self.violation(format!("{name}: {why}")))?;
+        place.watch_sessions(self.options.every_step());
+        self.slots.at_mut(at).run(place);
+        self.carry_out(at, out)?;
+        let setting = Arc::clone(&self.setting);
+        for presentation in &setting.places[&name].presentations {
+            let presentation = Arc::clone(presentation);
+            self.handle_at(at, Input::Publish { presentation })?;
         }
         Ok(())
     }
 
+    /// Connects a place to those of its neighbours that run.
     pub(super) fn connect_to_neighbours(&mut self, name: &PlaceName) {
         for neighbour in self.neighbours(name) {
             if self.place(&neighbour).is_some() && !self.network.stands(name, &neighbour) {
@@ -199,34 +204,35 @@ impl World {
         }
     }
 
-    fn connect(&mut self, a: &PlaceName, b: &PlaceName, tell: &Tell) {
+    pub(super) fn connect(&mut self, a: &PlaceName, b: &PlaceName, tell: &Tell) {
         let connection = self.network.connect(a, b);
-        let latency = self.network.model.latency;
+        let latency = self.network.latency(a, b);
         if *tell != Tell::Both {
             self.network.hides();
         }
-        for (place, neighbour) in [(a, b), (b, a)] {
-            if tell.tells(place) {
-                let (place, neighbour) = (place.clone(), neighbour.clone());
-                self.schedule(
-                    latency,
-                    Event::LinkUp {
-                        place,
-                        neighbour,
-                        connection,
-                    },
-                );
-            }
+        for (place, neighbour) in self.told(a, b, tell) {
+            let event = Event::LinkUp {
+                place,
+                neighbour,
+                connection,
+            };
+            self.schedule(latency, event);
         }
     }
 
     fn disconnect(&mut self, a: &PlaceName, b: &PlaceName, tell: &Tell) {
         self.network.disconnect(a, b);
-        for (place, neighbour) in [(a, b), (b, a)] {
-            if tell.tells(place) {
-                let (place, neighbour) = (place.clone(), neighbour.clone());
-                self.schedule(Duration::ZERO, Event::LinkDown { place, neighbour });
-            }
+        for (place, neighbour) in self.told(a, b, tell) {
+            self.schedule(Duration::ZERO, Event::LinkDown { place, neighbour });
         }
+    }
+
+    /// Who of two neighbours is told, and of whom.
+    fn told(&self, a: &PlaceName, b: &PlaceName, tell: &Tell) -> Vec<(PlaceIndex, PlaceIndex)> {
+        let index = |name| self.slots.find(name).expect("a place of this run");
+        let ends = [(a, b), (b, a)].into_iter();
+        let told = ends.filter(|(place, _)| tell.tells(place));
+        told.map(|(place, neighbour)| (index(place), index(neighbour)))
+            .collect()
     }
 }

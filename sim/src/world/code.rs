@@ -174,9 +174,8 @@ impl World {
             return Err(format!("starts {component} as {}", release.reference()));
         }
         let slot = self.slots.get_mut(place).expect("a place of this run");
-        let at = slot
-            .repository
-            .compile(&release.digest, self.now, self.compile_time);
+        let time = slot.compile_time().unwrap_or(self.compile_time);
+        let at = slot.repository.compile(&release.digest, self.now, time);
         Ok(at.since(self.now))
     }
 }

@@ -3,8 +3,11 @@
 use waybook_location_tree::PlaceName;
 
 use super::World;
+use super::slot::Machine;
 use crate::faults::Way;
+use crate::places::{Desk, PlaceModel};
 use crate::quantity::{Factor, Shift};
+use crate::random;
 
 impl World {
     /// Lets nothing more, or everything again, pass the edge above a place, without any end
@@ -22,8 +25,36 @@ impl World {
     }
 
     /// Lets everything that takes time at a place take so many times as long.
-    pub fn slow(&mut self, _place: &PlaceName, _factor: Factor) {}
+    pub fn slow(&mut self, place: &PlaceName, factor: Factor) {
+        self.machine(place).model.slowness = factor;
+    }
 
     /// Sets the clock of a place forwards or backwards.
-    pub fn step_clock(&mut self, _place: &PlaceName, _by: Shift) {}
+    pub fn step_clock(&mut self, place: &PlaceName, by: Shift) {
+        let machine = self.machine(place);
+        machine.model.clock = machine.model.clock.stepped(by);
+        if let Some(at) = self.slots.find(place) {
+            // What was planned by the old clock is planned anew.
+            self.slots.at_mut(at).tick = None;
+            self.plan_tick(at);
+        }
+    }
+
+    /// The machine of a place, an ideal one if nobody has said how it behaves.
+    fn machine(&mut self, place: &PlaceName) -> &mut Machine {
+        let ideal = PlaceModel {
+            start: self.start_time.into(),
+            compile: self.compile_time.into(),
+            ..PlaceModel::default()
+        };
+        let rng = random::small(self.seed, place.as_str(), 0);
+        let slot = self.slots.get_mut(place).expect("a place of this run");
+        slot.machine.get_or_insert_with(|| {
+            Box::new(Machine {
+                model: ideal,
+                desk: Desk::default(),
+                rng,
+            })
+        })
+    }
 }

@@ -1,14 +1,17 @@
 //! The pump: events become inputs, and outputs become events.
 
-use waybook_agents::{Incarnation, Message, wire};
+use std::sync::Arc;
+use std::time::Duration;
+
+use waybook_agents::{Envelope, Incarnation, Message, wire};
 use waybook_location_tree::PlaceName;
 use waybook_place::Place;
 use waybook_place::io::{Input, InstanceId, Output, RequestId};
+use waybook_plan::{Component, Release};
 
-use super::queue::Event;
-use super::{Behaviour, Running, SPINNING, World};
+use super::queue::{Event, Letter};
+use super::{Behaviour, PlaceIndex, Running, SPINNING, Wire, World};
 use crate::check::{self, Violation};
-use crate::client::Knows;
 use crate::transcript::{describe_input, describe_output};
 
 impl World {
@@ -18,46 +21,39 @@ impl World {
                 from,
                 to,
                 connection,
-                frame,
-            } => self.deliver(from, &to, connection, &frame),
+                letter,
+            } => self.deliver(from, to, connection, letter),
             Event::LinkUp {
                 place,
                 neighbour,
                 connection,
-            } => {
-                let Some(life) = self.place(&neighbour).map(Place::incarnation) else {
-                    return Ok(());
-                };
-                if !self.network.carries(&place, &neighbour, connection) {
+            } => self.link_up(place, neighbour, connection),
+            Event::LinkDown { place, neighbour } => {
+                let (name, neighbour) = self.names(place, neighbour);
+                self.cut_transfers(&name, &neighbour);
+                self.handle_at(place, Input::LinkDown { neighbour })
+            }
+            Event::Tick(at) => self.tick(at),
+            Event::Work { at, life, input } => {
+                if self.slots.at(at).life != life.0 {
                     return Ok(());
                 }
-                self.cut_transfers(&place, &neighbour);
-                let input = Input::LinkUp {
-                    neighbour,
-                    incarnation: life,
-                    version: waybook_agents::wire::VERSION,
-                };
-                self.handle(&place, input)
+                self.work(at, input)
             }
-            Event::LinkDown { place, neighbour } => {
-                self.cut_transfers(&place, &neighbour);
-                self.handle(&place, Input::LinkDown { neighbour })
-            }
-            Event::Tick(name) => self.tick(&name),
             Event::Component {
                 place,
                 life,
                 instance,
                 failure,
-            } => self.component(&place, life, instance, failure),
+            } => self.component(place, life, instance, failure),
             Event::Transfer(id, step) => self.take_transfer(id, step),
             Event::Ask(id, request, open) => {
-                if !self.clients.asks(id, self.now) {
+                let Some(at) = self.clients.asks(id, self.now) else {
                     return Ok(());
-                }
-                let place = self.clients.get(id).expect("a client").place.clone();
-                if self.place(&place).is_none() {
-                    self.clients.cut(&place);
+                };
+                if self.slots.at(at).place().is_none() {
+                    let place = self.slots.name(at);
+                    self.clients.cut(place);
                     return Ok(());
                 }
                 let input = if open {
@@ -65,31 +61,29 @@ impl World {
                 } else {
                     Input::DryRun(request)
                 };
-                self.handle(&place, input)
+                self.handle_at(at, input)
             }
             Event::Claim(id) => {
-                let client = self.clients.get(id);
-                let Some((client, session)) = client.and_then(|c| Some((c, c.session()?))) else {
+                let Some(client) = self.clients.get(id) else {
                     return Ok(());
                 };
-                let (place, session) = (client.place.clone(), session.session);
-                self.handle(&place, Input::Claim { session })
+                let Some(session) = client.session().map(|s| s.session) else {
+                    return Ok(());
+                };
+                self.handle_at(client.at, Input::Claim { session })
             }
             Event::Close(id) => {
-                let client = self.clients.get(id).expect("a client");
-                let (place, key) = (client.place.clone(), client.request.key.clone());
-                if let Knows::Session(session) = &client.knows {
-                    let session = session.session;
-                    return self.handle(&place, Input::Close { session });
-                }
+                // Whoever has been taken out is over.
+                let Some(client) = self.clients.get(id) else {
+                    return Ok(());
+                };
+                let (at, request) = (client.at, &client.request);
                 // A client whose place crashed comes back and closes what it finds.
-                let sessions = self.place(&place).map(|p| p.sessions(self.now));
-                let found = sessions.into_iter().flatten().find(|s| s.key == key);
+                let place = self.slots.at(at).place();
+                let (user, key) = (&request.profile.user, &request.key);
+                let found = place.and_then(|place| place.session_of(user, key));
                 match found {
-                    Some(view) => {
-                        let session = view.hop.session;
-                        self.handle(&place, Input::Close { session })
-                    }
+                    Some(session) => self.handle_at(at, Input::Close { session }),
                     // There is no session to close yet.
                     None => self.cancel(id),
                 }
@@ -98,73 +92,105 @@ impl World {
         }
     }
 
-    fn cancel(&mut self, id: RequestId) -> Result<(), Violation> {
-        if !self.clients.hangs_up(id) {
-            return Ok(());
-        }
-        let place = self.clients.get(id).expect("a client").place.clone();
-        self.handle(&place, Input::Cancel { request: id })
+    fn names(&self, a: PlaceIndex, b: PlaceIndex) -> (PlaceName, PlaceName) {
+        (self.slots.name(a).clone(), self.slots.name(b).clone())
     }
 
-    fn tick(&mut self, name: &PlaceName) -> Result<(), Violation> {
-        let now = self.now;
-        let Some(slot) = self.slots.get_mut(name) else {
+    fn link_up(
+        &mut self,
+        at: PlaceIndex,
+        neighbour: PlaceIndex,
+        connection: u64,
+    ) -> Result<(), Violation> {
+        let Some(life) = self.slots.at(neighbour).place().map(Place::incarnation) else {
             return Ok(());
         };
-        if slot.tick.is_some_and(|at| at <= now) {
+        let (lower, _) = self.slots.lower(at, neighbour);
+        let edge = self.slots.at(lower).edge;
+        if !self.network.carries_on(edge, connection) {
+            return Ok(());
+        }
+        let (name, neighbour) = self.names(at, neighbour);
+        self.cut_transfers(&name, &neighbour);
+        let input = Input::LinkUp {
+            neighbour,
+            incarnation: life,
+            version: wire::VERSION,
+        };
+        self.handle_at(at, input)
+    }
+
+    fn cancel(&mut self, id: RequestId) -> Result<(), Violation> {
+        match self.clients.hangs_up(id) {
+            Some(at) => self.handle_at(at, Input::Cancel { request: id }),
+            None => Ok(()),
+        }
+    }
+
+    fn tick(&mut self, at: PlaceIndex) -> Result<(), Violation> {
+        let now = self.now;
+        let slot = self.slots.at_mut(at);
+        if slot.tick.is_some_and(|planned| planned <= now) {
             slot.tick = None;
         }
         if !slot.is_due(now) {
-            self.plan_tick(name);
+            self.plan_tick(at);
             return Ok(());
         }
-        let (place, at, count) = &mut self.spinning;
-        if *place == *name && *at == now {
+        let (place, last, count) = &mut self.spinning;
+        if *place == Some(at) && *last == now {
             *count += 1;
             if *count > SPINNING {
+                let name = self.slots.name(at);
                 return Err(self.violation(format!("{name} wants a tick again and again")));
             }
         } else {
-            self.spinning = (name.clone(), now, 0);
+            self.spinning = (Some(at), now, 0);
         }
-        self.handle(name, Input::Tick)
+        self.handle_at(at, Input::Tick)
     }
 
-    fn plan_tick(&mut self, name: &PlaceName) {
+    pub(super) fn plan_tick(&mut self, at: PlaceIndex) {
         let now = self.now;
-        let Some(slot) = self.slots.get_mut(name) else {
-            return;
-        };
-        if let Some(at) = slot.next_tick() {
-            let at = at.max(now);
-            slot.tick = Some(at);
-            self.queue.push(at, Event::Tick(name.clone()));
+        let slot = self.slots.at_mut(at);
+        if let Some(wanted) = slot.next_tick() {
+            let wanted = wanted.max(now);
+            slot.tick = Some(wanted);
+            self.queue.push(wanted, Event::Tick(at));
         }
     }
 
     fn deliver(
         &mut self,
-        from: PlaceName,
-        to: &PlaceName,
+        from: PlaceIndex,
+        to: PlaceIndex,
         connection: u64,
-        frame: &[u8],
+        letter: Letter,
     ) -> Result<(), Violation> {
-        if !self.network.carries(&from, to, connection) || self.place(to).is_none() {
+        let (lower, _) = self.slots.lower(from, to);
+        let edge = self.slots.at(lower).edge;
+        if !self.network.carries_on(edge, connection) || self.slots.at(to).place().is_none() {
             return Ok(());
         }
-        let envelope = wire::decode(&frame[wire::PREFIX..])
-            .map_err(|e| self.violation(format!("{to} cannot read {from}: {e}")))?;
-        self.handle(to, Input::Received { from, envelope })
+        let envelope = match letter {
+            Letter::Envelope(envelope) => envelope,
+            Letter::Frame(frame) => wire::decode(&frame[wire::PREFIX..]).map_err(|e| {
+                let (from, to) = self.names(from, to);
+                self.violation(format!("{to} cannot read {from}: {e}"))
+            })?,
+        };
+        let from = self.slots.name(from).clone();
+        self.handle_at(to, Input::Received { from, envelope })
     }
 
     fn component(
         &mut self,
-        name: &PlaceName,
+        at: PlaceIndex,
         life: Incarnation,
         instance: InstanceId,
         failure: Option<String>,
     ) -> Result<(), Violation> {
-        let slot = self.slots.get_mut(name).expect("a place of this run");
+        let slot = self.slots.at_mut(at);
         if slot.life != life.0 || !slot.components.contains_key(&instance) {
             return Ok(());
         }
@@ -174,161 +200,152 @@ impl World {
         } else {
             let running = slot.components.get_mut(&instance);
             running.expect("as seen above").up = true;
-            let endpoint = format!("{name}#{}", instance.0);
+            let endpoint = format!("{}#{}", self.slots.name(at), instance.0);
             Input::ComponentUp { instance, endpoint }
         };
-        self.handle(name, input)
+        self.handle_at(at, input)
     }
 
+    /// Hands an input to a place by its name.
     pub(super) fn handle(&mut self, name: &PlaceName, input: Input) -> Result<(), Violation> {
-        let Some(slot) = self.slots.get_mut(name) else {
+        match self.slots.find(name) {
+            Some(at) => self.handle_at(at, input),
+            None => Ok(()),
+        }
+    }
+
+    /// Hands an input to a place, at once or when its machine gets to it. Nothing if it is
+    /// down.
+    pub(super) fn handle_at(&mut self, at: PlaceIndex, input: Input) -> Result<(), Violation> {
+        let slot = self.slots.at_mut(at);
+        if let Some(done) = slot.works_until(self.now, &input) {
+            let life = Incarnation(slot.life);
+            let event = Event::Work { at, life, input };
+            self.queue.push(done, event);
             return Ok(());
-        };
+        }
+        self.work(at, input)
+    }
+
+    /// Lets a place decide, and carries out what it says. Nothing if it is down.
+    pub(super) fn work(&mut self, at: PlaceIndex, input: Input) -> Result<(), Violation> {
+        // Kept from input to input, so that it need not grow anew.
+        let mut out = std::mem::take(&mut self.out);
+        let slot = self.slots.at_mut(at);
+        let local = slot.local(self.now);
         let Some(place) = slot.place_mut() else {
             return Ok(());
         };
-        self.transcript
-            .write(self.now, name, format_args!("< {}", describe_input(&input)));
-        let mut out = Vec::new();
-        place.handle(self.now, input, &mut out);
-        self.carry_out(name, out)
+        if self.options.transcript {
+            let name = place.name().clone();
+            let what = describe_input(&input);
+            self.transcript
+                .write(self.now, &name, format_args!("< {what}"));
+        }
+        self.handled += 1;
+        place.handle(local, input, &mut out);
+        self.carry_out(at, out)
     }
 
     pub(super) fn carry_out(
         &mut self,
-        name: &PlaceName,
-        out: Vec<Output>,
+        at: PlaceIndex,
+        mut out: Vec<Output>,
     ) -> Result<(), Violation> {
-        for output in out {
-            self.transcript.write(
-                self.now,
-                name,
-                format_args!("> {}", describe_output(&output)),
-            );
-            self.output(name, output)
-                .map_err(|what| self.violation(format!("{name}: {what}")))?;
+        for output in out.drain(..) {
+            if self.options.transcript {
+                let name = self.slots.name(at);
+                let what = describe_output(&output);
+                self.transcript
+                    .write(self.now, name, format_args!("> {what}"));
+            }
+            let done = self.output(at, output);
+            done.map_err(|what| self.objection(at, &what))?;
         }
-        self.plan_tick(name);
-        let slot = self.slots.get_mut(name).expect("a place of this run");
-        if slot.bookings_changed() {
+        self.out = out;
+        self.plan_tick(at);
+        let slot = self.slots.at_mut(at);
+        let changed = slot.bookings_changed();
+        if changed {
             self.changed = self.now;
         }
-        check::place(&self.slots[name]).map_err(|what| self.violation(format!("{name}: {what}")))
+        if self.options.every_step() {
+            let checked = check::step(slot, changed);
+            checked.map_err(|what| self.objection(at, &what))?;
+        }
+        Ok(())
     }
 
-    fn output(&mut self, name: &PlaceName, output: Output) -> Result<(), String> {
+    fn objection(&self, at: PlaceIndex, what: &str) -> Violation {
+        self.violation(format!("{}: {what}", self.slots.name(at)))
+    }
+
+    fn output(&mut self, at: PlaceIndex, output: Output) -> Result<(), String> {
         if !matches!(output, Output::Send { .. } | Output::Store { .. }) {
             self.changed = self.now;
         }
-        let slot = self.slots.get_mut(name).expect("a place of this run");
         match output {
-            Output::Send { to, envelope } => {
-                if !name.is_neighbour_of(&to) || !self.tree.has(&to) {
-                    return Err(format!("sends to {to}, which is no neighbour"));
-                }
-                if envelope.from.0 != slot.life {
-                    return Err("signs with another life than its own".to_owned());
-                }
-                let frame = wire::encode(&envelope);
-                if frame.len() > wire::MAX_FRAME {
-                    return Err(format!("sends a frame of {} bytes", frame.len()));
-                }
-                self.transcript.add(&frame);
-                if let Message::Visit(visit) = &envelope.message {
-                    self.walks.sent(&to, visit)?;
-                }
-                let kind = envelope.message.kind();
-                let passage = self.network.send(self.now, name, &to, kind);
-                let model = &self.network.model;
-                let first = passage.arrivals.first();
-                let in_time =
-                    first.is_some_and(|at| at.since(self.now) <= model.latency + model.jitter);
-                if !in_time && matches!(kind, "resolve" | "resolved") {
-                    // Who asks for code plans with what he has heard of in time.
-                    self.clients.expect_nothing();
-                }
-                for at in passage.arrivals {
-                    let event = Event::Deliver {
-                        from: name.clone(),
-                        to: to.clone(),
-                        connection: passage.connection,
-                        frame: frame.clone(),
-                    };
-                    self.queue.push(at, event);
-                }
-            }
+            Output::Send { to, envelope } => return self.send(at, &to, envelope),
             Output::Start {
                 instance,
                 component,
                 release,
                 ..
-            } => {
-                let compiled = self.compiled(name, &component, release.as_deref())?;
-                let slot = self.slots.get_mut(name).expect("a place of this run");
-                let component_name = component.name.clone();
-                let running = Running {
-                    component,
-                    up: false,
-                    release,
-                };
-                if slot.components.insert(instance, running).is_some() {
-                    return Err(format!("starts {instance:?} twice"));
-                }
-                let life = Incarnation(slot.life);
-                let (after, failure) = match self.behaviour(name, &component_name) {
-                    Behaviour::Starts(after) => (after, None),
-                    Behaviour::Fails(after, why) => (after, Some(why)),
-                    Behaviour::Silent => return Ok(()),
-                };
-                let event = Event::Component {
-                    place: name.clone(),
-                    life,
-                    instance,
-                    failure,
-                };
-                self.schedule(compiled + after, event);
-            }
+            } => return self.start_component(at, instance, component, release),
             Output::Fetch {
                 fetch,
                 release,
                 source,
-            } => self.fetch(name, fetch, release, &source)?,
-            Output::CancelFetch { fetch } => self.cancel_fetch(name, fetch)?,
-            Output::Evict { digest } => {
-                let arrives = self.transfers.brings(name, &digest);
-                check::evict(&self.slots[name], arrives, &digest)?;
-                self.evict(name, &digest);
+            } => {
+                let name = self.slots.name(at).clone();
+                self.fetch(&name, fetch, release, &source)?;
             }
-            Output::CodeDone { request, result } => self.code_done(name, request, result)?,
+            Output::CancelFetch { fetch } => {
+                let name = self.slots.name(at).clone();
+                self.cancel_fetch(&name, fetch)?;
+            }
+            Output::Evict { digest } => {
+                let name = self.slots.name(at).clone();
+                let arrives = self.transfers.brings(&name, &digest);
+                check::evict(self.slots.at(at), arrives, &digest)?;
+                self.evict(&name, &digest);
+            }
+            Output::CodeDone { request, result } => {
+                let name = self.slots.name(at).clone();
+                self.code_done(&name, request, result)?;
+            }
             Output::Stop { instance } => {
-                slot.components.remove(&instance);
+                self.slots.at_mut(at).components.remove(&instance);
             }
             Output::Route(route) => {
-                if let Some(missing) = route
-                    .chain
-                    .iter()
-                    .find(|i| !slot.components.contains_key(i))
-                {
+                let slot = self.slots.at_mut(at);
+                let mut chain = route.chain.iter();
+                if let Some(missing) = chain.find(|i| !slot.components.contains_key(i)) {
                     return Err(format!("routes through {missing:?}, which does not run"));
                 }
                 slot.routes.insert(route.session, route);
             }
             Output::Unroute { session } => {
-                slot.routes.remove(&session);
+                self.slots.at_mut(at).routes.remove(&session);
             }
-            Output::Store { key, value } => match value {
-                _ if !self.durable => {}
-                Some(value) => {
-                    slot.disk.insert(key, value);
+            Output::Store { key, value } => {
+                let disk = &mut self.slots.at_mut(at).disk;
+                match value {
+                    _ if !self.durable => {}
+                    Some(value) => {
+                        disk.insert(key, value);
+                    }
+                    None => {
+                        disk.remove(&key);
+                    }
                 }
-                None => {
-                    slot.disk.remove(&key);
-                }
-            },
+            }
             Output::Opened { request, outcome } => {
-                self.clients.answered(request, outcome)?;
-                let claim = self.clients.get(request).and_then(|c| c.script.claim);
-                if let Some(after) = claim {
+                if let Some(session) = self.clients.answered(request, outcome)? {
+                    self.walks.over(session);
+                }
+                let client = self.clients.get(request);
+                if let Some(after) = client.and_then(|c| c.script.claim) {
                     self.schedule(after, Event::Claim(request));
                 }
             }
@@ -343,11 +360,115 @@ impl World {
         Ok(())
     }
 
-    fn behaviour(&self, place: &PlaceName, component: &str) -> Behaviour {
+    /// A place sends a message to a neighbour.
+    fn send(&mut self, at: PlaceIndex, to: &PlaceName, envelope: Envelope) -> Result<(), String> {
+        let Some(to) = self.slots.neighbour(at, to) else {
+            return Err(format!("sends to {to}, which is no neighbour"));
+        };
+        if envelope.from.0 != self.slots.at(at).life {
+            return Err("signs with another life than its own".to_owned());
+        }
+        let every_step = self.options.every_step();
+        let encoded = self.options.transcript || every_step || self.options.wire == Wire::Decoded;
+        let (lower, upward) = self.slots.lower(at, to);
+        let edge = self.slots.at(lower).edge;
+        let encoded = encoded || self.network.counts_bytes(edge, upward);
+        let frame = encoded.then(|| wire::encode(&envelope));
+        let length = frame.as_ref().map_or(0, |frame| frame.len() as u64);
+        if let Some(frame) = &frame {
+            if frame.len() > wire::MAX_FRAME {
+                return Err(format!("sends a frame of {} bytes", frame.len()));
+            }
+            if self.options.transcript {
+                self.transcript.add(frame);
+            }
+        }
+        if every_step && let Message::Visit(visit) = &envelope.message {
+            let longest = self.setting.timing.fence(Duration::ZERO);
+            self.walks.forget_old(self.now, longest);
+            self.walks.sent(self.slots.name(to), visit)?;
+        }
+        let kind = envelope.message.kind();
+        let sent = (self.network).send_sized_on(self.now, edge, upward, kind, length);
+        let model = &self.network.model;
+        let in_time = sent
+            .first
+            .is_some_and(|at| at.since(self.now) <= model.latency + model.jitter);
+        if self.index_known && !in_time && matches!(kind, "resolve" | "resolved") {
+            // Who asks for code plans with what he has heard of in time.
+            self.clients.expect_nothing();
+        }
+        let letter = match frame {
+            Some(frame) if self.options.wire == Wire::Decoded => Letter::Frame(frame),
+            _ => Letter::Envelope(envelope),
+        };
+        let connection = sent.connection;
+        let deliver = |letter| Event::Deliver {
+            from: at,
+            to,
+            connection,
+            letter,
+        };
+        if let Some(again) = sent.again {
+            // It comes after the first, whatever the times.
+            let first = sent.first.expect("what comes twice comes once");
+            self.queue.push(first, deliver(letter.clone()));
+            self.queue.push(again, deliver(letter));
+        } else if let Some(first) = sent.first {
+            self.queue.push(first, deliver(letter));
+        }
+        Ok(())
+    }
+
+    /// A place starts a component.
+    fn start_component(
+        &mut self,
+        at: PlaceIndex,
+        instance: InstanceId,
+        component: Component,
+        release: Option<Arc<Release>>,
+    ) -> Result<(), String> {
+        let name = self.slots.name(at).clone();
+        let compiled = self.compiled(&name, &component, release.as_deref())?;
+        let behaviour = self.behaviour(at, &component.name);
+        let slot = self.slots.at_mut(at);
+        let running = Running {
+            component,
+            up: false,
+            release,
+        };
+        check::start(slot, &running)?;
+        if slot.components.insert(instance, running).is_some() {
+            return Err(format!("starts {instance:?} twice"));
+        }
+        let life = Incarnation(slot.life);
+        let (after, failure) = match behaviour {
+            Behaviour::Starts(after) => (after, None),
+            Behaviour::Fails(after, why) => (after, Some(why)),
+            Behaviour::Silent => return Ok(()),
+        };
+        let event = Event::Component {
+            place: at,
+            life,
+            instance,
+            failure,
+        };
+        self.schedule(compiled + after, event);
+        Ok(())
+    }
+
+    fn behaviour(&mut self, at: PlaceIndex, component: &str) -> Behaviour {
+        let place = self.slots.name(at);
         let rule =
             self.behaviours.iter().rev().find(|(at, name, _)| {
                 name == component && at.as_ref().is_none_or(|at| at == place)
             });
-        rule.map_or(Behaviour::Starts(self.start_time), |(_, _, b)| b.clone())
+        match rule {
+            Some((_, _, behaviour)) => behaviour.clone(),
+            None => {
+                let start = self.slots.at_mut(at).start_time();
+                Behaviour::Starts(start.unwrap_or(self.start_time))
+            }
+        }
     }
 }

@@ -1,39 +1,61 @@
 //! What is to happen, in the order of time.
+//!
+//! Events lie where they were put; what is sorted is only when each is due, in 24 bytes,
+//! so that the heap stays in the fast caches and moves little. Places of events are used
+//! again, the last one first.
 
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;
 
-use waybook_agents::Incarnation;
-use waybook_location_tree::PlaceName;
+use waybook_agents::{Envelope, Incarnation};
 use waybook_place::Instant;
-use waybook_place::io::{InstanceId, OpenRequest, RequestId};
+use waybook_place::io::{Input, InstanceId, OpenRequest, RequestId};
 
+use super::PlaceIndex;
 use super::transfers::Step;
 use crate::transfer::TransferId;
 
+/// A message on its way.
+#[derive(Debug, Clone)]
+pub(super) enum Letter {
+    /// As bytes, with their prefix.
+    Frame(Vec<u8>),
+    /// As its sender wrote it.
+    Envelope(Envelope),
+}
+
 #[derive(Debug)]
+#[allow(
+    clippy::large_enum_variant,
+    reason = "they lie still, and their places are used again"
+)]
 pub(super) enum Event {
     Deliver {
-        from: PlaceName,
-        to: PlaceName,
+        from: PlaceIndex,
+        to: PlaceIndex,
         connection: u64,
-        frame: Vec<u8>,
+        letter: Letter,
     },
     LinkUp {
-        place: PlaceName,
-        neighbour: PlaceName,
+        place: PlaceIndex,
+        neighbour: PlaceIndex,
         connection: u64,
     },
     LinkDown {
-        place: PlaceName,
-        neighbour: PlaceName,
+        place: PlaceIndex,
+        neighbour: PlaceIndex,
     },
-    Tick(PlaceName),
+    Tick(PlaceIndex),
     Component {
-        place: PlaceName,
+        place: PlaceIndex,
         life: Incarnation,
         instance: InstanceId,
         failure: Option<String>,
+    },
+    Work {
+        at: PlaceIndex,
+        life: Incarnation,
+        input: Input,
     },
     Transfer(TransferId, Step),
     Ask(RequestId, OpenRequest, bool),
@@ -52,35 +74,22 @@ impl Event {
     }
 }
 
-/// An event at its time. Of equal times, the one that was scheduled first comes first.
-#[derive(Debug)]
-struct Scheduled {
+/// When an event is due. Of equal times, the one that was scheduled first comes first.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+struct Due {
     at: Instant,
     sequence: u64,
-    event: Event,
-}
-
-impl PartialEq for Scheduled {
-    fn eq(&self, other: &Self) -> bool {
-        self.sequence == other.sequence
-    }
-}
-impl Eq for Scheduled {}
-impl PartialOrd for Scheduled {
-    fn partial_cmp(&self, other: &Self) -> Option<std::cmp::Ordering> {
-        Some(self.cmp(other))
-    }
-}
-impl Ord for Scheduled {
-    fn cmp(&self, other: &Self) -> std::cmp::Ordering {
-        (self.at, self.sequence).cmp(&(other.at, other.sequence))
-    }
+    /// Where the event lies.
+    lies: u32,
 }
 
 /// All that is to happen.
 #[derive(Debug, Default)]
 pub(super) struct Queue {
-    heap: BinaryHeap<Reverse<Scheduled>>,
+    heap: BinaryHeap<Reverse<Due>>,
+    events: Vec<Option<Event>>,
+    /// Places of events that are free.
+    free: Vec<u32>,
     sequence: u64,
     scripted: usize,
 }
@@ -89,18 +98,29 @@ impl Queue {
     pub(super) fn push(&mut self, at: Instant, event: Event) {
         self.sequence += 1;
         self.scripted += usize::from(event.is_scripted());
-        let sequence = self.sequence;
-        self.heap.push(Reverse(Scheduled {
+        let lies = match self.free.pop() {
+            Some(lies) => {
+                self.events[lies as usize] = Some(event);
+                lies
+            }
+            None => {
+                self.events.push(Some(event));
+                u32::try_from(self.events.len() - 1).expect("fewer events at once than 2^32")
+            }
+        };
+        self.heap.push(Reverse(Due {
             at,
-            sequence,
-            event,
+            sequence: self.sequence,
+            lies,
         }));
     }
 
     pub(super) fn pop(&mut self) -> Option<(Instant, Event)> {
-        let Reverse(next) = self.heap.pop()?;
-        self.scripted -= usize::from(next.event.is_scripted());
-        Some((next.at, next.event))
+        let Reverse(due) = self.heap.pop()?;
+        let event = self.events[due.lies as usize].take()?;
+        self.free.push(due.lies);
+        self.scripted -= usize::from(event.is_scripted());
+        Some((due.at, event))
     }
 
     /// When the next event is due.

@@ -2,15 +2,19 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
+use std::time::Duration;
 
 use waybook_agents::SessionId;
 use waybook_location_tree::PlaceName;
-use waybook_place::io::{InstanceId, RecordKey, Route};
+use waybook_place::io::{Input, InstanceId, RecordKey, Route};
 use waybook_place::{Instant, Place, code_record};
 use waybook_plan::{Component, Digest as CodeDigest, Release};
 
+use crate::check::Books;
+use crate::network::EdgeId;
+use crate::places::{Desk, PlaceModel};
+use crate::random::Small;
 use crate::repository::Repository;
-use crate::transcript::Digest;
 
 /// A component that a place has started and not stopped.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -31,6 +35,14 @@ impl Running {
     }
 }
 
+/// What a place runs on, where that takes time or its clock is not exact.
+#[derive(Debug)]
+pub(super) struct Machine {
+    pub(super) model: PlaceModel,
+    pub(super) desk: Desk,
+    pub(super) rng: Small,
+}
+
 /// A place with the model of its machine.
 #[derive(Debug, Default)]
 pub struct Slot {
@@ -46,9 +58,16 @@ pub struct Slot {
     pub(crate) pinned: BTreeSet<CodeDigest>,
     pub(crate) components: BTreeMap<InstanceId, Running>,
     pub(crate) routes: BTreeMap<SessionId, Route>,
+    /// How its machine behaves; none for one that takes no time and has an exact clock.
+    pub(super) machine: Option<Box<Machine>>,
     /// The earliest tick that is scheduled.
     pub(super) tick: Option<Instant>,
+    /// The edge to the parent; the root has one to nowhere.
+    pub(super) edge: EdgeId,
+    /// The place's [edition of bookings](Place::bookings_edition) when it was last looked at.
     bookings: u64,
+    /// What the checkers have seen of the bookings; nothing while there are none.
+    pub(crate) books: Option<Box<Books>>,
 }
 
 impl Slot {
@@ -58,7 +77,7 @@ impl Slot {
         self.place.as_deref()
     }
 
-    pub(super) fn place_mut(&mut self) -> Option<&mut Place> {
+    pub(crate) fn place_mut(&mut self) -> Option<&mut Place> {
         self.place.as_deref_mut()
     }
 
@@ -110,8 +129,44 @@ impl Slot {
     pub(crate) fn crash(&mut self) {
         self.place = None;
         self.tick = None;
+        self.books = None;
         self.components.clear();
         self.routes.clear();
+        if let Some(machine) = &mut self.machine {
+            machine.desk.clear();
+        }
+    }
+
+    /// What the place's clock shows.
+    pub(super) fn local(&self, now: Instant) -> Instant {
+        self.machine
+            .as_ref()
+            .map_or(now, |m| m.model.clock.local(now))
+    }
+
+    /// When the machine is done with an input that comes now, so that the place decides;
+    /// none if that is at once.
+    pub(super) fn works_until(&mut self, now: Instant, input: &Input) -> Option<Instant> {
+        let machine = self.machine.as_mut()?;
+        // A tick is the place's own, and nothing that it would have to read first.
+        if machine.model.is_immediate() || *input == Input::Tick {
+            return None;
+        }
+        let time = machine.model.processing_time(&mut machine.rng);
+        Some(machine.desk.take(now, machine.model.servers, time).end)
+    }
+
+    /// How long a component takes to answer here; none if nobody has said.
+    pub(super) fn start_time(&mut self) -> Option<Duration> {
+        let machine = self.machine.as_mut()?;
+        Some(machine.model.start_time(false, &mut machine.rng))
+    }
+
+    /// How long code takes to compile here; none if nobody has said.
+    pub(super) fn compile_time(&mut self) -> Option<Duration> {
+        let machine = self.machine.as_mut()?;
+        let time = machine.model.compile.sample(&mut machine.rng);
+        Some(machine.model.slowness.times(time))
     }
 
     /// The disk is lost.
@@ -125,30 +180,26 @@ impl Slot {
     /// Whether the place wants a tick now.
     pub(super) fn is_due(&self, now: Instant) -> bool {
         let wanted = self.place().and_then(Place::next_timeout);
-        wanted.is_some_and(|at| at <= now)
+        wanted.is_some_and(|at| at <= self.local(now))
     }
 
     /// When a tick must be scheduled, if none is that early.
     pub(super) fn next_tick(&self) -> Option<Instant> {
         let wanted = self.place()?.next_timeout()?;
+        let wanted = match &self.machine {
+            Some(machine) => machine.model.clock.global(wanted),
+            None => wanted,
+        };
         match self.tick {
             Some(planned) if planned <= wanted => None,
             _ => Some(wanted),
         }
     }
 
-    /// Whether the bookings are others than at the last call.
+    /// Whether the bookings may be others than at the last call.
     pub(super) fn bookings_changed(&mut self) -> bool {
-        let mut digest = Digest::new();
-        for booking in self.place().into_iter().flat_map(Place::bookings) {
-            digest.add(&booking.session.0.to_le_bytes());
-            digest.add(&[booking.phase as u8]);
-            for (resource, amount) in booking.demand.iter() {
-                digest.add(resource.as_str().as_bytes());
-                digest.add(&amount.to_le_bytes());
-            }
-        }
-        let before = std::mem::replace(&mut self.bookings, digest.value());
-        before != self.bookings
+        let now = self.place().map_or(0, Place::bookings_edition);
+        let before = std::mem::replace(&mut self.bookings, now);
+        before != now
     }
 }

@@ -209,9 +209,10 @@ impl World {
             if known {
                 // It may be lost all the same: the place has not learnt of every cut.
                 let connection = self.network.connection(here, &next);
+                let latency = self.network.latency(here, &next);
                 let transfer = self.transfers.live.get_mut(&id).expect("as above");
                 transfer.connections[node - 1] = Some(connection);
-                self.happens(id, self.network.model.latency, Step::Request(node - 1));
+                self.happens(id, latency, Step::Request(node - 1));
             } else {
                 self.over(id, node, FetchFailure::Cut);
             }
@@ -232,8 +233,10 @@ impl World {
     fn over(&mut self, id: TransferId, node: usize, failure: FetchFailure) {
         let transfer = self.transfers.live.get_mut(&id).expect("a live transfer");
         transfer.served = false;
-        let hops = u32::try_from(transfer.hops_from(node)).unwrap_or(u32::MAX);
-        let after = self.network.model.latency * hops;
+        let rest = transfer.way.windows(2).rev().take(transfer.hops_from(node));
+        let after = rest
+            .map(|edge| self.network.latency(&edge[0], &edge[1]))
+            .sum();
         self.happens(id, after, Step::Over(node, failure));
     }
 

@@ -1,5 +1,6 @@
 //! What only the client's place knows of a session, and how the session ends there.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use waybook_agents::{Event, HopReport, Progress, SessionId};
@@ -25,7 +26,7 @@ pub(super) struct Client {
     pub(super) since: Instant,
     pub(super) retries: u32,
     /// The plan as it was made, to say what was refused.
-    pub(super) plan: Option<Plan>,
+    pub(super) plan: Option<Arc<Plan>>,
     pub(super) claimed: bool,
     pub(super) idle: Duration,
     pub(super) longest: Option<Duration>,

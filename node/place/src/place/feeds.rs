@@ -11,6 +11,7 @@ use super::Place;
 use super::timers::Timer;
 use crate::Instant;
 use crate::io::Output;
+use crate::sorted::Sorted;
 
 /// Sessions per refresh message; it stays well below the frame limit.
 const REFRESH_PART: usize = 4_000;
@@ -25,7 +26,7 @@ struct Fed {
 /// Whom this place feeds, and whom it has told to let go.
 #[derive(Debug, Default)]
 pub(super) struct Feeds {
-    fed: BTreeMap<PlaceName, Fed>,
+    fed: Sorted<PlaceName, Fed>,
     /// Releases that have not been acknowledged, and until when they are repeated.
     releases: BTreeMap<(PlaceName, SessionId, SolutionNumber), Instant>,
 }
@@ -33,19 +34,14 @@ pub(super) struct Feeds {
 impl Place {
     /// The next hop has the agent of a set-up: feed it.
     pub(super) fn feed_setup(&mut self, now: Instant, to: &PlaceName, session: SessionId) {
-        self.feeds
-            .fed
-            .entry(to.clone())
-            .or_default()
-            .setups
-            .insert(session);
+        self.feeds.fed.entry(to).setups.insert(session);
         let at = self.jittered(now, self.config.timing.setup_refresh);
         self.timers.set_if_unset(Timer::FeedSetups(to.clone()), at);
     }
 
     /// The next hop knows that the session is established: feed it more rarely.
     pub(super) fn feed_session(&mut self, now: Instant, to: &PlaceName, session: SessionId) {
-        let fed = self.feeds.fed.entry(to.clone()).or_default();
+        let fed = self.feeds.fed.entry(to);
         fed.setups.remove(&session);
         fed.established.insert(session);
         let at = self.jittered(now, self.config.timing.session_refresh);

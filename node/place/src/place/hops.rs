@@ -1,6 +1,6 @@
 //! Hops: the agents that stay here, and the carrying out of what they want done.
 
-use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use waybook_agents::{Action, Event, Feed, Message, PlanVisitor, Ready, Refuse, SessionId, State};
@@ -14,6 +14,7 @@ use super::ledger::Account;
 use super::local::Desk;
 use super::timers::Timer;
 use crate::io::{Output, Route};
+use crate::sorted::Sorted;
 use crate::{BookingPhase, Instant};
 
 /// How many ended visits are remembered for each session that may be here.
@@ -55,11 +56,11 @@ pub(super) struct Sent {
 /// Which sessions come from a neighbour or go on to it, so that what happens to one costs
 /// nothing for the sessions of all others.
 #[derive(Debug, Default)]
-pub(super) struct Edges(BTreeMap<PlaceName, BTreeSet<SessionId>>);
+pub(super) struct Edges(Sorted<PlaceName, BTreeSet<SessionId>>);
 
 impl Edges {
     pub(super) fn add(&mut self, neighbour: &PlaceName, session: SessionId) {
-        self.0.entry(neighbour.clone()).or_default().insert(session);
+        self.0.entry(neighbour).insert(session);
     }
 
     fn remove(&mut self, neighbour: &PlaceName, session: SessionId) {
@@ -132,12 +133,15 @@ impl Place {
         let Some(mut hop) = self.hops.remove(&session) else {
             return;
         };
+        if let Some(acted) = &mut self.acted {
+            acted.push(session);
+        }
         let before = hop.visitor.state();
         let child_before = hop.visitor.child().map(|(place, _)| place.clone());
-        let mut events = VecDeque::from([event]);
+        let mut next = Some(event);
         let mut actions = Vec::new();
         let mut ended = None;
-        while let Some(event) = events.pop_front() {
+        while let Some(event) = next.take() {
             let limit = self.setup_limit();
             let mut desk = Desk {
                 config: &self.config,
@@ -169,7 +173,7 @@ impl Place {
                     }
                     Action::Run(components) => {
                         if self.run(now, &mut hop, &components, out) {
-                            events.push_back(Event::ComponentsUp);
+                            next = Some(Event::ComponentsUp);
                         }
                     }
                     Action::Bind { next } => bind(&mut hop, next, out),
@@ -209,7 +213,7 @@ impl Place {
                 }
                 self.hops.insert(session, hop);
             }
-            Some(refuse) => self.finish(now, hop, refuse, out),
+            Some(refuse) => self.finish(now, *hop, refuse, out),
         }
     }
 
@@ -228,7 +232,7 @@ impl Place {
     /// The hops whose sessions come from that neighbour or go on to it.
     pub(super) fn hops_at_edge(&self, neighbour: &PlaceName) -> impl Iterator<Item = &Hop> {
         let sessions = self.edges.0.get(neighbour).into_iter().flatten();
-        sessions.filter_map(|session| self.hops.get(session))
+        sessions.filter_map(|session| self.hops.get(session).map(|hop| &**hop))
     }
 
     fn say_ready(&mut self, now: Instant, hop: &mut Hop, ready: Ready, out: &mut Vec<Output>) {

@@ -10,20 +10,12 @@ use waybook_plan::{Demand, Resource};
 
 use crate::ResourceView;
 
-/// The sums of one resource.
-#[derive(Debug, Default)]
+/// What is booked of one resource.
+#[derive(Debug)]
 struct Gauge {
-    capacity: u64,
+    resource: Resource,
     established: u64,
     held: u64,
-}
-
-impl Gauge {
-    fn free(&self) -> u64 {
-        self.capacity
-            .saturating_sub(self.established)
-            .saturating_sub(self.held)
-    }
 }
 
 /// Whether a booking counts as another set-up's hold or as an established session's.
@@ -35,41 +27,53 @@ pub enum Account {
     Established,
 }
 
-/// The place's resources and what is booked of them.
+/// What is booked of the place's resources. What there is of them its settings say, so that
+/// a place where nothing is booked keeps nothing.
 #[derive(Debug, Default)]
 pub struct Ledger {
-    gauges: BTreeMap<Resource, Gauge>,
+    /// In the order of names, each kind once.
+    gauges: Vec<Gauge>,
+    edition: u64,
 }
 
 impl Ledger {
-    /// All of the capacity, free.
-    #[must_use]
-    pub fn new(capacity: &BTreeMap<Resource, u64>) -> Self {
-        let gauge = |capacity: &u64| Gauge {
-            capacity: *capacity,
-            ..Gauge::default()
-        };
-        Self {
-            gauges: capacity
-                .iter()
-                .map(|(r, c)| (r.clone(), gauge(c)))
-                .collect(),
+    fn gauge(&self, resource: &Resource) -> Option<&Gauge> {
+        self.gauges.iter().find(|g| g.resource == *resource)
+    }
+
+    fn sum(&mut self, resource: &Resource, account: Account) -> &mut u64 {
+        let found = self.gauges.binary_search_by(|g| g.resource.cmp(resource));
+        let at = found.unwrap_or_else(|at| {
+            let gauge = Gauge {
+                resource: resource.clone(),
+                established: 0,
+                held: 0,
+            };
+            self.gauges.insert(at, gauge);
+            at
+        });
+        let gauge = &mut self.gauges[at];
+        match account {
+            Account::Held => &mut gauge.held,
+            Account::Established => &mut gauge.established,
         }
     }
 
     /// What would be lacking for that demand, if anything: the first kind by name.
     #[must_use]
-    pub fn lack(&self, demand: &Demand) -> Option<Lack> {
-        let none = Gauge::default();
+    pub fn lack(&self, capacity: &BTreeMap<Resource, u64>, demand: &Demand) -> Option<Lack> {
         demand.iter().find_map(|(resource, wanted)| {
-            let gauge = self.gauges.get(resource).unwrap_or(&none);
-            (wanted > gauge.free()).then(|| Lack {
+            let capacity = capacity.get(resource).copied().unwrap_or(0);
+            let gauge = self.gauge(resource);
+            let (established, held) = gauge.map_or((0, 0), |g| (g.established, g.held));
+            let free = capacity.saturating_sub(established).saturating_sub(held);
+            (wanted > free).then(|| Lack {
                 resource: resource.clone(),
                 wanted,
-                free: gauge.free(),
-                capacity: gauge.capacity,
-                established: gauge.established,
-                held_by_others: gauge.held,
+                free,
+                capacity,
+                established,
+                held_by_others: held,
             })
         })
     }
@@ -78,8 +82,12 @@ impl Ledger {
     ///
     /// # Errors
     /// [`Lack`] says what lacked.
-    pub fn hold(&mut self, demand: &Demand) -> Result<(), Lack> {
-        match self.lack(demand) {
+    pub fn hold(
+        &mut self,
+        capacity: &BTreeMap<Resource, u64>,
+        demand: &Demand,
+    ) -> Result<(), Lack> {
+        match self.lack(capacity, demand) {
             Some(lack) => Err(lack),
             None => {
                 self.put(demand, Account::Held);
@@ -91,26 +99,18 @@ impl Ledger {
     /// Adds to an account without judging: for what was judged before, in this life or
     /// an earlier one.
     pub fn put(&mut self, demand: &Demand, account: Account) {
+        self.edition += 1;
         for (resource, amount) in demand.iter() {
-            let gauge = self.gauges.entry(resource.clone()).or_default();
-            let sum = match account {
-                Account::Held => &mut gauge.held,
-                Account::Established => &mut gauge.established,
-            };
+            let sum = self.sum(resource, account);
             *sum = sum.saturating_add(amount);
         }
     }
 
     /// Takes from an account what was put there.
     pub fn take(&mut self, demand: &Demand, account: Account) {
+        self.edition += 1;
         for (resource, amount) in demand.iter() {
-            let Some(gauge) = self.gauges.get_mut(resource) else {
-                continue;
-            };
-            let sum = match account {
-                Account::Held => &mut gauge.held,
-                Account::Established => &mut gauge.established,
-            };
+            let sum = self.sum(resource, account);
             debug_assert!(
                 *sum >= amount,
                 "more of {resource} is given back than was booked"
@@ -119,14 +119,40 @@ impl Ledger {
         }
     }
 
-    /// Every resource with what is booked of it, in the order of names.
-    pub fn views(&self) -> impl Iterator<Item = ResourceView> {
-        self.gauges.iter().map(|(resource, gauge)| ResourceView {
+    /// Another one after every change.
+    #[must_use]
+    pub fn edition(&self) -> u64 {
+        self.edition
+    }
+
+    /// Every resource that there is or of which something is booked, in no special order:
+    /// what there is, what is established and what is held.
+    pub fn all<'a>(
+        &'a self,
+        capacity: &'a BTreeMap<Resource, u64>,
+    ) -> impl Iterator<Item = (&'a Resource, u64, u64, u64)> {
+        let there = capacity.iter().map(|(resource, capacity)| {
+            let gauge = self.gauge(resource);
+            let (established, held) = gauge.map_or((0, 0), |g| (g.established, g.held));
+            (resource, *capacity, established, held)
+        });
+        let others = self.gauges.iter();
+        let others = others.filter(|gauge| !capacity.contains_key(&gauge.resource));
+        there.chain(others.map(|g| (&g.resource, 0, g.established, g.held)))
+    }
+
+    /// As [`Self::all`], in the order of names.
+    #[must_use]
+    pub fn views(&self, capacity: &BTreeMap<Resource, u64>) -> Vec<ResourceView> {
+        let view = |(resource, capacity, established, held): (&Resource, _, _, _)| ResourceView {
             resource: resource.clone(),
-            capacity: gauge.capacity,
-            established: gauge.established,
-            held: gauge.held,
-        })
+            capacity,
+            established,
+            held,
+        };
+        let mut views: Vec<_> = self.all(capacity).map(view).collect();
+        views.sort_by(|a, b| a.resource.cmp(&b.resource));
+        views
     }
 }
 
@@ -146,11 +172,12 @@ mod tests {
     fn all_or_nothing_and_the_reason_adds_up() {
         let capacity =
             [("cpu", 1_000), ("memory", 64)].map(|(r, c)| (Resource::new(r).unwrap(), c));
-        let mut ledger = Ledger::new(&capacity.into_iter().collect());
-        ledger.hold(&demand(&[("cpu", 600)])).unwrap();
+        let capacity = capacity.into_iter().collect();
+        let mut ledger = Ledger::default();
+        ledger.hold(&capacity, &demand(&[("cpu", 600)])).unwrap();
         ledger.put(&demand(&[("cpu", 300)]), Account::Established);
         let lack = ledger
-            .hold(&demand(&[("cpu", 101), ("memory", 1)]))
+            .hold(&capacity, &demand(&[("cpu", 101), ("memory", 1)]))
             .unwrap_err();
         assert_eq!((lack.free, lack.missing()), (100, 1));
         assert_eq!(
@@ -160,10 +187,17 @@ mod tests {
         assert!(lack.holds_stood_in_the_way());
         assert!(
             ledger
-                .views()
+                .views(&capacity)
+                .iter()
                 .all(|v| v.resource.as_str() != "memory" || v.held == 0)
         );
         // What the place does not have at all is lacking as well.
-        assert_eq!(ledger.hold(&demand(&[("gpu", 1)])).unwrap_err().capacity, 0);
+        assert_eq!(
+            ledger
+                .hold(&capacity, &demand(&[("gpu", 1)]))
+                .unwrap_err()
+                .capacity,
+            0
+        );
     }
 }

@@ -1,6 +1,6 @@
 //! Neighbours: who they are, whether they are there, and which life they are in.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 
 use waybook_agents::{Envelope, Event, Feed, Incarnation, Message, RefusalReason, SessionId};
 use waybook_location_tree::PlaceName;
@@ -9,6 +9,7 @@ use super::timers::Timer;
 use super::{Place, State};
 use crate::Instant;
 use crate::io::{Output, RecordKey};
+use crate::sorted::Sorted;
 
 /// Sessions per part of a re-sync; a part stays well below the frame limit.
 const RESYNC_PART: usize = 4_000;
@@ -22,13 +23,13 @@ struct Link {
     /// When the connection last came up.
     since: Instant,
     /// What the neighbour has listed so far in a re-sync that is arriving.
-    listed: Option<BTreeSet<SessionId>>,
+    listed: Option<Box<BTreeSet<SessionId>>>,
 }
 
 /// The neighbours, and which of them a restarted place still waits for.
 #[derive(Debug, Default)]
 pub(super) struct Links {
-    links: BTreeMap<PlaceName, Link>,
+    links: Sorted<PlaceName, Link>,
     /// Neighbours that may know of bookings which this place has lost in a crash; it
     /// grants nothing new until they have listed theirs.
     awaited: BTreeSet<PlaceName>,
@@ -235,7 +236,7 @@ impl Place {
             return;
         };
         if first {
-            link.listed = Some(BTreeSet::new());
+            link.listed = Some(Box::default());
         }
         let Some(listed) = link.listed.as_mut() else {
             return;

@@ -12,11 +12,11 @@ use super::components::{self, Components, Use};
 use super::ledger::{Account, Ledger};
 use super::links::Links;
 use super::trust::Verified;
-use crate::Config;
+use crate::Settings;
 
 /// The place as one session's visitor sees it.
 pub(super) struct Desk<'a> {
-    pub(super) config: &'a Config,
+    pub(super) config: &'a Settings,
     pub(super) links: &'a Links,
     pub(super) ledger: &'a mut Ledger,
     pub(super) components: &'a Components,
@@ -36,7 +36,7 @@ pub(super) struct Desk<'a> {
 /// What a place would say to a stage, whoever asks, but for what is booked. `code` is a
 /// component that is brought along, if whoever goes on speaks of any.
 pub(super) fn judge(
-    config: &Config,
+    config: &Settings,
     links: &Links,
     verified: &mut Verified,
     releases: &Releases,
@@ -98,7 +98,7 @@ impl Local for Desk<'_> {
             code,
         )?;
         self.ledger
-            .hold(&stage.demand)
+            .hold(&self.config.capacity, &stage.demand)
             .map_err(RefusalReason::Lacking)?;
         *self.booking = Some(stage.demand.clone());
         Ok(())

@@ -49,7 +49,7 @@ use waybook_location_tree::PlaceName;
 use waybook_plan::{DecisionMaker, builtin_decision_makers};
 
 use crate::io::{Input, Output, RecordKey, RequestId};
-use crate::{Config, Counters, Instant};
+use crate::{Counters, Instant, Settings};
 
 use catalogue::Catalogue;
 use components::Components;
@@ -76,16 +76,18 @@ use trust::Verified;
 /// [`Place::next_timeout`]. Time never goes backwards. Outputs are effects already
 /// decided: a driver may lose one only where [`Output`] says so.
 pub struct Place {
-    config: Config,
+    config: Settings,
+    /// The default place of the locality that this place lies in; none for the root.
+    parent: Option<PlaceName>,
     incarnation: Incarnation,
-    rng: StdRng,
-    deciders: Vec<Arc<dyn DecisionMaker>>,
+    rng: Chance,
+    deciders: Arc<[Arc<dyn DecisionMaker>]>,
     counters: Counters,
     timers: Timers,
     links: Links,
     ledger: Ledger,
     components: Components,
-    hops: BTreeMap<SessionId, Hop>,
+    hops: BTreeMap<SessionId, Box<Hop>>,
     /// How many of the hops are not established yet.
     setups: usize,
     edges: Edges,
@@ -100,6 +102,26 @@ pub struct Place {
     catalogue: Catalogue,
     verified: Verified,
     orders: BTreeMap<RequestId, Prefetch>,
+    /// For whom agents have acted since somebody asked; none if nobody asks.
+    acted: Option<Vec<SessionId>>,
+}
+
+/// What a place draws from: its seed, until it draws for the first time.
+enum Chance {
+    Seed([u8; 32]),
+    Stream(Box<StdRng>),
+}
+
+impl Chance {
+    fn stream(&mut self) -> &mut StdRng {
+        if let Self::Seed(seed) = self {
+            *self = Self::Stream(Box::new(StdRng::from_seed(*seed)));
+        }
+        match self {
+            Self::Stream(stream) => stream,
+            Self::Seed(_) => unreachable!("it has just been made a stream"),
+        }
+    }
 }
 
 impl std::fmt::Debug for Place {
@@ -119,7 +141,7 @@ impl Place {
     /// # Errors
     /// A sentence on the setting or record that is wrong; nothing has been done then.
     pub fn new(
-        config: Config,
+        config: impl Into<Settings>,
         incarnation: Incarnation,
         seed: [u8; 32],
         records: Vec<(RecordKey, Vec<u8>)>,
@@ -142,14 +164,15 @@ impl Place {
     /// # Errors
     /// As [`Place::new`].
     pub fn with_deciders(
-        config: Config,
+        config: impl Into<Settings>,
         incarnation: Incarnation,
         seed: [u8; 32],
         records: Vec<(RecordKey, Vec<u8>)>,
-        deciders: Vec<Arc<dyn DecisionMaker>>,
+        deciders: impl Into<Arc<[Arc<dyn DecisionMaker>]>>,
         now: Instant,
         out: &mut Vec<Output>,
     ) -> Result<Self, String> {
+        let (config, deciders) = (config.into(), deciders.into());
         config.timing.check()?;
         if deciders.iter().all(|d| d.name() != config.strategy) {
             let names: Vec<_> = deciders.iter().map(|d| d.name()).collect();
@@ -160,10 +183,11 @@ impl Place {
             ));
         }
         let mut place = Self {
-            ledger: Ledger::new(&config.capacity),
+            ledger: Ledger::default(),
+            parent: config.name.parent(),
             config,
             incarnation,
-            rng: StdRng::from_seed(seed),
+            rng: Chance::Seed(seed),
             deciders,
             counters: Counters::default(),
             timers: Timers::default(),
@@ -183,6 +207,7 @@ impl Place {
             catalogue: Catalogue::default(),
             verified: Verified::default(),
             orders: BTreeMap::new(),
+            acted: None,
         };
         place.restore(records, now, out)?;
         place.attend_downloads(now, out);
@@ -223,7 +248,9 @@ impl Place {
             Input::FetchProgress { fetch, bytes } => self.fetch_progress(fetch, bytes, out),
             Input::Fetched { fetch } => self.fetched(fetch, out),
             Input::FetchFailed { fetch, failure } => self.fetch_failed(now, fetch, failure, out),
-            Input::Strategy(strategy) => self.config.code.strategy = strategy,
+            Input::Strategy(strategy) => {
+                Arc::make_mut(&mut self.config.common).code.strategy = strategy;
+            }
             Input::ComponentUp { instance, endpoint } => {
                 for session in self.components.up(instance, endpoint, now) {
                     self.components_changed(now, session, out);
@@ -369,6 +396,6 @@ impl Place {
 
     /// A time of 0.5 to 1.5 of the period from now, so that places do not beat in step.
     fn jittered(&mut self, now: Instant, period: Duration) -> Instant {
-        now + period.mul_f64(self.rng.random_range(0.5..1.5))
+        now + period.mul_f64(self.rng.stream().random_range(0.5..1.5))
     }
 }

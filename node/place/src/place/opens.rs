@@ -49,6 +49,16 @@ pub(super) struct Opens {
     waiting: BTreeMap<RequestId, Key>,
 }
 
+impl Opens {
+    /// The session that a user's key stands for.
+    pub(super) fn session(&self, user: &str, key: &str) -> Option<SessionId> {
+        match self.keys.get(&(user.to_owned(), key.to_owned()))? {
+            Held::Session(session) => Some(*session),
+            Held::Pending(_) => None,
+        }
+    }
+}
+
 impl Place {
     /// A client asks for a session.
     pub(super) fn open(&mut self, now: Instant, request: OpenRequest, out: &mut Vec<Output>) {
@@ -148,7 +158,7 @@ impl Place {
             return;
         };
         let plan = match self.decide(&pending.request, servers, releases) {
-            Ok(plan) => plan,
+            Ok(plan) => Arc::new(plan),
             Err(no) => return self.answer_pending(pending, &Outcome::NoPlan(no), out),
         };
         let Pending {
@@ -157,7 +167,7 @@ impl Place {
             since,
             retries,
         } = pending;
-        let session = SessionId(self.rng.random());
+        let session = SessionId(self.rng.stream().random());
         let watched = waiting.iter().any(|(_, watches)| *watches);
         let timing = self.config.timing;
         let deadline = request
@@ -165,7 +175,7 @@ impl Place {
             .map_or(timing.setup_deadline, |d| d.min(timing.setup_deadline));
         let key = (request.profile.user.clone(), request.key.clone());
         self.opens.keys.insert(key.clone(), Held::Session(session));
-        let visitor = PlanVisitor::new(session, plan.clone(), watched);
+        let visitor = PlanVisitor::new(session, Arc::clone(&plan), watched);
         let mut hop = Hop::new(visitor, None, now, now + deadline);
         hop.client = Some(Box::new(Client {
             key,
@@ -183,7 +193,7 @@ impl Place {
         }));
         self.setups += 1;
         self.timers.set(Timer::Deadline(session), now + deadline);
-        self.hops.insert(session, hop);
+        self.hops.insert(session, Box::new(hop));
         self.drive(now, session, Event::Arrive, out);
     }
 
@@ -304,7 +314,10 @@ impl Place {
         if retries > 0 && transient {
             return self.try_later(now, pending, out);
         }
-        let plan = client.plan.unwrap_or_else(|| hop.visitor.plan().clone());
+        let plan = client
+            .plan
+            .unwrap_or_else(|| Arc::clone(hop.visitor.plan()));
+        let plan = Arc::unwrap_or_clone(plan);
         let refused = in_order(refused, &plan);
         self.answer_pending(pending, &Outcome::Refused { refused, plan }, out);
     }

@@ -196,7 +196,7 @@ impl Place {
             self.edges.add(neighbour, session);
         }
         hops::bind(&mut hop, next, out);
-        self.hops.insert(session, hop);
+        self.hops.insert(session, Box::new(hop));
         // Components that are shared with a session restored before may answer already.
         self.drive(now, session, Event::ComponentsUp, out);
     }

@@ -42,19 +42,19 @@ impl Place {
 
     /// The share in use of the scarcest resource.
     fn load(&self) -> Load {
-        let share = |v: crate::ResourceView| {
-            let used = u128::from(v.established) + u128::from(v.held);
-            let share = (used * 1000)
-                .checked_div(u128::from(v.capacity))
-                .unwrap_or(0);
+        let share = |(_, capacity, established, held): (_, u64, u64, u64)| {
+            let used = u128::from(established) + u128::from(held);
+            let share = (used * 1000).checked_div(u128::from(capacity)).unwrap_or(0);
             u16::try_from(share.min(1000)).unwrap_or(1000)
         };
-        Load(self.ledger.views().map(share).max().unwrap_or(0))
+        let all = self.ledger.all(&self.config.capacity);
+        Load(all.map(share).max().unwrap_or(0))
     }
 
     /// This place has changed; the parent is told with the next summary.
     pub(super) fn changed(&mut self, now: Instant) {
-        if self.config.name.parent().is_some()
+        if self.parent.is_some()
+            && self.config.limits.summaries > 0
             && !std::mem::replace(&mut self.summaries.own_news, true)
         {
             self.tell_soon(now);
@@ -73,6 +73,9 @@ impl Place {
     }
 
     pub(super) fn tell_all_summaries(&mut self, now: Instant) {
+        if self.config.limits.summaries == 0 {
+            return;
+        }
         self.summaries
             .news
             .extend(self.summaries.places.keys().cloned());
@@ -88,7 +91,8 @@ impl Place {
             load: self.load(),
             resources: self
                 .ledger
-                .views()
+                .views(&self.config.capacity)
+                .into_iter()
                 .map(|v| (v.resource, v.capacity, v.established.saturating_add(v.held)))
                 .collect(),
             sessions: u32::try_from(self.hops.len()).unwrap_or(u32::MAX),
@@ -96,7 +100,7 @@ impl Place {
     }
 
     pub(super) fn tell_summaries(&mut self, now: Instant, out: &mut Vec<Output>) {
-        let Some(parent) = self.config.name.parent() else {
+        let Some(parent) = self.parent.clone() else {
             return;
         };
         if !self.links.is_up(&parent) {
@@ -153,7 +157,7 @@ impl Place {
         }
         for summary in places {
             let place = summary.place.clone();
-            let room = self.summaries.places.len() < self.config.limits.index
+            let room = self.summaries.places.len() < self.config.limits.summaries
                 || self.summaries.places.contains_key(&place);
             let sound = summary.resources.len() <= Demand::MAX_KINDS;
             if !from.contains(&place) || !room || !sound {

@@ -103,7 +103,9 @@ impl Place {
                 stage.next.as_ref(),
                 code.map(|c| c.name.as_str()),
             );
-            let lack = || self.ledger.lack(&stage.demand).map(RefusalReason::Lacking);
+            let capacity = &self.config.capacity;
+            let lack = self.ledger.lack(capacity, &stage.demand);
+            let lack = || lack.map(RefusalReason::Lacking);
             judged.err().or_else(lack)
         };
         let stages = stages.iter();

@@ -1,6 +1,7 @@
 //! Timers: every one is a variant with a sentence on when it fires.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::cmp::Reverse;
+use std::collections::{BTreeMap, BinaryHeap};
 
 use waybook_agents::{DownloadId, SessionId};
 use waybook_location_tree::PlaceName;
@@ -50,23 +51,32 @@ pub(super) enum Timer {
     Recovery,
 }
 
+/// Stale entries that are put up with, beside as many as there are timers.
+const STALE: usize = 32;
+
 /// The timers that are set.
+///
+/// Most timers never fire: they are cancelled, or set anew. So an entry in `due` that is
+/// not as `set` says is stale, and dropped when it comes to the top.
 #[derive(Debug, Default)]
 pub(super) struct Timers {
-    due: BTreeSet<(Instant, Timer)>,
+    /// The earliest first, and never stale at the top.
+    due: BinaryHeap<Reverse<(Instant, Timer)>>,
     set: BTreeMap<Timer, Instant>,
 }
 
 impl Timers {
     /// Sets a timer, in place of when it was set for before.
     pub(super) fn set(&mut self, timer: Timer, at: Instant) {
-        if let Some(old) = self.set.insert(timer.clone(), at) {
-            if old == at {
-                return;
+        match self.set.get_mut(&timer) {
+            Some(old) if *old == at => return,
+            Some(old) => *old = at,
+            None => {
+                self.set.insert(timer.clone(), at);
             }
-            self.due.remove(&(old, timer.clone()));
         }
-        self.due.insert((at, timer));
+        self.due.push(Reverse((at, timer)));
+        self.drop_stale();
     }
 
     /// Sets a timer unless it is set already.
@@ -77,22 +87,77 @@ impl Timers {
     }
 
     pub(super) fn cancel(&mut self, timer: &Timer) {
-        if let Some((timer, at)) = self.set.remove_entry(timer) {
-            self.due.remove(&(at, timer));
+        if self.set.remove(timer).is_some() {
+            self.drop_stale();
         }
     }
 
     /// The earliest timer that is due, no longer set.
     pub(super) fn pop(&mut self, now: Instant) -> Option<Timer> {
-        if self.due.first()?.0 > now {
+        if self.next()? > now {
             return None;
         }
-        let (_, timer) = self.due.pop_first()?;
+        let Reverse((_, timer)) = self.due.pop()?;
         self.set.remove(&timer);
+        self.drop_stale();
         Some(timer)
     }
 
     pub(super) fn next(&self) -> Option<Instant> {
-        self.due.first().map(|(at, _)| *at)
+        self.due.peek().map(|Reverse((at, _))| *at)
+    }
+
+    fn drop_stale(&mut self) {
+        while let Some(Reverse((at, timer))) = self.due.peek() {
+            if self.set.get(timer) == Some(at) {
+                break;
+            }
+            self.due.pop();
+        }
+        if self.due.len() > 2 * self.set.len() + STALE {
+            let set = self.set.iter();
+            self.due = set
+                .map(|(timer, at)| Reverse((*at, timer.clone())))
+                .collect();
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use proptest::prelude::*;
+
+    use super::*;
+
+    proptest! {
+        /// They fire as they would from a list that is always in order.
+        #[test]
+        fn they_fire_in_order(steps in proptest::collection::vec((0_u64..8, 0_u64..4, 0_u64..50), 0..200)) {
+            let (mut timers, mut model) = (Timers::default(), BTreeSet::new());
+            let timer = Timer::Question;
+            for (number, step, at) in steps {
+                match step {
+                    0 | 1 => {
+                        timers.set(timer(number), Instant(at));
+                        model.retain(|(_, known)| *known != timer(number));
+                        model.insert((Instant(at), timer(number)));
+                    }
+                    2 => {
+                        timers.cancel(&timer(number));
+                        model.retain(|(_, known)| *known != timer(number));
+                    }
+                    _ => {
+                        let due = model.first().is_some_and(|(due, _)| due.0 <= at);
+                        let expected = if due { model.pop_first() } else { None };
+                        let expected = expected.map(|(_, timer)| timer);
+                        prop_assert_eq!(timers.pop(Instant(at)), expected);
+                    }
+                }
+                prop_assert_eq!(timers.next(), model.first().map(|(at, _)| *at));
+                prop_assert!(timers.due.len() <= 2 * timers.set.len() + STALE);
+            }
+        }
     }
 }

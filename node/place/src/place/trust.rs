@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use waybook_plan::{Component, PublisherKey, Release, Releases, Resource, Runtime, format_amount};
 
-use crate::Config;
+use crate::Settings;
 
 /// Signatures that are remembered.
 const REMEMBERED: usize = 1024;
@@ -36,7 +36,11 @@ impl Verified {
     ///
     /// # Errors
     /// Why not, and what would have to change.
-    pub(super) fn accept(&mut self, config: &Config, release: &Arc<Release>) -> Result<(), String> {
+    pub(super) fn accept(
+        &mut self,
+        config: &Settings,
+        release: &Arc<Release>,
+    ) -> Result<(), String> {
         let reference = release.reference();
         if release.length > config.limits.component {
             let bytes = |amount| format_amount(&Resource::memory(), amount);
@@ -64,7 +68,7 @@ impl Verified {
     /// Why code that is brought along cannot run at this place, if it cannot.
     pub(super) fn unavailable(
         &mut self,
-        config: &Config,
+        config: &Settings,
         component: &Component,
         releases: &Releases,
     ) -> Option<String> {

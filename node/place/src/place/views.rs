@@ -4,11 +4,13 @@ use std::sync::Arc;
 
 use waybook_agents::{Holding, Incarnation, IndexEntry, PlaceSummary, SessionId};
 use waybook_location_tree::PlaceName;
-use waybook_plan::Release;
+use waybook_plan::{Release, Resource};
 
 use super::Place;
 use super::hops::Hop;
-use crate::{BookingView, CodeView, Config, Counters, HopView, Instant, ResourceView, SessionView};
+use crate::{
+    BookingView, CodeView, Counters, HopView, Instant, ResourceView, SessionView, Settings,
+};
 
 impl Place {
     /// The name.
@@ -25,7 +27,7 @@ impl Place {
 
     /// The settings.
     #[must_use]
-    pub fn config(&self) -> &Config {
+    pub fn config(&self) -> &Settings {
         &self.config
     }
 
@@ -42,19 +44,59 @@ impl Place {
 
     /// All bookings.
     pub fn bookings(&self) -> impl Iterator<Item = BookingView> {
-        self.hops.values().filter_map(|hop| {
-            Some(BookingView {
-                session: hop.visitor.session(),
-                phase: hop.phase(),
-                demand: hop.booking.clone()?,
-            })
-        })
+        self.hops.values().filter_map(|hop| booking(hop))
+    }
+
+    /// What is booked for a session.
+    #[must_use]
+    pub fn booking(&self, session: SessionId) -> Option<BookingView> {
+        self.hops.get(&session).and_then(|hop| booking(hop))
+    }
+
+    /// A number that is another one whenever bookings have changed.
+    #[must_use]
+    pub fn bookings_edition(&self) -> u64 {
+        self.ledger.edition()
+    }
+
+    /// From now on takes note of the sessions for which agents act here, for somebody who
+    /// asks after every input; or does so no longer.
+    pub fn watch_sessions(&mut self, watch: bool) {
+        self.acted = watch.then(Vec::new);
+    }
+
+    /// The sessions for which agents have acted since the last call, if that is
+    /// [watched](Self::watch_sessions).
+    pub fn take_acted(&mut self) -> Vec<SessionId> {
+        self.acted.as_mut().map(std::mem::take).unwrap_or_default()
+    }
+
+    /// As [`Self::take_acted`], for somebody who need not know.
+    pub fn forget_acted(&mut self) {
+        if let Some(acted) = &mut self.acted {
+            acted.clear();
+        }
+    }
+
+    /// The session that a user's key stands for, established or being set up.
+    #[must_use]
+    pub fn session_of(&self, user: &str, key: &str) -> Option<SessionId> {
+        self.opens.session(user, key)
     }
 
     /// All resources.
     #[must_use]
     pub fn resources(&self) -> Vec<ResourceView> {
-        self.ledger.views().collect()
+        self.ledger.views(&self.config.capacity)
+    }
+
+    /// Whether something holds of every resource: its kind, what the place has, what is
+    /// established and what is held of it.
+    pub fn each_resource(&self, mut holds: impl FnMut(&Resource, u64, u64, u64) -> bool) -> bool {
+        let mut all = self.ledger.all(&self.config.capacity);
+        all.all(|(resource, capacity, established, held)| {
+            holds(resource, capacity, established, held)
+        })
     }
 
     /// The sessions whose client's place this is.
@@ -70,7 +112,7 @@ impl Place {
                 journey: client.journey().to_vec(),
             })
         };
-        self.hops.values().filter_map(view).collect()
+        self.hops.values().filter_map(|hop| view(hop)).collect()
     }
 
     /// A session that this place is a hop of.
@@ -149,4 +191,12 @@ impl Place {
     pub fn counters(&self) -> Counters {
         self.counters
     }
+}
+
+fn booking(hop: &Hop) -> Option<BookingView> {
+    Some(BookingView {
+        session: hop.visitor.session(),
+        phase: hop.phase(),
+        demand: hop.booking.clone()?,
+    })
 }

@@ -80,7 +80,7 @@ impl Place {
         self.timers.set(Timer::Deadline(feed.session), deadline);
         self.timers.cancel(&Timer::Child(feed.session));
         self.edges.add(from, feed.session);
-        self.hops.insert(feed.session, hop);
+        self.hops.insert(feed.session, Box::new(hop));
         let answers = out.len();
         self.drive(now, feed.session, Event::Arrive, out);
         // An answer acknowledges the hand-off as well.
@@ -132,7 +132,7 @@ impl Place {
     }
 
     /// The hop whose child that is, if the place has such a hop and awaits that visit.
-    fn awaiting(&mut self, from: &PlaceName, feed: Feed) -> Option<&mut Hop> {
+    fn awaiting(&mut self, from: &PlaceName, feed: Feed) -> Option<&mut Box<Hop>> {
         let hop = self.hops.get_mut(&feed.session)?;
         let (place, number) = hop.visitor.child()?;
         (place == from && number == feed.number).then_some(hop)
