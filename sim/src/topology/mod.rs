@@ -22,8 +22,9 @@
 //! merge, paths, rule, mapping, naming   from a graph to a tree
 //! stretch, report                       what became of the graph
 //! label, classes, sketch, tree          trees
-//! tree_file, lines, generate, names     other ways to one
-//! spec                                  the scenario's table
+//! tree_file, lines                      trees as CSV
+//! list, generate, names                 other ways to one
+//! spec, table                           what a scenario says of it
 //! ```
 
 mod brite;
@@ -39,6 +40,7 @@ mod json;
 mod label;
 pub mod limits;
 mod lines;
+mod list;
 mod mapping;
 mod merge;
 mod names;
@@ -50,6 +52,7 @@ mod rule;
 mod sketch;
 mod spec;
 mod stretch;
+mod table;
 mod tree;
 mod tree_file;
 

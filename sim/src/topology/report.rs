@@ -2,10 +2,12 @@
 
 use std::fmt;
 
+use serde::Serialize;
+
 use super::error::{count, some};
 
 /// What became of a graph as a location tree was made of it. Its text is for people.
-#[derive(Debug, Clone, PartialEq, Default)]
+#[derive(Debug, Clone, PartialEq, Default, Serialize)]
 pub struct Report {
     /// The nodes of the graph.
     pub nodes: usize,
@@ -38,7 +40,7 @@ pub struct Report {
 }
 
 /// How many links have their latency from where.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize)]
 pub struct Latencies {
     /// From the file.
     pub stated: usize,
@@ -54,7 +56,7 @@ pub struct Latencies {
 
 /// How much longer the paths of the tree are than the shortest of the graph: the distance in
 /// the tree over that in the graph, over pairs of nodes.
-#[derive(Debug, Clone, PartialEq, Default)]
+#[derive(Debug, Clone, PartialEq, Default, Serialize)]
 pub struct Stretch {
     /// How many pairs were measured; those at no distance are not.
     pub pairs: u64,

@@ -9,8 +9,11 @@ use super::rule::Measure;
 
 /// Up to so many nodes, all pairs are measured.
 const ALL_PAIRS: usize = 512;
-/// Of larger graphs so many nodes, evenly spread in the order of ids, with all others.
+/// Of larger graphs so many nodes, evenly spread in the order of ids, with all others; fewer if the
+/// graph has very many links.
 const SOURCES: usize = 64;
+/// The product of these nodes and the links, but for a few nodes that are always taken.
+const WORK: usize = 1 << 23;
 
 /// Measures the stretch in hops, and in time if every link has a latency. `order` names the nodes
 /// of the tree, each after its parent.
@@ -47,7 +50,11 @@ impl Walk<'_> {
         let mut by_rank: Vec<u32> = (0..network.len() as u32).collect();
         by_rank.sort_by_key(|node| network.rank[*node as usize]);
         let all = by_rank.len() <= ALL_PAIRS;
-        let step = if all { 1 } else { by_rank.len() / SOURCES };
+        let sources = match all {
+            true => by_rank.len(),
+            false => (WORK / network.links().max(1)).clamp(4, SOURCES),
+        };
+        let step = by_rank.len().div_ceil(sources);
         let (mut pairs, mut sum, mut max, mut worst) = (0u64, 0.0, 1.0, None);
         for source in by_rank.iter().step_by(step) {
             let in_graph = network.from(*source);
