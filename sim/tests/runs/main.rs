@@ -1,32 +1,38 @@
-//! Scenarios as researchers write them.
+//! Scenarios and sweeps as researchers write them, from their text to their tables.
 
-use waybook_sim::results::Kept;
-use waybook_sim::run::execute;
+mod determinism;
+mod errors;
+mod outcomes;
+mod sweeps;
+mod tables;
+
+use waybook_sim::results::{Kept, Sink};
+use waybook_sim::run::{Summary, execute};
 use waybook_sim::scenario::Scenario;
 
-#[test]
-fn smoke() {
-    let text = include_str!("../../../configs/simulations/star.toml");
+/// The scenario that is shipped.
+const STAR: &str = include_str!("../../../configs/simulations/star.toml");
 
-    let scenario = Scenario::from_toml(text).unwrap_or_else(|e| panic!("{e}"));
+/// The shipped scenario, cut short for tests, with some of its words replaced.
+fn star(changes: &[(&str, &str)]) -> Scenario {
+    let mut text = STAR.replace("\"3 h\"", "\"1 h\"").replace("\"30 min\"", "\"10 min\"");
+    for (from, to) in changes {
+        assert!(text.contains(from), "{from} is not in the scenario");
+        text = text.replace(from, to);
+    }
+    Scenario::from_toml(&text).unwrap_or_else(|e| panic!("{e}"))
+}
+
+fn no_files(name: &str) -> Result<String, String> {
+    Err(format!("there is no {name}"))
+}
+
+fn run_into(scenario: &Scenario, seed: u64, sink: &mut dyn Sink) -> Summary {
+    execute(scenario, seed, &mut no_files, sink, |_| {}).unwrap_or_else(|e| panic!("{e}"))
+}
+
+fn run(scenario: &Scenario, seed: u64) -> (Summary, Kept) {
     let mut kept = Kept::default();
-    let begin = std::time::Instant::now();
-    let summary = execute(
-        &scenario,
-        1,
-        &mut |name| Err(format!("there is no {name}")),
-        &mut kept,
-        |_| {},
-    )
-    .unwrap_or_else(|e| panic!("{e}"));
-    println!("{summary:#?} {:?}", begin.elapsed());
-    for row in kept.sessions.iter().take(5) {
-        println!("{row:?}");
-    }
-    for row in kept.intervals.iter().take(5) {
-        println!("{row:?}");
-    }
-    for row in kept.resources.iter().take(5) {
-        println!("{row:?}");
-    }
+    let summary = run_into(scenario, seed, &mut kept);
+    (summary, kept)
 }
