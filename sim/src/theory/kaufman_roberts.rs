@@ -101,6 +101,10 @@ mod tests {
         // More than is there is offered: a sixth must go.
         let refused: f64 = 4_000.0 * lost[0] + 2_000.0 * lost[1];
         assert!(refused > 1_000.0 && lost[1] > 7.0 * lost[0], "{lost:?}");
+        // What is busy is what is carried.
+        let q = occupancy(5_000, &[rate(4_000.0, 1), rate(200.0, 10)]).unwrap();
+        let busy: f64 = q.iter().enumerate().map(|(n, p)| n as f64 * p).sum();
+        assert!(close(busy, 6_000.0 - refused, 1e-10));
     }
 
     #[test]

@@ -201,6 +201,8 @@ fn as_the_protocol_is_told() {
         (2, 0.05, 0.2),
         (3, 0.005, 0.1),
         (4, 0.1, 0.3),
+        // So slow that it matters from when on pauses are counted.
+        (2, 0.24, 0.5),
     ] {
         let model = HopByHop::new(hops, latency, loss, 0.5, 1.5).unwrap();
         let delay = model.delay().unwrap();
