@@ -184,6 +184,8 @@ mod tests {
         little.arrives(at(2));
         // Somebody is forgotten at the end.
         assert!(!little.balance(at(9), [at(1)]).holds);
+        // Somebody is there who never came, if only since now.
+        assert!(!little.balance(at(9), [at(1), at(2), at(9)]).holds);
         // A stay is off by one nanosecond.
         let mut wrong = little;
         wrong.leaves(at(5), Instant(at(1).0 + 1));

@@ -142,6 +142,8 @@ mod tests {
         );
         // All four signs alike: two of sixteen assignments.
         assert!((comparison.p_signed_rank - 0.125).abs() < 1e-12);
+        // The two ones share the rank 1.5; five of sixteen assignments have a sum of at most 3.
+        assert!((signed_rank(&[-1.0, -1.0, 2.0, 3.0]) - 0.625).abs() < 1e-12);
         assert!(compare(&[1.0, 2.0], &[1.0], 0.95).is_none());
         let same = compare(&[1.0, 2.0], &[1.0, 2.0], 0.95).unwrap();
         assert_eq!((same.p_student, same.p_signed_rank), (1.0, 1.0));

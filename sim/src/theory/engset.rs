@@ -139,6 +139,19 @@ mod tests {
         }
 
         #[test]
+        fn more_load_loses_more_and_more_servers_less(
+            sources in 10u32..60,
+            servers in 1u32..9,
+            idle_load in 0.05..2.0f64,
+        ) {
+            let lost = |servers, idle_load| {
+                Engset::new(sources, servers, idle_load).unwrap().call_congestion()
+            };
+            prop_assert!(lost(servers, idle_load * 1.1) > lost(servers, idle_load));
+            prop_assert!(lost(servers + 1, idle_load) < lost(servers, idle_load));
+        }
+
+        #[test]
         fn many_sources_are_poisson(servers in 1u32..20, load in 0.1..20.0f64) {
             let many = 10_000_000;
             let group = Engset::new(many, servers, load / f64::from(many)).unwrap();

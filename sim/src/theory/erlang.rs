@@ -74,9 +74,9 @@ mod tests {
         term / sum
     }
 
-    /// Loads at which a share is lost: the common table of the formula, as in V. B. Iversen,
-    /// "Teletraffic engineering handbook" (ITU-D SG 2/16, 2005); those for 17 and 25 servers are
-    /// examples in the reference of Abstract Micro Systems' Erlang library.
+    /// Loads at which a share is lost: from the common tables of the formula, with the digits that
+    /// are printed there; those for 17 and 25 servers are worked examples in the reference of
+    /// Abstract Micro Systems' Erlang library.
     #[test]
     fn published_tables() {
         let table = [

@@ -53,9 +53,12 @@ impl Fallback {
     ///
     /// # Errors
     /// If a rate or time is out of range, or a choice does not ask for something of what there
-    /// is: one number for each resource, not all of them zero.
+    /// is: one number for each resource, not all of them zero. If a class has no choice.
     pub fn new(capacity: Vec<u32>, classes: Vec<Class>) -> Result<Self, OutOfRange> {
         for class in &classes {
+            let wanted = "at least 1";
+            let choices = class.choices.len();
+            require(choices > 0, "choices of a class", choices as f64, wanted)?;
             not_negative("arrivals", class.arrivals)?;
             positive("holding", class.holding)?;
             for choice in &class.choices {
@@ -142,7 +145,7 @@ impl Fallback {
     pub fn solve(&self) -> Result<Outcome, OutOfRange> {
         // A state counts, class by class and choice by choice, what is being served.
         let slots: Vec<(usize, usize)> = self.slots();
-        let empty = vec![0u16; slots.len()];
+        let empty = vec![0u32; slots.len()];
         let chain = Chain::explore(empty, MOST_STATES, |state, to| {
             for class in 0..self.classes.len() {
                 let arrivals = self.classes[class].arrivals;
@@ -200,7 +203,7 @@ impl Fallback {
     }
 
     /// How much of each resource is taken.
-    fn used(&self, state: &[u16]) -> Vec<u64> {
+    fn used(&self, state: &[u32]) -> Vec<u64> {
         let mut used = vec![0; self.capacity.len()];
         let demands = self.classes.iter().flat_map(|class| &class.choices);
         for (number, demand) in state.iter().zip(demands) {
@@ -212,7 +215,7 @@ impl Fallback {
     }
 
     /// The first choice that fits what is free.
-    fn choice(&self, state: &[u16], class: usize) -> Option<usize> {
+    fn choice(&self, state: &[u32], class: usize) -> Option<usize> {
         let used = self.used(state);
         let fits = |demand: &Vec<u32>| {
             let mut resources = used.iter().zip(&self.capacity).zip(demand);
@@ -303,6 +306,7 @@ mod tests {
     fn what_makes_no_sense_is_refused() {
         assert!(Fallback::place(3, 1.0, 0.0, &[1]).is_err());
         assert!(Fallback::place(3, 1.0, 1.0, &[0]).is_err());
+        assert!(Fallback::place(3, 1.0, 1.0, &[]).is_err());
         assert!(Fallback::star(&[1], 1, &[1.0, 1.0], 1.0, &[(1, 1)]).is_err());
     }
 

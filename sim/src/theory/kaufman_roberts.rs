@@ -8,6 +8,9 @@
 
 use super::{OutOfRange, not_negative, require};
 
+/// Of how many units the distribution is worked out at most.
+const MOST_UNITS: u32 = 10_000_000;
+
 /// What one class of requests asks of a link.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Rate {
@@ -23,8 +26,12 @@ pub struct Rate {
 /// loads of any size do.
 ///
 /// # Errors
-/// If a load is negative or not a number, or a class takes no units.
+/// If a load is negative or not a number, a class takes no units, or the capacity is more than
+/// ten million units: count in greater ones.
 pub fn occupancy(capacity: u32, rates: &[Rate]) -> Result<Vec<f64>, OutOfRange> {
+    let wanted = "at most ten million units";
+    let bounded = capacity <= MOST_UNITS;
+    require(bounded, "capacity", f64::from(capacity), wanted)?;
     for rate in rates {
         not_negative("load", rate.load)?;
         require(rate.units > 0, "units", 0.0, "at least 1")?;
@@ -101,6 +108,10 @@ mod tests {
         // More than is there is offered: a sixth must go.
         let refused: f64 = 4_000.0 * lost[0] + 2_000.0 * lost[1];
         assert!(refused > 1_000.0 && lost[1] > 7.0 * lost[0], "{lost:?}");
+        // What is busy is what is carried.
+        let q = occupancy(5_000, &[rate(4_000.0, 1), rate(200.0, 10)]).unwrap();
+        let busy: f64 = q.iter().enumerate().map(|(n, p)| n as f64 * p).sum();
+        assert!(close(busy, 6_000.0 - refused, 1e-10));
     }
 
     #[test]
@@ -108,6 +119,7 @@ mod tests {
         assert_eq!(blocking(3, &[rate(1.0, 4)]).unwrap(), [1.0]);
         assert!(blocking(3, &[rate(1.0, 0)]).is_err());
         assert!(blocking(3, &[rate(-1.0, 1)]).is_err());
+        assert!(blocking(u32::MAX, &[rate(1.0, 1)]).is_err());
     }
 
     proptest! {

@@ -80,9 +80,10 @@ impl Exchange {
 /// server comes before that, and is not in it.
 ///
 /// What is left out: a hop is given up after a set-up lease (by default eight mean pauses) without
-/// an answer, and a set-up at its deadline. With a loss of a tenth that is about one hop in a
-/// hundred thousand. Refreshes of several sessions over one hop are bundled: when there are others,
-/// the first pause before a refresh is shorter than here.
+/// an answer, and a set-up at its deadline. With a loss of a tenth that is less than one hop in
+/// ten thousand; to hold the simulator against this, make both long. Refreshes of several sessions
+/// over one hop are bundled: when there are others, the first pause before a refresh is shorter
+/// than here.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct HopByHop {
     hops: u32,
@@ -103,7 +104,7 @@ impl HopByHop {
     /// a message; repeated after pauses between `shortest` and `longest` seconds.
     ///
     /// # Errors
-    /// If the loss is not between 0 and 0.6, or the pauses are not from longer than an answer takes
+    /// If there are more than 64 hops, the loss is not between 0 and 0.6, or the pauses are not from longer than an answer takes
     /// (twice the latency) to longer than that.
     pub fn new(
         hops: u32,
@@ -113,6 +114,7 @@ impl HopByHop {
         longest: f64,
     ) -> Result<Self, OutOfRange> {
         not_negative("latency", latency)?;
+        require(hops <= 64, "hops", f64::from(hops), "at most 64")?;
         require(
             (0.0..=0.6).contains(&loss),
             "loss",
@@ -166,7 +168,12 @@ impl HopByHop {
     /// # Errors
     /// If more than 1e-9 of the distribution would be beyond the grid's end.
     pub fn delay(&self) -> Result<Delay, OutOfRange> {
-        let step = (self.shortest + self.longest) / 2.0 / STEPS;
+        self.on_grid(STEPS)
+    }
+
+    /// The same with so many steps for each mean pause.
+    fn on_grid(&self, steps: f64) -> Result<Delay, OutOfRange> {
+        let step = (self.shortest + self.longest) / 2.0 / steps;
         let pause = Law::even(self.shortest / step, self.longest / step);
         let answer = 2.0 * self.latency / step;
         let one_way = self.latency / step;

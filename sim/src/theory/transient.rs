@@ -13,6 +13,9 @@ use super::{OutOfRange, not_negative, poisson, positive, require};
 /// How many steps of the uniformized chain are made at most, times states.
 const MOST_WORK: f64 = 4e9;
 
+/// How many servers there may be.
+const MOST_SERVERS: u32 = 1_000_000;
+
 /// A group of servers without a waiting room, empty at time zero: Poisson arrivals, exponential
 /// holding times.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -26,10 +29,12 @@ impl Filling {
     /// `arrivals` requests per second, each for `holding` seconds on the average.
     ///
     /// # Errors
-    /// If a rate or time is not above zero.
+    /// If a rate or time is not above zero, or there are more than a million servers.
     pub fn new(servers: u32, arrivals: f64, holding: f64) -> Result<Self, OutOfRange> {
         positive("arrivals", arrivals)?;
         positive("holding", holding)?;
+        let bounded = servers <= MOST_SERVERS;
+        require(bounded, "servers", f64::from(servers), "at most a million")?;
         Ok(Self {
             servers,
             arrivals,
@@ -296,6 +301,8 @@ mod tests {
         assert!(close(filling.busy(60.0).unwrap(), carried, 1e-12));
         assert!(Filling::new(10, 8.0, 1.0).unwrap().states(-1.0).is_err());
         assert!(filling.blocking_between(2.0, 2.0).is_err());
+        assert!(filling.states(1e12).is_err());
+        assert!(Filling::new(u32::MAX, 8.0, 1.0).is_err());
     }
 
     /// One server: P(busy) = a / (1 + a) (1 - exp(-(lambda + mu) t)).

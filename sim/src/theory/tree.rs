@@ -20,7 +20,7 @@ use super::{OutOfRange, not_negative, require};
 
 mod table;
 
-use table::{Dimension, Table};
+use table::{Dimension, MOST_ENTRIES, Table};
 
 /// A route between two places.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -198,6 +198,9 @@ impl Tree {
                 else {
                     continue;
                 };
+                let bounded = (most as usize) < MOST_ENTRIES;
+                let wanted = "less than sixteen million at once";
+                require(bounded, "requests of a route", f64::from(most), wanted)?;
                 if route.from == at {
                     let weights = weights(route.load, most, full);
                     let (dimension, step) = self.dimension(number, route);

@@ -131,7 +131,7 @@ mod tests {
         ));
     }
 
-    /// M/M/2 has C = 2 u^2 / (1 + u); and values of Erlang C as in the ITU-D handbook's tables.
+    /// M/M/2 has C = 2 u^2 / (1 + u); the others are from the common tables of Erlang C.
     #[test]
     fn several_servers() {
         let two = Servers::new(2, 1.5, 1.0).unwrap();

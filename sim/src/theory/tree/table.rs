@@ -3,7 +3,7 @@
 use super::super::{OutOfRange, require};
 
 /// How many entries a table may have.
-const MOST_ENTRIES: usize = 16_000_000;
+pub(super) const MOST_ENTRIES: usize = 16_000_000;
 
 /// What is counted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]

@@ -122,6 +122,9 @@ fn what_does_not_fit_a_tree_is_refused() {
     assert!(Tree::new(&[(Some(0), None)], Vec::new()).is_err());
     assert!(Tree::new(&[(None, None)], vec![route(1, None, 1.0, 1)]).is_err());
     assert!(Tree::new(&[(None, None)], vec![route(0, None, 1.0, 0)]).is_err());
+    let endless = vec![route(0, None, 1.0, 1)];
+    let endless = Tree::new(&[(None, Some(u32::MAX))], endless).unwrap();
+    assert!(endless.blocking().is_err());
     let too_great = Tree::new(&[(None, Some(3))], vec![route(0, None, 1.0, 4)]).unwrap();
     assert_eq!(too_great.blocking().unwrap(), [1.0]);
 }

@@ -1,0 +1,3 @@
+//! Theory against the simulator, where no runner of scenarios is needed.
+
+mod set_up;
