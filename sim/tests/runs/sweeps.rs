@@ -80,7 +80,7 @@ fn a_way_that_leads_nowhere_is_named() {
     for (from, to, word) in [
         ("users.viewers", "users.nobody", "nobody"),
         ("protocol.booking\" = [\"visitor\"", "protocol.booking\" = [\"vistor\"", "vistor"),
-        ("arrivals.poisson", "arrivals.poison", "poison"),
+        ("arrivals.poisson", "arrivals.poison", "users.arrivals"),
         ("replications = 5", "replications = 0", "replications"),
     ] {
         assert!(LOAD.contains(from), "{from}");
