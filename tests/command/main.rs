@@ -4,6 +4,7 @@ mod component;
 mod inputs;
 mod player;
 mod session;
+mod sim;
 
 use std::path::Path;
 use std::process::{Command, Output};

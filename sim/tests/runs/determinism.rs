@@ -17,7 +17,10 @@ fn the_same_seed_gives_the_same_rows_and_another_gives_others() {
 
 /// Runs on other threads share nothing.
 #[test]
-#[allow(clippy::disallowed_methods, reason = "that threads change nothing is what is tested")]
+#[allow(
+    clippy::disallowed_methods,
+    reason = "that threads change nothing is what is tested"
+)]
 fn threads_change_nothing() {
     let scenario = star(&[]);
     let alone: Vec<_> = (1..=3).map(|seed| run(&scenario, seed).0).collect();
@@ -50,7 +53,12 @@ fn a_strategy_does_not_shift_the_requests() {
         let (_, mut rows) = run(&star(&[("[edges]", &protocol)]), 1);
         rows.sessions.sort_by_key(|row| row.session);
         let wish = |row: &waybook_sim::results::SessionRow| {
-            (row.session, row.place.clone(), row.title.clone(), row.wanted)
+            (
+                row.session,
+                row.place.clone(),
+                row.title.clone(),
+                row.wanted,
+            )
         };
         // The places of a world settle first, a central root does not: time is relative.
         rows.sessions.iter().map(wish).collect::<Vec<_>>()

@@ -32,7 +32,10 @@ fn line(of: &str) -> String {
 fn a_key_that_there_is_not_is_named_with_its_line() {
     let said = said("warm-up = ", "warmup = ");
     assert!(said.contains(&line("warm-up = ")), "{said}");
-    assert!(said.contains("warmup") && said.contains("warm-up"), "{said}");
+    assert!(
+        said.contains("warmup") && said.contains("warm-up"),
+        "{said}"
+    );
 }
 
 #[test]
@@ -45,32 +48,50 @@ fn a_wrong_unit_is_named_with_its_line() {
 #[test]
 fn a_wrong_demand_is_named() {
     let said = said("\"6 Mbit/s\"", "\"6 Mbps\"");
-    assert!(said.contains("quality \"high\"") && said.contains("Mbit/s"), "{said}");
+    assert!(
+        said.contains("quality \"high\"") && said.contains("Mbit/s"),
+        "{said}"
+    );
     assert!(said.contains("line "), "{said}");
 }
 
 #[test]
 fn a_class_that_the_tree_has_not_is_named_with_those_it_has() {
     let said = said("[place.root]", "[place.roof]");
-    assert!(said.contains("place.roof") && said.contains("root, leaf"), "{said}");
+    assert!(
+        said.contains("place.roof") && said.contains("root, leaf"),
+        "{said}"
+    );
 }
 
 #[test]
 fn a_place_that_there_is_not_is_named() {
     let said = said("at = \"root\"", "at = \"cellar\"");
-    assert!(said.contains("presentation `film`: at") && said.contains("cellar"), "{said}");
+    assert!(
+        said.contains("presentation `film`: at") && said.contains("cellar"),
+        "{said}"
+    );
 }
 
 #[test]
 fn times_that_do_not_fit_are_named_both() {
     let said = said("warm-up = \"30 min\"", "warm-up = \"4 h\"");
-    assert!(said.contains("run.warm-up") && said.contains("run.duration"), "{said}");
+    assert!(
+        said.contains("run.warm-up") && said.contains("run.duration"),
+        "{said}"
+    );
 }
 
 #[test]
 fn a_decision_maker_that_there_is_not_is_named_with_those_there_are() {
-    let said = said("[edges]", "[protocol]\ndecision-maker = \"oracle\"\n\n[edges]");
-    assert!(said.contains("oracle") && said.contains("best-quality"), "{said}");
+    let said = said(
+        "[edges]",
+        "[protocol]\ndecision-maker = \"oracle\"\n\n[edges]",
+    );
+    assert!(
+        said.contains("oracle") && said.contains("best-quality"),
+        "{said}"
+    );
 }
 
 #[test]

@@ -15,7 +15,9 @@ const STAR: &str = include_str!("../../../configs/simulations/star.toml");
 
 /// The shipped scenario, cut short for tests, with some of its words replaced.
 fn star(changes: &[(&str, &str)]) -> Scenario {
-    let mut text = STAR.replace("\"3 h\"", "\"1 h\"").replace("\"30 min\"", "\"10 min\"");
+    let mut text = STAR
+        .replace("\"3 h\"", "\"1 h\"")
+        .replace("\"30 min\"", "\"10 min\"");
     for (from, to) in changes {
         assert!(text.contains(from), "{from} is not in the scenario");
         text = text.replace(from, to);

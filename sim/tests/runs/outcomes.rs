@@ -10,14 +10,29 @@ fn tables_add_up() {
     let (summary, rows) = run(&star(&[]), 1);
     let counted: Vec<_> = rows.sessions.iter().filter(|row| !row.warm_up).collect();
     assert_eq!(summary.asked, counted.len() as u64);
-    let stood = |row: &&&_| matches!(row, waybook_sim::results::SessionRow { fate: Fate::Established, .. });
-    assert_eq!(summary.established, counted.iter().filter(stood).count() as u64);
+    let stood = |row: &&&_| {
+        matches!(
+            row,
+            waybook_sim::results::SessionRow {
+                fate: Fate::Established,
+                ..
+            }
+        )
+    };
+    assert_eq!(
+        summary.established,
+        counted.iter().filter(stood).count() as u64
+    );
     let asked: u64 = rows.intervals.iter().map(|row| row.asked).sum();
     assert_eq!(asked, rows.sessions.len() as u64);
     assert!(summary.little.holds, "{:?}", summary.little);
     assert!(summary.blocked.share > 0.02 && summary.fell_back.share > 0.0);
     // Nobody leaves before their time.
-    for row in rows.sessions.iter().filter(|row| row.end == Some(End::Left)) {
+    for row in rows
+        .sessions
+        .iter()
+        .filter(|row| row.end == Some(End::Left))
+    {
         assert!((row.stood.unwrap() - row.wanted).abs() < 1e-6, "{row:?}");
     }
 }
@@ -35,8 +50,17 @@ fn a_set_up_takes_its_latencies() {
 #[test]
 fn a_slow_root_delays_set_ups() {
     let fast = run(&star(&[]), 1).0;
-    let slow = run(&star(&[("[place.root]", "[place.root]\nprocessing = \"50 ms\"")]), 1).0;
-    assert!(slow.setup.p50 > fast.setup.p50 + 0.09, "{:?} {:?}", slow.setup, fast.setup);
+    let slow = run(
+        &star(&[("[place.root]", "[place.root]\nprocessing = \"50 ms\"")]),
+        1,
+    )
+    .0;
+    assert!(
+        slow.setup.p50 > fast.setup.p50 + 0.09,
+        "{:?} {:?}",
+        slow.setup,
+        fast.setup
+    );
 }
 
 /// The root of the baseline is asked, decides, and tells both places of the path.
@@ -55,13 +79,24 @@ fn the_central_baseline_books_and_gives_back() {
 #[test]
 fn terminals_move_from_leaf_to_leaf() {
     let moving = "holding = { exponential = \"10 min\" }\nmobility = { walk = { dwell = { exponential = \"3 min\" }, to = \"anywhere\" } }";
-    let (summary, rows) = run(&star(&[("holding = { exponential = \"10 min\" }", moving)]), 1);
+    let (summary, rows) = run(
+        &star(&[("holding = { exponential = \"10 min\" }", moving)]),
+        1,
+    );
     assert!(summary.moved > 20, "{summary:?}");
-    let moved = rows.sessions.iter().filter(|row| row.moved_from.is_some()).count();
+    let moved = rows
+        .sessions
+        .iter()
+        .filter(|row| row.moved_from.is_some())
+        .count();
     assert!(moved as u64 >= summary.moved);
     assert!(summary.little.holds);
     // Together they used what they wanted, or a part of it where they were dropped.
-    let ends = rows.sessions.iter().filter(|row| row.end == Some(End::Dropped)).count() as u64;
+    let ends = rows
+        .sessions
+        .iter()
+        .filter(|row| row.end == Some(End::Dropped))
+        .count() as u64;
     assert!(ends >= summary.dropped);
 }
 

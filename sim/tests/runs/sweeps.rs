@@ -1,7 +1,7 @@
 //! Sweeps: shares, kept runs, merging.
 
-use waybook_sim::run::execute;
 use waybook_sim::results::Nowhere;
+use waybook_sim::run::execute;
 use waybook_sim::sweep::{Kept, Merged, RunId, Shard, Sweep};
 
 use super::{STAR, no_files};
@@ -9,8 +9,12 @@ use super::{STAR, no_files};
 const LOAD: &str = include_str!("../../../configs/simulations/load.toml");
 
 fn sweep() -> Sweep {
-    let short = STAR.replace("\"3 h\"", "\"30 min\"").replace("\"30 min\"     #", "\"5 min\" #");
-    let two = LOAD.replace("replications = 5", "replications = 2").replace(", \"90/h\"", "");
+    let short = STAR
+        .replace("\"3 h\"", "\"30 min\"")
+        .replace("\"30 min\"     #", "\"5 min\" #");
+    let two = LOAD
+        .replace("replications = 5", "replications = 2")
+        .replace(", \"90/h\"", "");
     Sweep::from_toml(&two, |name| {
         assert_eq!(name, "star.toml");
         Ok(short)
@@ -79,7 +83,11 @@ fn kept_runs_merge_to_what_one_go_gives() {
 fn a_way_that_leads_nowhere_is_named() {
     for (from, to, word) in [
         ("users.viewers", "users.nobody", "nobody"),
-        ("protocol.booking\" = [\"visitor\"", "protocol.booking\" = [\"vistor\"", "vistor"),
+        (
+            "protocol.booking\" = [\"visitor\"",
+            "protocol.booking\" = [\"vistor\"",
+            "vistor",
+        ),
         ("arrivals.poisson", "arrivals.poison", "users.arrivals"),
         ("replications = 5", "replications = 0", "replications"),
     ] {

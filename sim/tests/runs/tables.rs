@@ -28,7 +28,11 @@ fn csv_and_parquet_hold_the_same_rows_and_say_where_they_come_from() {
     parquet.finish().unwrap();
 
     let text = String::from_utf8(text).unwrap();
-    assert!(text.starts_with("# seed: 1\n# scenario: name = \"x\"\n# scenario: run = {}\nsession,users,"));
+    assert!(
+        text.starts_with(
+            "# seed: 1\n# scenario: name = \"x\"\n# scenario: run = {}\nsession,users,"
+        )
+    );
     let mut reader = csv::ReaderBuilder::new()
         .comment(Some(b'#'))
         .from_reader(text.as_bytes());
@@ -36,9 +40,21 @@ fn csv_and_parquet_hold_the_same_rows_and_say_where_they_come_from() {
     assert_eq!(of_csv.len(), rows.sessions.len());
 
     let reader = SerializedFileReader::new(bytes::Bytes::from(bytes)).unwrap();
-    let known = reader.metadata().file_metadata().key_value_metadata().unwrap();
-    assert!(known.iter().any(|pair| pair.key == "seed" && pair.value.as_deref() == Some("1")));
-    let of_parquet: Vec<_> = reader.get_row_iter(None).unwrap().map(Result::unwrap).collect();
+    let known = reader
+        .metadata()
+        .file_metadata()
+        .key_value_metadata()
+        .unwrap();
+    assert!(
+        known
+            .iter()
+            .any(|pair| pair.key == "seed" && pair.value.as_deref() == Some("1"))
+    );
+    let of_parquet: Vec<_> = reader
+        .get_row_iter(None)
+        .unwrap()
+        .map(Result::unwrap)
+        .collect();
     assert_eq!(of_parquet.len(), rows.sessions.len());
     for ((csv, parquet), row) in of_csv.iter().zip(&of_parquet).zip(&rows.sessions) {
         assert_eq!(csv[0], row.session.to_string());
