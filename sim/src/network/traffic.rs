@@ -32,6 +32,22 @@ impl Network {
         self.at(now, edge, upward)
     }
 
+    /// Takes a chunk for a neighbour: it waits until the edge is done with all that was
+    /// handed over before it in that direction, takes its time by the edge's rate, and
+    /// then the latency.
+    ///
+    /// That is so whatever the discipline; [`Network::hand`] goes by it.
+    pub fn carry(
+        &mut self,
+        now: Instant,
+        from: &PlaceName,
+        to: &PlaceName,
+        length: u64,
+    ) -> Carriage {
+        let (direction, terms) = self.between(now, from, to);
+        direction.carry(&terms, length)
+    }
+
     /// Takes a chunk for a neighbour by the direction's [`Discipline`]. `flow` tells whose it
     /// is, to who shares.
     pub fn hand(
@@ -47,20 +63,6 @@ impl Network {
             Discipline::Queue => Handed::Queues(direction.carry(&terms, length)),
             Discipline::Fair => Handed::Shares(direction.enter(&terms, flow, length)),
         }
-    }
-
-    /// Takes a chunk for a neighbour in turn, whatever the discipline: it waits until the
-    /// edge is done with all that was handed over so before it in that direction, takes its
-    /// time by the edge's rate, and then the latency.
-    pub fn carry(
-        &mut self,
-        now: Instant,
-        from: &PlaceName,
-        to: &PlaceName,
-        length: u64,
-    ) -> Carriage {
-        let (direction, terms) = self.between(now, from, to);
-        direction.carry(&terms, length)
     }
 
     /// Which of the chunks that share a direction have left by now. To be called when
