@@ -209,6 +209,9 @@ struct Subject {
 impl Timeline {
     /// What these faults do to these places. Each place and fault has random numbers of its
     /// own, so that more places or faults behind them change nothing for the others.
+    ///
+    /// # Panics
+    /// If there are 2^32 pairs of a fault and a place that it strikes.
     #[must_use]
     pub fn new<'a>(
         faults: Vec<Fault>,

@@ -6,6 +6,11 @@
 //! [`transfer`]s of code and starts the components that they ask for. Everything that is drawn comes from one seed: the same setting, seed and
 //! calls give the same [`transcript`], line by line.
 //!
+//! What is drawn at random has its rooms as well: [`distribution`]s of durations, edges
+//! ([`network`]), [`places`], the [`workload`] and [`faults`]. They are pure: they say when
+//! things happen, from a generator that they are given, and scenarios write them with units
+//! ([`quantity`]).
+//!
 //! Checkers ([`check`]) look at every step, and an [`oracle`] says by brute force what
 //! should have come out. An [`arm::Arm`] tells scenarios to the simulator as to real daemons.
 //!

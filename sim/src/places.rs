@@ -181,16 +181,10 @@ impl Clock {
         let target = i128::from(local.0) - i128::from(self.offset);
         let since = i128::from(self.since.0);
         let pace = BILLION + i128::from(self.drift);
-        // The exact inverse but for rounding; the clock never goes backwards, so the first
-        // moment is at most some nanoseconds away.
-        let mut global = (since + (target - since) * BILLION / pace).max(0);
-        while self.shown(global) < local.0.into() {
-            global += 1;
-        }
-        while global > 0 && self.shown(global - 1) >= local.0.into() {
-            global -= 1;
-        }
-        clamp(global)
+        // What is shown is rounded down and grows with time, so the exact inverse, rounded
+        // up, is the first moment.
+        let before = ((since - target) * BILLION).div_euclid(pace);
+        clamp(since - before)
     }
 
     fn shown(&self, global: i128) -> i128 {

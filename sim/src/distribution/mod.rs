@@ -2,7 +2,9 @@
 //!
 //! A [`Distribution`] is checked when it is made, so that drawing from it cannot fail. It
 //! knows its mean and variance exactly, for the comparison with theory. The drawing
-//! itself is the `rand_distr` crate's; a draw is rounded to the nearest nanosecond.
+//! itself is the `rand_distr` crate's; a draw is rounded to the nearest nanosecond. Where the
+//! machine's own `exp` and `ln` are used, they may differ from another machine's in the last
+//! bit, which the rounding hides but in some one draw of a billion.
 //!
 //! In scenarios:
 //!

@@ -78,6 +78,17 @@ pub struct Carriage {
     pub arrives: Instant,
 }
 
+/// What becomes of a chunk that was handed over.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Handed {
+    /// It has its turn: that is known now.
+    Queues(Carriage),
+    /// It shares the direction with others: when to call
+    /// [`Network::finish`](super::Network::finish). None if that has been said already and is
+    /// early enough.
+    Shares(Option<Instant>),
+}
+
 /// Which chunks of those that share a direction have left it.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Finished {

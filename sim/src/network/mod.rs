@@ -6,12 +6,14 @@
 //! How an edge behaves in each direction is an [`EdgeModel`]: that of all, or its own.
 //! Every edge takes bytes in each direction at a rate of its own, by a [`Discipline`]:
 //!
-//! - `queue`: first come, first served. Who sends much hands over one chunk at a time
-//!   ([`Network::carry`]), the next when the last one has left, so that all who send at
-//!   once take turns.
-//! - `fair`: chunks that are under way at once have the same share at every moment
-//!   ([`Network::enter`], [`Network::finish`]). What is handed to `carry` or sent as a
-//!   message within the bandwidth goes before them.
+//! - `queue`: first come, first served. Who sends much hands over one chunk at a time, the
+//!   next when the last one has left, so that all who send at once take turns.
+//! - `fair`: chunks that are under way at once have the same share at every moment. Messages
+//!   within the bandwidth go before them.
+//!
+//! Who sends code calls [`Network::hand`] for a chunk. In a queue it is told at once when the
+//! chunk has left; where chunks share, that depends on who comes after it, so it is told
+//! when to ask [`Network::finish`].
 //!
 //! What is drawn for the nth message in one direction of an edge follows from the seed,
 //! the edge's name, the direction, the purpose and n alone. So two runs that differ in
@@ -34,7 +36,7 @@ use std::time::Duration;
 
 use waybook_location_tree::PlaceName;
 
-pub use direction::{Carriage, Finished};
+pub use direction::{Carriage, Finished, Handed};
 pub use edge::EdgeId;
 pub use fault::{Act, Fault, Passage, Sent};
 pub use model::{

@@ -5,20 +5,12 @@ use std::sync::Arc;
 use waybook_location_tree::PlaceName;
 use waybook_place::Instant;
 
-use super::direction::{Carriage, Direction, Finished, Terms};
+use super::direction::{Carriage, Direction, Finished, Handed, Terms};
 use super::edge::Edge;
 use super::fault::{Passage, Sent};
 use super::{Discipline, EdgeId, Messages, Network, lower};
 
 impl Network {
-    /// Who gets the bandwidth from one place to a neighbour: whether chunks are to be
-    /// handed to [`Network::carry`] (`queue`) or to [`Network::enter`] (`fair`).
-    #[must_use]
-    pub fn discipline(&mut self, from: &PlaceName, to: &PlaceName) -> Discipline {
-        let (_, terms) = self.between(Instant::default(), from, to);
-        terms.model.discipline
-    }
-
     /// A direction with what holds there now.
     fn at(&mut self, now: Instant, edge: EdgeId, upward: bool) -> (&mut Direction, Terms<'_>) {
         if self.common.0 != self.model {
@@ -50,6 +42,8 @@ impl Network {
     /// Takes a chunk for a neighbour: it waits until the edge is done with all that was
     /// handed over before it in that direction, takes its time by the edge's rate, and
     /// then the latency.
+    ///
+    /// That is so whatever the discipline; [`Network::hand`] goes by it.
     pub fn carry(
         &mut self,
         now: Instant,
@@ -61,23 +55,25 @@ impl Network {
         direction.carry(&terms, length)
     }
 
-    /// Takes a chunk for a neighbour that shares the direction with all others that are
-    /// under way there. `flow` tells whose it is. What comes back is when to call
-    /// [`Network::finish`]; none if that has been said already and is early enough.
-    pub fn enter(
+    /// Takes a chunk for a neighbour by the direction's [`Discipline`]. `flow` tells whose it
+    /// is, to who shares.
+    pub fn hand(
         &mut self,
         now: Instant,
         from: &PlaceName,
         to: &PlaceName,
         flow: u64,
         length: u64,
-    ) -> Option<Instant> {
+    ) -> Handed {
         let (direction, terms) = self.between(now, from, to);
-        direction.enter(&terms, flow, length)
+        match terms.model.discipline {
+            Discipline::Queue => Handed::Queues(direction.carry(&terms, length)),
+            Discipline::Fair => Handed::Shares(direction.enter(&terms, flow, length)),
+        }
     }
 
     /// Which of the chunks that share a direction have left by now. To be called when
-    /// [`Network::enter`], this and [`Network::leave`] say; to call it besides changes
+    /// [`Network::hand`], this and [`Network::leave`] say; to call it besides changes
     /// nothing.
     pub fn finish(&mut self, now: Instant, from: &PlaceName, to: &PlaceName) -> Finished {
         let (direction, terms) = self.between(now, from, to);
@@ -109,7 +105,7 @@ impl Network {
     }
 
     /// Decides what becomes of a message of so many bytes that is sent now. They take time
-    /// where the model has [messages](Messages) within the bandwidth.
+    /// where the model has [messages](super::Messages) within the bandwidth.
     pub fn send_sized(
         &mut self,
         now: Instant,

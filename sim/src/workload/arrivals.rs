@@ -74,10 +74,15 @@ impl Arrivals {
     /// A Poisson process of that rate while on, and nothing while off. It begins on.
     ///
     /// # Errors
-    /// If both periods are always nothing: time would not go on.
+    /// If it is on for so short a time that fewer than one in a million of its periods have
+    /// a request: it would take for ever to find the next one.
     pub fn on_off(rate: Frequency, on: Distribution, off: Distribution) -> Result<Self, Invalid> {
-        if on.mean() == Some(Duration::ZERO) {
-            return Err(Invalid::new("on", "must be more than 0 s"));
+        let mean = on.mean().unwrap_or(Duration::MAX);
+        if rate.hertz() * mean.as_secs_f64() < 1e-6 {
+            return Err(Invalid::new(
+                "on",
+                "must be longer: not one in a million of these periods has a request",
+            ));
         }
         Ok(Self(Kind::OnOff(OnOff {
             rate,

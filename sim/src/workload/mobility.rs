@@ -62,6 +62,9 @@ impl Mobility {
 
     /// When a terminal moves next that has been at a leaf since now, and to which; never, if
     /// there is nowhere to go.
+    ///
+    /// # Panics
+    /// If there is no leaf of that number.
     pub fn next<R: Rng + ?Sized>(
         &self,
         leaves: &Leaves,

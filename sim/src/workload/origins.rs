@@ -57,6 +57,9 @@ impl Leaves {
 
     /// The leaves next to one: those of the smallest locality that has another leaf, the
     /// leaf itself among them. That of siblings, where it has some.
+    ///
+    /// # Panics
+    /// If there is no leaf of that number.
     #[must_use]
     pub fn around(&self, leaf: usize) -> Range<usize> {
         let mut around = leaf..leaf + 1;

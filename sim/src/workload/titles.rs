@@ -7,6 +7,9 @@ use serde::de::{Deserializer, Error};
 
 use crate::quantity::Invalid;
 
+/// At most so many titles: their weights are summed up once.
+pub const MAX_TITLES: u32 = 10_000_000;
+
 /// Titles from the most popular on: the probability of the one of rank `k`, counted from
 /// 1, is proportional to `k^-exponent` (Zipf's law; for films Breslau et al., *Web
 /// Caching and Zipf-like Distributions*, INFOCOM 1999, find 0.6 to 0.9).
@@ -25,10 +28,11 @@ impl Titles {
     /// So many titles with that exponent.
     ///
     /// # Errors
-    /// If there is none, or the exponent is negative or not finite.
+    /// If there is none or are more than [`MAX_TITLES`], or the exponent is negative or not finite.
     pub fn new(count: u32, exponent: f64) -> Result<Self, Invalid> {
-        if count == 0 {
-            return Err(Invalid::new("count", "must be at least 1"));
+        if !(1..=MAX_TITLES).contains(&count) {
+            let why = format!("must be at least 1 and at most {MAX_TITLES}");
+            return Err(Invalid::new("count", why));
         }
         if !(exponent >= 0.0 && exponent.is_finite()) {
             return Err(Invalid::new(

@@ -12,9 +12,11 @@ use waybook_plan::{Digest, Release};
 use super::World;
 use super::queue::Event;
 use crate::check::Violation;
+use crate::network::Handed;
 use crate::transfer::{Transfer, TransferId, Trouble};
 
 mod books;
+mod shared;
 #[cfg(test)]
 mod tests;
 
@@ -29,6 +31,8 @@ pub(super) enum Step {
     Left(usize),
     /// A chunk comes to the end of that edge.
     Chunk { edge: usize, chunk: u64 },
+    /// Chunks may have left an edge that is shared, whosever they are.
+    Shared { from: PlaceName, to: PlaceName },
     /// The place that fetches hears from that place of the way that it is over.
     Over(usize, FetchFailure),
     /// Somebody looks whether anything comes.
@@ -43,17 +47,11 @@ struct Supply {
     end: u64,
     /// The chunk that is wrong.
     corrupt: Option<u64>,
-    /// The time after each.
-    pause: Duration,
 }
 
 impl Supply {
     fn up_to(end: u64) -> Self {
-        Self {
-            end,
-            corrupt: None,
-            pause: Duration::ZERO,
-        }
+        Self { end, corrupt: None }
     }
 }
 
@@ -134,6 +132,10 @@ impl World {
 
     pub(super) fn take_transfer(&mut self, id: TransferId, step: Step) -> Result<(), Violation> {
         let Some(transfer) = self.transfers.live.get_mut(&id) else {
+            // It is over, but others may wait for what it was to ask.
+            if let Step::Shared { from, to } = step {
+                self.shared(id, &from, &to);
+            }
             return Ok(());
         };
         match step {
@@ -150,6 +152,7 @@ impl World {
                 self.hand(id, edge);
             }
             Step::Chunk { edge, chunk } => return self.chunk(id, edge, chunk),
+            Step::Shared { from, to } => self.shared(id, &from, &to),
             Step::Over(node, failure) => {
                 let edges = node..transfer.connections.len();
                 if edges.into_iter().all(|edge| self.passes(id, edge)) {
@@ -269,12 +272,10 @@ impl World {
         }
         let (from, to) = (transfer.way[edge].clone(), transfer.way[edge + 1].clone());
         let length = transfer.length_of(chunk);
-        let now = self.now;
-        let carriage = self.network.carry(now, &from, &to, length);
-        let left = carriage.left.since(now);
-        self.happens(id, left + supply.pause, Step::Left(edge));
-        let step = Step::Chunk { edge, chunk };
-        self.happens(id, carriage.arrives.since(now), step);
+        match self.network.hand(self.now, &from, &to, id.0, length) {
+            Handed::Queues(carriage) => self.leaves(id, edge, chunk, carriage),
+            Handed::Shares(ask) => self.ask_later(id, &from, &to, ask),
+        }
     }
 
     /// What a transfer's source has to send.
@@ -292,8 +293,7 @@ impl World {
                 Trouble::Short(count) if count <= transfer.next(0) => {
                     return Err(FetchFailure::Lying("it ended too early".to_owned()));
                 }
-                Trouble::Drips(time) => supply.pause = time,
-                Trouble::Short(_) | Trouble::DiskFull(_) => {}
+                Trouble::Drips(_) | Trouble::Short(_) | Trouble::DiskFull(_) => {}
             }
         }
         Ok(supply)

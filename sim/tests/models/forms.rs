@@ -148,7 +148,7 @@ fn workloads() {
     );
     refused::<Arrivals>(
         "{ on-off = { rate = '2/s', on = '0 s', off = '1 s' } }",
-        &["`on`", "more than 0 s"],
+        &["`on`", "must be longer"],
     );
     refused::<Arrivals>(
         "{ diurnal = { rate = '2/s', factors = [1.0, 2.0] } }",

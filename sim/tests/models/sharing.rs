@@ -7,7 +7,7 @@ use proptest::prelude::*;
 use rand::RngExt;
 use waybook_place::Instant;
 use waybook_sim::network::{
-    DirectionModel, Discipline, EdgeModel, Finished, LinkModel, Messages, Network,
+    Carriage, DirectionModel, Discipline, EdgeModel, Finished, Handed, LinkModel, Messages, Network,
 };
 use waybook_sim::random;
 
@@ -26,6 +26,22 @@ fn network(discipline: Discipline) -> Network {
     network
 }
 
+/// Hands over a chunk that shares; when to ask who is done.
+fn share(network: &mut Network, now: Instant, flow: u64, length: u64) -> Option<Instant> {
+    match network.hand(now, &place("r"), &place("r/a"), flow, length) {
+        Handed::Shares(ask) => ask,
+        Handed::Queues(_) => panic!("the edge is shared"),
+    }
+}
+
+/// What a chunk in a queue is told that has left at that time.
+fn turn(left_ms: u64) -> Handed {
+    Handed::Queues(Carriage {
+        left: at(left_ms),
+        arrives: at(left_ms + 5),
+    })
+}
+
 /// Lets chunks come at their times, and asks when told to; who is done when, in order. A
 /// chunk is (when it comes, its bytes); it is known by its number.
 fn run(network: &mut Network, chunks: &[(Instant, u64)]) -> Vec<(u64, Instant)> {
@@ -38,7 +54,7 @@ fn run(network: &mut Network, chunks: &[(Instant, u64)]) -> Vec<(u64, Instant)> 
         let ask = asks.last().copied();
         match coming.peek() {
             Some((number, (comes, length))) if ask.is_none_or(|ask| *comes < ask) => {
-                asks.extend(network.enter(*comes, &from, &to, *number as u64, *length));
+                asks.extend(share(network, *comes, *number as u64, *length));
                 coming.next();
             }
             _ => {
@@ -81,7 +97,7 @@ fn all_who_are_there_have_the_same_share() {
 fn messages_go_before_chunks_that_share_and_behind_those_that_queue() {
     let (from, to) = (place("r"), place("r/a"));
     let mut fair = network(Discipline::Fair);
-    assert_eq!(fair.enter(at(0), &from, &to, 7, 2000), Some(at(2)));
+    assert_eq!(share(&mut fair, at(0), 7, 2000), Some(at(2)));
     let message = fair.send_sized(at(1), &from, &to, "visit", 1000);
     assert_eq!(message.arrivals, [at(7)], "at once, with its own 1 ms");
     let early = fair.finish(at(2), &from, &to);
@@ -89,18 +105,18 @@ fn messages_go_before_chunks_that_share_and_behind_those_that_queue() {
     assert_eq!(fair.finish(at(3), &from, &to).done.len(), 1);
 
     let mut queue = network(Discipline::Queue);
-    assert_eq!(queue.carry(at(0), &from, &to, 2000).left, at(2));
+    assert_eq!(queue.hand(at(0), &from, &to, 7, 2000), turn(2));
     let message = queue.send_sized(at(1), &from, &to, "visit", 1000);
     assert_eq!(message.arrivals, [at(8)], "when the chunk has left");
-    assert_eq!(queue.carry(at(1), &from, &to, 1000).left, at(4));
+    assert_eq!(queue.hand(at(1), &from, &to, 7, 1000), turn(4));
 }
 
 #[test]
 fn who_leaves_makes_room() {
     let (from, to) = (place("r"), place("r/a"));
     let mut network = network(Discipline::Fair);
-    assert_eq!(network.enter(at(0), &from, &to, 1, 2000), Some(at(2)));
-    assert_eq!(network.enter(at(0), &from, &to, 2, 2000), None, "at 2 ms");
+    assert_eq!(share(&mut network, at(0), 1, 2000), Some(at(2)));
+    assert_eq!(share(&mut network, at(0), 2, 2000), None, "at 2 ms");
     let at_two = network.finish(at(2), &from, &to);
     assert_eq!((at_two.done.len(), at_two.ask), (0, Some(at(4))));
     assert_eq!(network.leave(at(2), &from, &to, 1), Some(at(3)));

@@ -6,6 +6,7 @@ use std::fmt::Write;
 use waybook_place::Instant;
 
 use super::*;
+use crate::network::{DirectionModel, Discipline, EdgeModel};
 use crate::setting::{Setting, release};
 use crate::world::Tell;
 
@@ -107,6 +108,44 @@ fn transfers_share_an_edge() {
     // The shared edge is busy with all; each has another edge for itself.
     assert_eq!(second.since(begun), 4 * LATENCY + 21 * CHUNK);
     assert_eq!(second.since(first), CHUNK);
+}
+
+/// All edges take 8 Mbit/s, and chunks share them.
+fn fair(world: &mut World) {
+    world.network.model_all(EdgeModel::alike(DirectionModel {
+        bandwidth: Some(8_000_000),
+        discipline: Discipline::Fair,
+        ..DirectionModel::default()
+    }));
+}
+
+#[test]
+fn transfers_share_an_edge_at_every_moment_where_it_is_fair() {
+    let (mut world, code) = world(10);
+    fair(&mut world);
+    begin(&mut world, &code, "r", "r/a/x", 1);
+    begin(&mut world, &code, "r", "r/a/y", 1);
+    let begun = world.now();
+    let (first, _) = end(&mut world, "r/a/x", 1);
+    let (second, _) = end(&mut world, "r/a/y", 1);
+    // The chunks of both leave the shared edge at the same time.
+    assert_eq!(second.since(begun), 4 * LATENCY + 21 * CHUNK);
+    assert_eq!(second, first);
+}
+
+#[test]
+fn who_shared_an_edge_goes_on_when_another_is_gone() {
+    let (mut world, code) = world(10);
+    fair(&mut world);
+    begin(&mut world, &code, "r", "r/a/x", 1);
+    begin(&mut world, &code, "r", "r/a/y", 1);
+    let begun = world.now();
+    world.run_for(2 * LATENCY + CHUNK).unwrap();
+    world.forget_transfers(&name("r/a/x"));
+    let (at, what) = end(&mut world, "r/a/y", 1);
+    assert_eq!(what, "is whole");
+    // What was handed over is sent, so the first chunk is shared to its end.
+    assert_eq!(at.since(begun), 4 * LATENCY + 12 * CHUNK);
 }
 
 #[test]
