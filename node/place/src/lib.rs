@@ -14,7 +14,7 @@ mod token_bucket;
 mod view;
 
 pub use config::{CodeConfig, Config, Limits, Timing, Trust};
-pub use place::{Place, code_record};
+pub use place::{Place, code_record, part_record};
 pub use time::Instant;
 pub use token_bucket::TokenBucket;
 pub use view::{BookingPhase, BookingView, CodeView, Counters, HopView, ResourceView, SessionView};

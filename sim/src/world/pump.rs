@@ -288,7 +288,7 @@ impl World {
                 release,
                 source,
             } => self.fetch(name, fetch, release, &source)?,
-            Output::CancelFetch { fetch } => self.cancel_fetch(name, fetch)?,
+            Output::CancelFetch { fetch, keep } => self.cancel_fetch(name, fetch, keep)?,
             Output::Evict { digest } => {
                 let arrives = self.transfers.brings(name, &digest);
                 check::evict(&self.slots[name], arrives, &digest)?;

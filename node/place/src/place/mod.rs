@@ -62,7 +62,7 @@ use ledger::Ledger;
 use links::Links;
 use opens::Opens;
 use orders::Prefetch;
-pub use orders::code_record;
+pub use orders::{code_record, part_record};
 use questions::Questions;
 use repository::Repository;
 use summaries::Summaries;
@@ -223,6 +223,7 @@ impl Place {
             Input::FetchProgress { fetch, bytes } => self.fetch_progress(fetch, bytes, out),
             Input::Fetched { fetch } => self.fetched(fetch, out),
             Input::FetchFailed { fetch, failure } => self.fetch_failed(now, fetch, failure, out),
+            Input::CodeLost { digest } => self.code_lost(&digest, out),
             Input::Strategy(strategy) => self.config.code.strategy = strategy,
             Input::ComponentUp { instance, endpoint } => {
                 for session in self.components.up(instance, endpoint, now) {
