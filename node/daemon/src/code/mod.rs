@@ -8,8 +8,8 @@
 //!
 //! Invariants: a file under its final name is whole, and its bytes have matched digest
 //! and root when it got that name; all that happens to the files of one digest happens
-//! one after the other, in the order of the place's outputs; what is verified is lost
-//! only when the place evicts it, or the disk fails.
+//! one after the other, in the order of the place's outputs; what is here is what the
+//! place believes to be here, or is about to hear of.
 
 mod folder;
 mod frames;
@@ -20,11 +20,12 @@ mod receive;
 mod scan;
 mod serve;
 mod slots;
+mod ticket;
 mod tree;
 mod turns;
 mod upload;
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::BTreeMap;
 use std::fs::File;
 use std::io;
 use std::path::{Path, PathBuf};
@@ -35,7 +36,7 @@ use tokio::sync::{OnceCell, watch};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use waybook_location_tree::PlaceName;
-use waybook_place::io::{FetchId, RecordKey};
+use waybook_place::io::{Input, RecordKey};
 use waybook_plan::{Digest, Release};
 
 pub use upload::{Staged, Upload, UploadError};
@@ -47,6 +48,7 @@ use folder::{Folder, Part};
 use pace::Brake;
 use partial::Partial;
 use slots::Slots;
+use ticket::Tickets;
 use tree::Nodes;
 use turns::Turns;
 
@@ -78,7 +80,7 @@ struct Inner {
     peers: Arc<dyn PeerStreams>,
     folder: Folder,
     index: Mutex<BTreeMap<Digest, Entry>>,
-    fetches: Mutex<HashMap<FetchId, (Digest, CancellationToken)>>,
+    tickets: Mutex<Tickets>,
     turns: Turns,
     brake: Brake,
     slots: Arc<Slots>,
@@ -99,8 +101,8 @@ struct Entry {
 /// Code under its final name.
 struct Whole {
     release: Arc<Release>,
-    /// Whether its bytes have matched in this life.
-    checked: OnceCell<()>,
+    /// What its bytes were found to be in this life.
+    sha256: OnceCell<Digest>,
     /// For readers; made when the first one comes.
     nodes: OnceCell<Nodes>,
 }
@@ -165,7 +167,7 @@ impl Repository {
                 peers: parts.peers,
                 folder,
                 index: Mutex::new(index),
-                fetches: Mutex::default(),
+                tickets: Mutex::default(),
                 turns: Turns::default(),
                 brake: Brake::new(parts.config.rate),
                 slots: Slots::new(parts.config.serve, parts.config.serve_per_neighbour),
@@ -177,8 +179,8 @@ impl Repository {
     }
 
     /// Makes the place's records agree with what is on disk: drops those of code that is
-    /// gone, and adds those that were lost. `record` makes a new one; `added` tells it
-    /// whether an operator added the code here.
+    /// gone, adds those that were lost, and adds what has come in part. `record` makes a
+    /// new one; `added` tells it whether an operator added the code here.
     #[must_use]
     pub fn reconcile(
         &self,
@@ -204,31 +206,47 @@ impl Repository {
             let added = release.home == self.inner.name;
             records.extend(record(&release, added).map(|bytes| (RecordKey::Code(digest), bytes)));
         }
+        for (digest, entry) in &*index {
+            if let Some(partial) = &entry.partial {
+                let partial = partial.lock().unwrap_or_else(PoisonError::into_inner);
+                let part = waybook_place::part_record(&partial.release, partial.verified());
+                records.push((RecordKey::Part(*digest), part));
+            }
+        }
         records
     }
 
     /// Where the bytes of whole code lie. They have matched the digest in this life.
     ///
     /// # Errors
-    /// [`CodeError`].
+    /// [`CodeError`]. The place has been told of what is damaged or gone.
     pub async fn path(&self, digest: &Digest) -> Result<PathBuf, CodeError> {
         let inner = &self.inner;
         let whole = inner.whole(digest).ok_or(CodeError::NotHeld(*digest))?;
         let path = inner.folder.file(digest, Part::Whole);
-        let check = || async {
-            let of = path.clone();
-            let found = blocking(move || upload::hash_sha256(&File::open(of)?)).await;
-            match found {
-                Ok(found) if found == *digest => Ok(()),
-                Ok(_) => Err(inner.damaged(digest).await),
-                Err(error) => Err(CodeError::Disk {
-                    digest: *digest,
-                    error,
-                }),
+        let of = path.clone();
+        let opened = blocking(move || {
+            let file = File::open(of)?;
+            let length = file.metadata()?.len();
+            Ok((file, length))
+        });
+        let error = match opened.await {
+            Ok((file, length)) if length == whole.release.length => {
+                let check = || async { blocking(move || upload::hash_sha256(&file)).await };
+                match whole.sha256.get_or_try_init(check).await {
+                    Ok(found) if found == digest => return Ok(path),
+                    Ok(_) => return Err(inner.damaged(&whole).await),
+                    Err(error) => error,
+                }
             }
+            Ok(_) => return Err(inner.damaged(&whole).await),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {
+                return Err(inner.damaged(&whole).await);
+            }
+            Err(error) => error,
         };
-        whole.checked.get_or_try_init(check).await?;
-        Ok(path)
+        let digest = *digest;
+        Err(CodeError::Disk { digest, error })
     }
 
     /// The bytes of whole code, which have matched the digest in this life.
@@ -320,14 +338,76 @@ impl Inner {
         let _ = removed.await;
     }
 
-    /// Whole code is not what it was when it was admitted.
-    async fn damaged(self: &Arc<Self>, digest: &Digest) -> CodeError {
-        tracing::error!(%digest, "code was damaged on disk, and is removed");
-        let (inner, digest) = (Arc::clone(self), *digest);
-        let _ = self
-            .in_turn(digest, async move { inner.discard(digest).await })
-            .await;
+    /// Whole code is not what it was when it was admitted: it is removed, and the place is
+    /// told.
+    async fn damaged(self: &Arc<Self>, whole: &Arc<Whole>) -> CodeError {
+        let (inner, of) = (Arc::clone(self), Arc::clone(whole));
+        let digest = whole.release.digest;
+        let job = async move {
+            // It may have gone already, and have come again.
+            let same = inner
+                .whole(&digest)
+                .is_some_and(|now| Arc::ptr_eq(&now, &of));
+            if same {
+                tracing::error!(%digest, "code was damaged on disk, and is removed");
+                inner.discard(digest).await;
+                inner.place.input(Input::CodeLost { digest });
+            }
+        };
+        let _ = self.in_turn(digest, job).await;
         CodeError::Damaged(digest)
+    }
+
+    /// How many bytes there are of code that is not whole.
+    fn part(&self, digest: &Digest) -> u64 {
+        let partial = self.index().get(digest).and_then(|e| e.partial.clone());
+        partial.map_or(0, |partial| {
+            let partial = partial.lock().unwrap_or_else(PoisonError::into_inner);
+            partial.verified()
+        })
+    }
+
+    /// Keeps no more than so many bytes of code that the place has given up: of what came
+    /// beyond it does not know. Only in turn, when nothing is being written.
+    async fn retreat(self: &Arc<Self>, digest: Digest, keep: u64) {
+        let entry = match self.index().get(&digest) {
+            Some(entry) => (entry.whole.clone(), entry.partial.clone()),
+            None => return,
+        };
+        let inner = Arc::clone(self);
+        let done = match entry {
+            // The place reckons with all of it.
+            (Some(whole), _) if keep >= whole.release.length => return,
+            (None, Some(_)) if self.part(&digest) <= keep => Ok(()),
+            (Some(whole), _) => {
+                self.written(move || {
+                    let nodes = whole.nodes.get();
+                    let partial = Partial::of_whole(&inner.folder, &whole.release, nodes, keep)?;
+                    let mut index = inner.index();
+                    let entry = index.entry(digest).or_default();
+                    entry.whole = None;
+                    entry.partial = Some(Arc::new(Mutex::new(partial)));
+                    Ok(())
+                })
+                .await
+            }
+            (None, Some(partial)) => {
+                self.written(move || {
+                    let mut partial = partial.lock().unwrap_or_else(PoisonError::into_inner);
+                    *partial = partial.cut(&inner.folder, keep)?;
+                    Ok(())
+                })
+                .await
+            }
+            (None, None) => return,
+        };
+        match done {
+            Ok(()) => self.tidy(digest).await,
+            Err(error) => {
+                tracing::error!(%digest, %error, "a part of code is lost");
+                self.discard(digest).await;
+            }
+        }
     }
 }
 
@@ -336,7 +416,7 @@ impl Whole {
     fn unchecked(release: Arc<Release>) -> Self {
         Self {
             release,
-            checked: OnceCell::new(),
+            sha256: OnceCell::new(),
             nodes: OnceCell::new(),
         }
     }
@@ -344,8 +424,8 @@ impl Whole {
     /// Admitted in this life.
     fn checked(release: Arc<Release>, nodes: Option<Nodes>) -> Self {
         Self {
+            sha256: OnceCell::new_with(Some(release.digest)),
             release,
-            checked: OnceCell::new_with(Some(())),
             nodes: OnceCell::new_with(nodes),
         }
     }
