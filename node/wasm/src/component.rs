@@ -6,7 +6,7 @@ use std::task::Waker;
 use std::time::Duration;
 
 use http::uri::{Authority, Scheme};
-use http::{Request, Response, Uri, header};
+use http::{Method, Request, Response, StatusCode, Uri, header};
 use http_body_util::BodyExt;
 use tokio::sync::{Semaphore, oneshot};
 use tokio::time::Instant;
@@ -17,7 +17,7 @@ use wasmtime_wasi_config::WasiConfigVariables;
 use wasmtime_wasi_http::handler::Proxy;
 use wasmtime_wasi_http::{WasiBody, WasiHttpCtx};
 
-use crate::body::{Body, for_component, from_component};
+use crate::body::{Body, empty_body, for_component, from_component};
 use crate::budget::{Budget, Metered};
 use crate::counters::add;
 use crate::engine::{Code, Inner};
@@ -199,6 +199,7 @@ impl Component {
                 CallFailure::TooManyRequests(settings.requests_per_component)
             })?;
         add(&counters.requests, 1);
+        let is_head = request.method() == Method::HEAD;
         let (request, authority) = absolute(request)?;
         let job = Job::new(authority, settings.outgoing_per_request);
         let request =
@@ -228,6 +229,12 @@ impl Component {
         let ended = || job.failure().unwrap_or(CallFailure::NoResponse);
         let response = response.map_err(|_| ended())??;
         shared.has_answered();
+        let status = response.status();
+        if is_head || matches!(status, StatusCode::NO_CONTENT | StatusCode::NOT_MODIFIED) {
+            // No body comes (RFC 9110, section 6.4.1), whatever length the header names: to
+            // look for one would be to miss it. The component has its grace to end.
+            return Ok(response.map(|_| empty_body()));
+        }
         Ok(response
             .map(|body| ResponseBody::new(from_component(body), hold, permit).boxed_unsync()))
     }

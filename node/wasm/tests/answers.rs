@@ -334,3 +334,32 @@ fn what_is_no_component_of_a_world_is_refused_with_a_reason() {
         assert!(inspect(&guest("echo")[..length]).is_err());
     }
 }
+
+/// The length that a response to HEAD names is that of a body that does not come. It was
+/// looked for, and missed: the response broke off with `HttpResponseBodySize`.
+#[tokio::test]
+async fn a_response_to_head_has_the_length_of_a_body_that_does_not_come() {
+    let house = House::new();
+    let samples = ["cap-quality", "cache", "watermark"].map(|name| (name, sample(name)));
+    let passes_on = ("middleware3", guest("middleware3"));
+    for (name, bytes) in [passes_on].into_iter().chain(samples) {
+        let next = NextOf(|request: Request<Body>| {
+            assert_eq!(request.method(), "HEAD");
+            let response = Response::builder()
+                .header("content-type", "video/mp2t")
+                .header("content-length", "1000");
+            let response = response.body(full_body("")).unwrap();
+            Box::pin(async { response }) as _
+        });
+        let next = Arc::new(next);
+        let code = house.load_bytes(bytes).await;
+        let started = house.wasm.start(code, Start { next, ..start() });
+        let component = started.await.unwrap();
+        let mut head = request("/film.ts", "");
+        *head.method_mut() = http::Method::HEAD;
+        let response = call(&component, head).await.unwrap();
+        assert_eq!(response.status(), 200, "{name}");
+        assert_eq!(response.headers()["content-length"], "1000", "{name}");
+        assert_eq!(read(response).await.unwrap(), "", "{name}");
+    }
+}

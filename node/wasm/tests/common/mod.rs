@@ -71,6 +71,12 @@ pub fn guest(name: &str) -> Vec<u8> {
         .unwrap_or_else(|error| panic!("{name}: {error:?}"))
 }
 
+/// A component that comes with Waybook.
+pub fn sample(name: &str) -> Vec<u8> {
+    let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/../../components/built");
+    std::fs::read(format!("{folder}/{name}.wasm")).unwrap()
+}
+
 pub fn digest(bytes: &[u8]) -> [u8; 32] {
     Sha256::digest(bytes).into()
 }
@@ -96,7 +102,10 @@ impl House {
     }
 
     pub async fn load(&self, name: &str) -> Arc<Code> {
-        let bytes = guest(name);
+        self.load_bytes(guest(name)).await
+    }
+
+    pub async fn load_bytes(&self, bytes: Vec<u8>) -> Arc<Code> {
         let loaded = self.wasm.load(digest(&bytes), Source::Bytes(bytes.into()));
         loaded.await.unwrap()
     }
