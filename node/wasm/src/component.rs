@@ -23,6 +23,7 @@ use crate::counters::add;
 use crate::engine::{Code, Inner};
 use crate::failure::CallFailure;
 use crate::guest::{Guest, Hooks, Limiter};
+use crate::inspect::World;
 use crate::instance::Instance;
 use crate::job::{Hold, Job, RequestBody, ResponseBody};
 use crate::log::{Lines, Log, Logger, Stream};
@@ -41,6 +42,10 @@ pub struct Start {
     pub memory: Option<u64>,
     /// How many instances of it there may be.
     pub instances: Instances,
+    /// Requests an instance answers before a fresh one takes its place, within those of the
+    /// settings. `None`: one if it is of 0.2, whose hosts need not give an instance more
+    /// (and what some tools make does not get over a second one); else as in the settings.
+    pub reuse: Option<usize>,
     /// What comes after it on the path.
     pub next: Arc<dyn Next>,
     /// Hosts it may reach besides, like `example.org` (at the usual port of the scheme) or
@@ -144,6 +149,11 @@ impl Component {
             room: Arc::new(Semaphore::new(settings.outgoing_per_component)),
             counters: Arc::clone(&wasm.counters),
         });
+        let most = settings.reuse.max(1);
+        let reuse = start.reuse.unwrap_or(match code.world() {
+            World::Proxy => 1,
+            World::Service | World::Middleware => most,
+        });
         let shared = Arc::new(Shared {
             code,
             name: start.name,
@@ -158,7 +168,7 @@ impl Component {
             reuse: if keep {
                 usize::MAX
             } else {
-                settings.reuse.max(1)
+                reuse.clamp(1, most)
             },
             keep,
             ways,

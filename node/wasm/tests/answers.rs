@@ -258,6 +258,28 @@ async fn a_component_keeps_its_memory_when_told_to() {
     assert_eq!(told, "ababab");
 }
 
+/// What JavaScript tools make of 0.2 answered once and was silent from then on, because its
+/// instance was given a second request.
+#[tokio::test]
+async fn a_component_of_0_2_has_an_instance_for_each_request_unless_it_is_said_to_be_reused() {
+    let house = House::new();
+    for (reuse, wanted) in [(None, "aaa"), (Some(2), "aba")] {
+        let component = house.run_with("count", Start { reuse, ..start() }).await;
+        let mut told = String::new();
+        for _ in 0..3 {
+            told += &ask(&component, "/").await.unwrap();
+        }
+        assert_eq!(told, wanted);
+    }
+    let before = house.wasm.counters().instances_made;
+    let reuse = None;
+    let component = house.run_with("service3", Start { reuse, ..start() }).await;
+    for _ in 0..3 {
+        ask(&component, "/").await.unwrap();
+    }
+    assert_eq!(house.wasm.counters().instances_made, before + 1);
+}
+
 #[tokio::test]
 async fn a_large_body_streams_with_little_memory() {
     const PIECE: usize = 256 << 10;

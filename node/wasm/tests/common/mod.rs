@@ -138,6 +138,7 @@ pub fn start() -> Start {
         budget: Budget::new(1 << 30, 1_000_000),
         memory: None,
         instances: Instances::Pool,
+        reuse: Some(usize::MAX),
         next: Arc::new(NextOf(|_: Request<Body>| -> BoxFuture<'static, _> {
             panic!("nothing comes next here")
         })),
