@@ -13,7 +13,7 @@ use waybook_place::{BookingView, Place};
 use waybook_plan::Release;
 
 use crate::client::{Knows, Script};
-use crate::world::Tell;
+use crate::world::{Behaviour, Tell};
 use crate::{Setting, Violation, World};
 
 /// What became of an open.
@@ -68,6 +68,9 @@ pub trait CodeArm: Arm {
     /// does; how many bytes its binary has. It is in a binary of the arm's own: neither
     /// digest nor length are the given ones.
     fn add_code(&mut self, release: Release) -> u64;
+
+    /// As [`CodeArm::add_code`]; but nowhere does that code start.
+    fn add_code_that_fails(&mut self, release: Release) -> u64;
 
     /// How many bytes of code transfers have brought to a place in its present life.
     fn bytes_fetched(&mut self, place: &PlaceName) -> u64;
@@ -173,6 +176,12 @@ impl CodeArm for Simulated {
         sound(self.world.run_for(Duration::from_secs(1)));
         self.world.index_is_known();
         release.length
+    }
+
+    fn add_code_that_fails(&mut self, release: Release) -> u64 {
+        let fails = Behaviour::Fails(Duration::ZERO, "it is broken".to_owned());
+        self.world.behave(None, &release.reference(), fails);
+        self.add_code(release)
     }
 
     fn bytes_fetched(&mut self, place: &PlaceName) -> u64 {

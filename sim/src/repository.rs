@@ -18,9 +18,6 @@ pub struct File {
     pub bytes: u64,
     /// When it is, or was, compiled to machine code; none if nobody has started it yet.
     pub compiled: Option<Instant>,
-    /// Whether a former life of the place left it, unfinished, and nobody has asked for it
-    /// since. The place does not know of it.
-    orphan: bool,
 }
 
 impl File {
@@ -70,12 +67,10 @@ impl Repository {
         self.get(digest).map_or(0, |file| file.bytes)
     }
 
-    /// Bytes in all, but for what former lives left unfinished: what the place must keep
-    /// within its limit.
+    /// Bytes in all, which the place must keep within its limit.
     #[must_use]
     pub fn bytes(&self) -> u64 {
-        let files = self.files.values().filter(|file| !file.orphan);
-        files.map(|file| file.bytes).sum()
+        self.files.values().map(|file| file.bytes).sum()
     }
 
     /// Puts a whole binary in, as an operator does.
@@ -83,7 +78,6 @@ impl Repository {
         let file = File {
             bytes: release.length,
             compiled: None,
-            orphan: false,
             release,
         };
         self.files.insert(file.release.digest, file);
@@ -95,24 +89,19 @@ impl Repository {
             release: Arc::clone(release),
             bytes: 0,
             compiled: None,
-            orphan: false,
         });
-        file.orphan = false;
         file.bytes
     }
 
-    /// Writes the next verified bytes of code that is arriving. Room is made by dropping
-    /// what former lives left unfinished.
+    /// Writes the next verified bytes of code that is arriving.
     ///
     /// # Errors
     /// What the disk says; nothing is written.
     pub fn write(&mut self, digest: &Digest, length: u64) -> Result<(), String> {
-        if let Some(capacity) = self.capacity {
-            while self.on_disk().saturating_add(length) > capacity {
-                if !self.drop_orphan() {
-                    return Err("no space left on device".to_owned());
-                }
-            }
+        if let Some(capacity) = self.capacity
+            && self.bytes().saturating_add(length) > capacity
+        {
+            return Err("no space left on device".to_owned());
         }
         match self.files.get_mut(digest) {
             Some(file) => {
@@ -144,10 +133,9 @@ impl Repository {
         self.files.remove(digest).is_some()
     }
 
-    /// The place starts again: what is unfinished is its former life's.
+    /// The place starts again.
     pub fn begin_life(&mut self, now: Instant) {
         for file in self.files.values_mut() {
-            file.orphan = !file.is_whole();
             file.compiled = file.compiled.filter(|at| *at <= now);
         }
         self.files.retain(|_, file| file.bytes > 0);
@@ -156,17 +144,5 @@ impl Repository {
     /// The disk is lost.
     pub fn clear(&mut self) {
         self.files.clear();
-    }
-
-    fn on_disk(&self) -> u64 {
-        self.files.values().map(|file| file.bytes).sum()
-    }
-
-    fn drop_orphan(&mut self) -> bool {
-        let orphan = self.files.iter().find(|(_, file)| file.orphan);
-        let Some(digest) = orphan.map(|(digest, _)| *digest) else {
-            return false;
-        };
-        self.remove(&digest)
     }
 }

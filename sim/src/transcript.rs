@@ -213,6 +213,7 @@ pub fn describe_input(input: &Input) -> String {
         Input::FetchProgress { fetch, bytes } => format!("fetch {} has {bytes} bytes", fetch.0),
         Input::Fetched { fetch } => format!("fetch {} is whole", fetch.0),
         Input::FetchFailed { fetch, failure } => format!("fetch {} failed: {failure:?}", fetch.0),
+        Input::CodeLost { digest } => format!("{} is lost", digest.short()),
         other => format!("{other:?}"),
     }
 }
@@ -244,7 +245,9 @@ pub fn describe_output(output: &Output) -> String {
             release,
             source,
         } => format!("fetch {} from {source} as {}", release.reference(), fetch.0),
-        Output::CancelFetch { fetch } => format!("cancel fetch {}", fetch.0),
+        Output::CancelFetch { fetch, keep } => {
+            format!("cancel fetch {}, of which {keep} bytes stay", fetch.0)
+        }
         Output::Evict { digest } => format!("evict {}", digest.short()),
         Output::CodeDone { request, result } => match result {
             Ok(releases) => format!("code {}: {} releases", request.0, releases.len()),

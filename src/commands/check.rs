@@ -15,9 +15,10 @@ use crate::show::{self, Color, paint};
 #[command(after_help = "\
 Examples:
   waybook check configs/demo/topology.toml
-  waybook check configs/*/*.toml")]
+  waybook check configs/*/*.toml
+  waybook check components/cap-quality/component.toml")]
 pub(crate) struct Check {
-    /// The files, of any kind: places, topologies, presentations, profiles
+    /// The files, of any kind: places, topologies, presentations, profiles, components
     #[arg(required = true, value_name = "FILE")]
     files: Vec<PathBuf>,
 }

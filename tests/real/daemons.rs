@@ -26,8 +26,8 @@ const PATIENCE: Duration = Duration::from_secs(60);
 
 /// A tree of processes on this machine.
 pub(crate) struct Daemons {
-    folder: TempDir,
-    runtime: Runtime,
+    pub(crate) folder: TempDir,
+    pub(crate) runtime: Runtime,
     places: BTreeMap<PlaceName, Files>,
     /// Places that were started again, as children of this process.
     restarted: BTreeMap<PlaceName, Child>,
@@ -73,7 +73,7 @@ fn run(folder: &Path, arguments: &[&str]) -> String {
 }
 
 /// Asks again and again until the answer is there.
-fn until<T>(what: &str, mut ask: impl FnMut() -> Result<T, String>) -> T {
+pub(crate) fn until<T>(what: &str, mut ask: impl FnMut() -> Result<T, String>) -> T {
     let began = Instant::now();
     loop {
         match ask() {
@@ -86,7 +86,7 @@ fn until<T>(what: &str, mut ask: impl FnMut() -> Result<T, String>) -> T {
 }
 
 impl Daemons {
-    fn client(&self, place: &PlaceName) -> Result<Client, String> {
+    pub(crate) fn client(&self, place: &PlaceName) -> Result<Client, String> {
         Client::from_folder(&self.places[place].data).map_err(|e| e.to_string())
     }
 

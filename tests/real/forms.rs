@@ -10,9 +10,10 @@ use waybook_client::model::{
 };
 use waybook_location_tree::PlaceName;
 use waybook_place::io::{Established, OpenRequest};
-use waybook_place::{BookingPhase, BookingView, Timing};
+use waybook_place::{BookingPhase, BookingView, CodeConfig, Timing};
 use waybook_plan::{
-    Component, Demand, Position, Presentation, Resource, Runtime, SolutionNumber, format_duration,
+    Component, Demand, Position, Presentation, Release, Resource, Runtime, SolutionNumber,
+    format_duration,
 };
 use waybook_sim::Setting;
 
@@ -37,8 +38,19 @@ pub(crate) fn topology(setting: &Setting, listen: impl Fn(&PlaceName) -> String)
                 let _ = writeln!(text, "{resource} = {}", exactly(resource, *amount));
             }
         }
+        code(place.code.as_ref().unwrap_or(&setting.code), &mut text);
     }
     text
+}
+
+/// What a place is told about code. Its runtimes are those of its build.
+fn code(code: &CodeConfig, text: &mut String) {
+    assert!(code.trust.publishers.is_empty(), "no story signs its code");
+    let _ = writeln!(
+        text,
+        "[place.code]\nunsigned = {}\nstrategy = \"{}\"\ncapabilities = {:?}",
+        code.trust.unsigned, code.strategy, code.capabilities
+    );
 }
 
 fn timing(timing: &Timing, text: &mut String) {
@@ -107,11 +119,11 @@ fn component(position: Position, component: &Component, text: &mut String) {
         Position::DefaultPlace => "default-place",
         Position::EveryHop => "every-hop",
     };
-    assert_eq!(
-        component.runtime,
-        Runtime::Builtin,
-        "no story runs a program"
-    );
+    let runtime = match component.runtime {
+        Runtime::Builtin => "builtin",
+        Runtime::Wasm => "wasm",
+        Runtime::Process => panic!("no story runs a program"),
+    };
     let mut config = component.config.clone();
     if component.name == "files" {
         // A real file server must be told what to serve.
@@ -125,7 +137,7 @@ fn component(position: Position, component: &Component, text: &mut String) {
         .collect();
     let _ = write!(
         text,
-        "[[quality.component]]\nat = \"{at}\"\nname = \"{}\"\nruntime = \"builtin\"\n\
+        "[[quality.component]]\nat = \"{at}\"\nname = \"{}\"\nruntime = \"{runtime}\"\n\
          config = {{ {} }}\n",
         component.name,
         config.join(", ")
@@ -192,6 +204,14 @@ pub(crate) fn refusal(info: &RefusalInfo) -> Refusal {
         ("lost", _) => RefusalReason::Lost { next: next() },
         ("deadline", _) => RefusalReason::Deadline,
         ("restarting", _) => RefusalReason::Restarting,
+        ("component-unavailable", _) => RefusalReason::ComponentUnavailable {
+            component: info.component.clone().unwrap_or_default(),
+            why: info.text.clone(),
+        },
+        ("component-failed", _) => RefusalReason::ComponentFailed {
+            component: info.component.clone().unwrap_or_default(),
+            why: info.text.clone(),
+        },
         (kind, _) => panic!("no story meets the refusal `{kind}`: {}", info.text),
     };
     Refusal {
@@ -222,4 +242,17 @@ pub(crate) fn booking(info: &BookingInfo) -> BookingView {
         },
         demand: demand(&info.booked),
     }
+}
+
+/// The `component.toml` of a release.
+pub(crate) fn manifest(release: &Release) -> String {
+    let mut text = format!(
+        "name = \"{}\"\nversion = \"{}\"\ndescription = {:?}\nruntime = \"{}\"\nrequires = {:?}\n\
+         [dependencies]\n",
+        release.name, release.version, release.description, release.runtime, release.requires
+    );
+    for (name, range) in &release.dependencies {
+        let _ = writeln!(text, "{name} = \"{range}\"");
+    }
+    text
 }

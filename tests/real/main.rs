@@ -4,7 +4,9 @@
 #[path = "../scenarios/mod.rs"]
 mod scenarios;
 
+mod code;
 mod daemons;
 mod forms;
 
 scenarios::every_story!(daemons::Daemons);
+scenarios::every_story_of_code!(real daemons::Daemons);

@@ -1,5 +1,6 @@
 //! The stories about code that is brought along.
 
+use waybook_agents::RefusalReason;
 use waybook_place::io::Established;
 use waybook_plan::{Position, Quality, Release, SolutionNumber};
 use waybook_sim::Setting;
@@ -79,6 +80,7 @@ pub(crate) fn a_place_that_lacks_what_code_requires_refuses<A: CodeArm>() {
 }
 
 /// The world that the code targets is run nowhere here.
+#[allow(dead_code, reason = "not told to real places")]
 pub(crate) fn a_runtime_that_no_place_has_is_refused<A: CodeArm>() {
     let with_code = quality_with("hd", 4 * MBIT, Position::Server, "future@^1");
     let mut arm = A::set_up(&served(&[with_code]).code("r/b/y", |code| {
@@ -173,5 +175,26 @@ pub(crate) fn many_sessions_bring_code_once<A: CodeArm>() {
     for at in ["r/a", "r/a/x", "r/a/z"] {
         assert_eq!(arm.bytes_fetched(&place(at)), length, "at {at}");
     }
+    arm.wait_quiet();
+}
+
+/// Code that came whole, and starts nowhere: the next solution does without, and the client
+/// learns where which component failed.
+pub(crate) fn code_that_does_not_start_costs_its_solution<A: CodeArm>() {
+    let qualities = [
+        quality_with("hd", 4 * MBIT, Position::Client, "broken@^1"),
+        quality("sd", MBIT, 100),
+    ];
+    let mut arm = A::set_up(&served(&qualities));
+    let length = arm.add_code_that_fails(component("broken", "1.0.0", "r"));
+    let session = stands(arm.open(&place("r/a/x"), request("film")));
+    assert_eq!(session.quality, "sd");
+    let refusal = &session.refused[0];
+    assert_eq!(refusal.place, place("r/a/x"));
+    match &refusal.reason {
+        RefusalReason::ComponentFailed { component, .. } => assert_eq!(component, "broken@1.0.0"),
+        other => panic!("{other}"),
+    }
+    assert_eq!(arm.bytes_fetched(&place("r/a/x")), length);
     arm.wait_quiet();
 }

@@ -1,5 +1,6 @@
 //! Wires one place's rooms together, in the order in which they need each other.
 
+use std::collections::BTreeSet;
 use std::future::Future;
 use std::net::SocketAddr;
 use std::pin::Pin;
@@ -12,6 +13,7 @@ use tokio_util::sync::CancellationToken;
 use waybook_agents::Incarnation;
 use waybook_location_tree::PlaceName;
 use waybook_place::Place;
+use waybook_place::io::RecordKey;
 
 use crate::config::DaemonConfig;
 use crate::files::{self, FileError};
@@ -171,7 +173,7 @@ impl Daemon {
             api: rooms.api,
             gateway: rooms.gateway,
         };
-        let records = rooms.code.reconcile(records);
+        let records = reconcile(&*rooms.code, &store, records);
         let started = begin(&core, &store, records, &addresses);
         let (place, outputs, clock) = match started {
             Ok(started) => started,
@@ -203,6 +205,22 @@ impl Daemon {
             stop_rooms: rooms.stop,
         })
     }
+}
+
+/// What the place is told of its former lives, as far as the disk bears it out. What it does
+/// not bear out is forgotten.
+fn reconcile(
+    code: &dyn CodeKeeper,
+    store: &Store,
+    records: Vec<(RecordKey, Vec<u8>)>,
+) -> Vec<(RecordKey, Vec<u8>)> {
+    let before: BTreeSet<_> = records.iter().map(|(key, _)| key.clone()).collect();
+    let records = code.reconcile(records);
+    let after: BTreeSet<_> = records.iter().map(|(key, _)| key).collect();
+    for gone in before.iter().filter(|key| !after.contains(key)) {
+        store.put(gone.clone(), None);
+    }
+    records
 }
 
 /// Begins the place's life, and says where the daemon is reached.

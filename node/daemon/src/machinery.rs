@@ -39,15 +39,16 @@ pub struct Start {
 /// it. No method may block, and the calls come in the order of the place's outputs.
 pub trait CodeKeeper: Send + Sync {
     /// Makes the records that the place is started with agree with the code on disk:
-    /// those of code that is gone are dropped, and those that were lost are made anew.
+    /// those of code that is gone are dropped, those that were lost are made anew, and
+    /// what has come in part is added.
     fn reconcile(&self, records: Vec<(RecordKey, Vec<u8>)>) -> Vec<(RecordKey, Vec<u8>)>;
     /// Transfers what is missing of a release from a source; later the place is told
     /// [`Fetched`](waybook_place::io::Input::Fetched) or
     /// [`FetchFailed`](waybook_place::io::Input::FetchFailed), and
     /// [`FetchProgress`](waybook_place::io::Input::FetchProgress) in between.
     fn fetch(&self, fetch: FetchId, release: Arc<Release>, source: PlaceName);
-    /// Gives up a transfer.
-    fn cancel_fetch(&self, fetch: FetchId);
+    /// Gives up a transfer, and keeps so many bytes of what it has brought.
+    fn cancel_fetch(&self, fetch: FetchId, keep: u64);
     /// Deletes code.
     fn evict(&self, digest: Digest);
 }

@@ -247,7 +247,7 @@ impl Pump {
                 release,
                 source,
             } => self.code.fetch(fetch, release, source),
-            Output::CancelFetch { fetch } => self.code.cancel_fetch(fetch),
+            Output::CancelFetch { fetch, keep } => self.code.cancel_fetch(fetch, keep),
             Output::Evict { digest } => self.code.evict(digest),
             Output::CodeDone { request, result } => {
                 if let Some(sender) = self.requests.orders.remove(&request) {

@@ -257,8 +257,8 @@ impl CodeKeeper for Keeper {
         self.repository.fetch(fetch, release, source);
     }
 
-    fn cancel_fetch(&self, fetch: FetchId) {
-        self.repository.cancel_fetch(fetch);
+    fn cancel_fetch(&self, fetch: FetchId, keep: u64) {
+        self.repository.cancel_fetch(fetch, keep);
     }
 
     fn evict(&self, digest: Digest) {

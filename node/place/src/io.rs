@@ -100,8 +100,9 @@ pub enum Input {
         /// What.
         order: CodeOrder,
     },
-    /// So much of a transfer is here, verified and on disk. Said now and then, always
-    /// when the first chunk is there.
+    /// So much of a transfer is here, verified and on disk. Said now and then; always
+    /// when the first chunk is there, and before [`Input::FetchFailed`] if it is not what
+    /// was said last. It may be less than before: what could not be kept is gone.
     FetchProgress {
         /// The transfer.
         fetch: FetchId,
@@ -113,13 +114,19 @@ pub enum Input {
         /// The transfer.
         fetch: FetchId,
     },
-    /// A transfer is over, without the code being whole. What was verified is kept for a
-    /// next one.
+    /// A transfer is over, without the code being whole. What was said last of it is kept
+    /// for a next one, no more and no less.
     FetchFailed {
         /// The transfer.
         fetch: FetchId,
         /// In which way.
         failure: FetchFailure,
+    },
+    /// Code that was whole is damaged, or gone from the disk; the driver has removed what
+    /// was left of it. Said between transfers: never of code that is arriving.
+    CodeLost {
+        /// Which.
+        digest: Digest,
     },
     /// A new strategy for the download agents that are launched from now on.
     Strategy(DownloadStrategy),
@@ -221,10 +228,14 @@ pub enum Output {
         /// The place to read from.
         source: PlaceName,
     },
-    /// Give up a transfer. What was verified may be kept for a next one.
+    /// Give up a transfer, which may have ended: what the place was told of that has no
+    /// effect any more.
     CancelFetch {
         /// The transfer.
         fetch: FetchId,
+        /// How many bytes of the code are kept for a next one. What came beyond is
+        /// removed, since the place does not reckon with it.
+        keep: u64,
     },
     /// Delete code from the repository, whole or in parts. It neither runs nor arrives.
     Evict {
@@ -289,6 +300,9 @@ pub enum RecordKey {
     /// code it has found on its disk, and makes one (see
     /// [`code_record`](crate::code_record)) for code whose record was lost.
     Code(Digest),
+    /// Code that the repository holds in part. No place stores such a record: the driver
+    /// makes one (see [`part_record`](crate::part_record)) of what it finds on its disk.
+    Part(Digest),
 }
 
 /// A client's request for a session.

@@ -15,7 +15,7 @@ mod token_bucket;
 mod view;
 
 pub use config::{CodeConfig, Common, Config, Limits, Settings, Timing, Trust};
-pub use place::{Account, Ledger, Place, code_record};
+pub use place::{Account, Ledger, Place, code_record, part_record};
 pub use time::Instant;
 pub use token_bucket::TokenBucket;
 pub use view::{BookingPhase, BookingView, CodeView, Counters, HopView, ResourceView, SessionView};

@@ -6,7 +6,7 @@ use std::task::Waker;
 use std::time::Duration;
 
 use http::uri::{Authority, Scheme};
-use http::{Request, Response, Uri, header};
+use http::{Method, Request, Response, StatusCode, Uri, header};
 use http_body_util::BodyExt;
 use tokio::sync::{Semaphore, oneshot};
 use tokio::time::Instant;
@@ -17,12 +17,13 @@ use wasmtime_wasi_config::WasiConfigVariables;
 use wasmtime_wasi_http::handler::Proxy;
 use wasmtime_wasi_http::{WasiBody, WasiHttpCtx};
 
-use crate::body::{Body, for_component, from_component};
+use crate::body::{Body, empty_body, for_component, from_component};
 use crate::budget::{Budget, Metered};
 use crate::counters::add;
 use crate::engine::{Code, Inner};
 use crate::failure::CallFailure;
 use crate::guest::{Guest, Hooks, Limiter};
+use crate::inspect::World;
 use crate::instance::Instance;
 use crate::job::{Hold, Job, RequestBody, ResponseBody};
 use crate::log::{Lines, Log, Logger, Stream};
@@ -41,6 +42,10 @@ pub struct Start {
     pub memory: Option<u64>,
     /// How many instances of it there may be.
     pub instances: Instances,
+    /// Requests an instance answers before a fresh one takes its place, within those of the
+    /// settings. `None`: one if it is of 0.2, whose hosts need not give an instance more
+    /// (and what some tools make does not get over a second one); else as in the settings.
+    pub reuse: Option<usize>,
     /// What comes after it on the path.
     pub next: Arc<dyn Next>,
     /// Hosts it may reach besides, like `example.org` (at the usual port of the scheme) or
@@ -144,6 +149,11 @@ impl Component {
             room: Arc::new(Semaphore::new(settings.outgoing_per_component)),
             counters: Arc::clone(&wasm.counters),
         });
+        let most = settings.reuse.max(1);
+        let reuse = start.reuse.unwrap_or(match code.world() {
+            World::Proxy => 1,
+            World::Service | World::Middleware => most,
+        });
         let shared = Arc::new(Shared {
             code,
             name: start.name,
@@ -158,7 +168,7 @@ impl Component {
             reuse: if keep {
                 usize::MAX
             } else {
-                settings.reuse.max(1)
+                reuse.clamp(1, most)
             },
             keep,
             ways,
@@ -199,6 +209,7 @@ impl Component {
                 CallFailure::TooManyRequests(settings.requests_per_component)
             })?;
         add(&counters.requests, 1);
+        let is_head = request.method() == Method::HEAD;
         let (request, authority) = absolute(request)?;
         let job = Job::new(authority, settings.outgoing_per_request);
         let request =
@@ -228,6 +239,12 @@ impl Component {
         let ended = || job.failure().unwrap_or(CallFailure::NoResponse);
         let response = response.map_err(|_| ended())??;
         shared.has_answered();
+        let status = response.status();
+        if is_head || matches!(status, StatusCode::NO_CONTENT | StatusCode::NOT_MODIFIED) {
+            // No body comes (RFC 9110, section 6.4.1), whatever length the header names: to
+            // look for one would be to miss it. The component has its grace to end.
+            return Ok(response.map(|_| empty_body()));
+        }
         Ok(response
             .map(|body| ResponseBody::new(from_component(body), hold, permit).boxed_unsync()))
     }

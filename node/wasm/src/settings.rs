@@ -32,7 +32,8 @@ pub struct Settings {
     ///
     /// [`Start`]: crate::Start
     pub instances_per_component: usize,
-    /// Requests an instance answers before it makes room for a fresh one. 128.
+    /// Requests an instance answers before it makes room for a fresh one, at the most: see
+    /// [`Start`](crate::Start). 128.
     pub reuse: usize,
     /// Requests that an instance of a 0.3 component answers at the same time. (One of 0.2
     /// answers one after the other.) 16.

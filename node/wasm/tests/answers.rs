@@ -258,6 +258,28 @@ async fn a_component_keeps_its_memory_when_told_to() {
     assert_eq!(told, "ababab");
 }
 
+/// What JavaScript tools make of 0.2 answered once and was silent from then on, because its
+/// instance was given a second request.
+#[tokio::test]
+async fn a_component_of_0_2_has_an_instance_for_each_request_unless_it_is_said_to_be_reused() {
+    let house = House::new();
+    for (reuse, wanted) in [(None, "aaa"), (Some(2), "aba")] {
+        let component = house.run_with("count", Start { reuse, ..start() }).await;
+        let mut told = String::new();
+        for _ in 0..3 {
+            told += &ask(&component, "/").await.unwrap();
+        }
+        assert_eq!(told, wanted);
+    }
+    let before = house.wasm.counters().instances_made;
+    let reuse = None;
+    let component = house.run_with("service3", Start { reuse, ..start() }).await;
+    for _ in 0..3 {
+        ask(&component, "/").await.unwrap();
+    }
+    assert_eq!(house.wasm.counters().instances_made, before + 1);
+}
+
 #[tokio::test]
 async fn a_large_body_streams_with_little_memory() {
     const PIECE: usize = 256 << 10;
@@ -332,5 +354,34 @@ fn what_is_no_component_of_a_world_is_refused_with_a_reason() {
     assert!(told.contains("it exports wasi:cli/run@0.2.0"), "{told}");
     for length in 0..64 {
         assert!(inspect(&guest("echo")[..length]).is_err());
+    }
+}
+
+/// The length that a response to HEAD names is that of a body that does not come. It was
+/// looked for, and missed: the response broke off with `HttpResponseBodySize`.
+#[tokio::test]
+async fn a_response_to_head_has_the_length_of_a_body_that_does_not_come() {
+    let house = House::new();
+    let samples = ["cap-quality", "cache", "watermark"].map(|name| (name, sample(name)));
+    let passes_on = ("middleware3", guest("middleware3"));
+    for (name, bytes) in [passes_on].into_iter().chain(samples) {
+        let next = NextOf(|request: Request<Body>| {
+            assert_eq!(request.method(), "HEAD");
+            let response = Response::builder()
+                .header("content-type", "video/mp2t")
+                .header("content-length", "1000");
+            let response = response.body(full_body("")).unwrap();
+            Box::pin(async { response }) as _
+        });
+        let next = Arc::new(next);
+        let code = house.load_bytes(bytes).await;
+        let started = house.wasm.start(code, Start { next, ..start() });
+        let component = started.await.unwrap();
+        let mut head = request("/film.ts", "");
+        *head.method_mut() = http::Method::HEAD;
+        let response = call(&component, head).await.unwrap();
+        assert_eq!(response.status(), 200, "{name}");
+        assert_eq!(response.headers()["content-length"], "1000", "{name}");
+        assert_eq!(read(response).await.unwrap(), "", "{name}");
     }
 }

@@ -300,9 +300,9 @@ impl World {
                 let name = self.slots.name(at).clone();
                 self.fetch(&name, fetch, release, &source)?;
             }
-            Output::CancelFetch { fetch } => {
+            Output::CancelFetch { fetch, keep } => {
                 let name = self.slots.name(at).clone();
-                self.cancel_fetch(&name, fetch)?;
+                self.cancel_fetch(&name, fetch, keep)?;
             }
             Output::Evict { digest } => {
                 let name = self.slots.name(at).clone();

@@ -7,7 +7,7 @@ use std::time::Duration;
 use waybook_agents::SessionId;
 use waybook_location_tree::PlaceName;
 use waybook_place::io::{Input, InstanceId, RecordKey, Route};
-use waybook_place::{Instant, Place, code_record};
+use waybook_place::{Instant, Place, code_record, part_record};
 use waybook_plan::{Component, Digest as CodeDigest, Release};
 
 use crate::check::Books;
@@ -106,7 +106,8 @@ impl Slot {
     }
 
     /// What a new life is told of the former ones: every record, but of code that which the
-    /// disk has, whole; if the record was lost, one as good as can be made.
+    /// disk has, whole; if the record was lost, one as good as can be made; and what came of
+    /// other code.
     pub(super) fn records(&self, here: &PlaceName) -> Vec<(RecordKey, Vec<u8>)> {
         let kept = self.disk.iter().filter(|(key, _)| match key {
             RecordKey::Code(digest) => self.repository.holds(digest),
@@ -117,6 +118,10 @@ impl Slot {
             let (release, key) = (&file.release, RecordKey::Code(*digest));
             let lost = || code_record(release, release.home == *here, false, 0);
             records.entry(key).or_insert_with(lost);
+        }
+        for (digest, file) in self.repository.iter().filter(|(_, file)| !file.is_whole()) {
+            let part = part_record(&file.release, file.bytes);
+            records.insert(RecordKey::Part(*digest), part);
         }
         records.into_iter().collect()
     }

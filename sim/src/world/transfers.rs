@@ -107,13 +107,17 @@ impl World {
     }
 
     /// A place gives a transfer up.
-    pub(super) fn cancel_fetch(&mut self, place: &PlaceName, fetch: FetchId) -> Result<(), String> {
+    pub(super) fn cancel_fetch(
+        &mut self,
+        place: &PlaceName,
+        fetch: FetchId,
+        keep: u64,
+    ) -> Result<(), String> {
         let id = self.transfers.named(place, fetch);
         let id = id.ok_or_else(|| format!("gives up fetch {}, which is not under way", fetch.0))?;
         let transfer = self.transfers.live.remove(&id).expect("as found");
-        // The place reckons with what it was told of, and hears no more.
         let slot = self.slots.get_mut(place).expect("a place of this run");
-        slot.repository.truncate(transfer.digest(), transfer.known);
+        slot.repository.truncate(transfer.digest(), keep);
         self.cut_readers(place, transfer.digest(), &FetchFailure::Cut);
         Ok(())
     }

@@ -8,8 +8,8 @@
 //!
 //! Invariants: a file under its final name is whole, and its bytes have matched digest
 //! and root when it got that name; all that happens to the files of one digest happens
-//! one after the other, in the order of the place's outputs; what is verified is lost
-//! only when the place evicts it, or the disk fails.
+//! one after the other, in the order of the place's outputs; what is here is what the
+//! place believes to be here, or is about to hear of.
 
 mod folder;
 mod frames;
@@ -20,11 +20,13 @@ mod receive;
 mod scan;
 mod serve;
 mod slots;
+mod ticket;
 mod tree;
 mod turns;
+mod upkeep;
 mod upload;
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::BTreeMap;
 use std::fs::File;
 use std::io;
 use std::path::{Path, PathBuf};
@@ -35,7 +37,7 @@ use tokio::sync::{OnceCell, watch};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use waybook_location_tree::PlaceName;
-use waybook_place::io::{FetchId, RecordKey};
+use waybook_place::io::RecordKey;
 use waybook_plan::{Digest, Release};
 
 pub use upload::{Staged, Upload, UploadError};
@@ -47,6 +49,7 @@ use folder::{Folder, Part};
 use pace::Brake;
 use partial::Partial;
 use slots::Slots;
+use ticket::Tickets;
 use tree::Nodes;
 use turns::Turns;
 
@@ -78,7 +81,7 @@ struct Inner {
     peers: Arc<dyn PeerStreams>,
     folder: Folder,
     index: Mutex<BTreeMap<Digest, Entry>>,
-    fetches: Mutex<HashMap<FetchId, (Digest, CancellationToken)>>,
+    tickets: Mutex<Tickets>,
     turns: Turns,
     brake: Brake,
     slots: Arc<Slots>,
@@ -99,8 +102,8 @@ struct Entry {
 /// Code under its final name.
 struct Whole {
     release: Arc<Release>,
-    /// Whether its bytes have matched in this life.
-    checked: OnceCell<()>,
+    /// What its bytes were found to be in this life.
+    sha256: OnceCell<Digest>,
     /// For readers; made when the first one comes.
     nodes: OnceCell<Nodes>,
 }
@@ -165,7 +168,7 @@ impl Repository {
                 peers: parts.peers,
                 folder,
                 index: Mutex::new(index),
-                fetches: Mutex::default(),
+                tickets: Mutex::default(),
                 turns: Turns::default(),
                 brake: Brake::new(parts.config.rate),
                 slots: Slots::new(parts.config.serve, parts.config.serve_per_neighbour),
@@ -177,8 +180,8 @@ impl Repository {
     }
 
     /// Makes the place's records agree with what is on disk: drops those of code that is
-    /// gone, and adds those that were lost. `record` makes a new one; `added` tells it
-    /// whether an operator added the code here.
+    /// gone, adds those that were lost, and adds what has come in part. `record` makes a
+    /// new one; `added` tells it whether an operator added the code here.
     #[must_use]
     pub fn reconcile(
         &self,
@@ -204,31 +207,47 @@ impl Repository {
             let added = release.home == self.inner.name;
             records.extend(record(&release, added).map(|bytes| (RecordKey::Code(digest), bytes)));
         }
+        for (digest, entry) in &*index {
+            if let Some(partial) = &entry.partial {
+                let partial = partial.lock().unwrap_or_else(PoisonError::into_inner);
+                let part = waybook_place::part_record(&partial.release, partial.verified());
+                records.push((RecordKey::Part(*digest), part));
+            }
+        }
         records
     }
 
     /// Where the bytes of whole code lie. They have matched the digest in this life.
     ///
     /// # Errors
-    /// [`CodeError`].
+    /// [`CodeError`]. The place has been told of what is damaged or gone.
     pub async fn path(&self, digest: &Digest) -> Result<PathBuf, CodeError> {
         let inner = &self.inner;
         let whole = inner.whole(digest).ok_or(CodeError::NotHeld(*digest))?;
         let path = inner.folder.file(digest, Part::Whole);
-        let check = || async {
-            let of = path.clone();
-            let found = blocking(move || upload::hash_sha256(&File::open(of)?)).await;
-            match found {
-                Ok(found) if found == *digest => Ok(()),
-                Ok(_) => Err(inner.damaged(digest).await),
-                Err(error) => Err(CodeError::Disk {
-                    digest: *digest,
-                    error,
-                }),
+        let of = path.clone();
+        let opened = blocking(move || {
+            let file = File::open(of)?;
+            let length = file.metadata()?.len();
+            Ok((file, length))
+        });
+        let error = match opened.await {
+            Ok((file, length)) if length == whole.release.length => {
+                let check = || async { blocking(move || upload::hash_sha256(&file)).await };
+                match whole.sha256.get_or_try_init(check).await {
+                    Ok(found) if found == digest => return Ok(path),
+                    Ok(_) => return Err(inner.damaged(&whole).await),
+                    Err(error) => error,
+                }
             }
+            Ok(_) => return Err(inner.damaged(&whole).await),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {
+                return Err(inner.damaged(&whole).await);
+            }
+            Err(error) => error,
         };
-        whole.checked.get_or_try_init(check).await?;
-        Ok(path)
+        let digest = *digest;
+        Err(CodeError::Disk { digest, error })
     }
 
     /// The bytes of whole code, which have matched the digest in this life.
@@ -293,42 +312,6 @@ impl Inner {
             Err(error) => Err(io::Error::other(error)),
         }
     }
-
-    /// Forgets what a transfer has begun, if nothing of it has come. Only in turn.
-    async fn tidy(&self, digest: Digest) {
-        let partial = self.index().get(&digest).and_then(|e| e.partial.clone());
-        let Some(partial) = partial else {
-            return;
-        };
-        let looked = self.written(move || {
-            let partial = partial.lock().unwrap_or_else(PoisonError::into_inner);
-            Ok(partial.verified() == 0)
-        });
-        if looked.await.unwrap_or(false) {
-            self.discard(digest).await;
-        }
-    }
-
-    /// Forgets a piece of code and removes its files. Only in turn.
-    async fn discard(&self, digest: Digest) {
-        self.index().remove(&digest);
-        let folder = self.folder.clone();
-        let removed = self.written(move || {
-            folder.remove_all(&digest);
-            Ok(())
-        });
-        let _ = removed.await;
-    }
-
-    /// Whole code is not what it was when it was admitted.
-    async fn damaged(self: &Arc<Self>, digest: &Digest) -> CodeError {
-        tracing::error!(%digest, "code was damaged on disk, and is removed");
-        let (inner, digest) = (Arc::clone(self), *digest);
-        let _ = self
-            .in_turn(digest, async move { inner.discard(digest).await })
-            .await;
-        CodeError::Damaged(digest)
-    }
 }
 
 impl Whole {
@@ -336,7 +319,7 @@ impl Whole {
     fn unchecked(release: Arc<Release>) -> Self {
         Self {
             release,
-            checked: OnceCell::new(),
+            sha256: OnceCell::new(),
             nodes: OnceCell::new(),
         }
     }
@@ -344,8 +327,8 @@ impl Whole {
     /// Admitted in this life.
     fn checked(release: Arc<Release>, nodes: Option<Nodes>) -> Self {
         Self {
+            sha256: OnceCell::new_with(Some(release.digest)),
             release,
-            checked: OnceCell::new_with(Some(())),
             nodes: OnceCell::new_with(nodes),
         }
     }

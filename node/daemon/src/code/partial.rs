@@ -85,6 +85,37 @@ impl Partial {
         })
     }
 
+    /// Makes a part of code that was whole, and keeps so many bytes of it.
+    pub(super) fn of_whole(
+        folder: &Folder,
+        release: &Arc<Release>,
+        nodes: Option<&Nodes>,
+        keep: u64,
+    ) -> io::Result<Self> {
+        let digest = &release.digest;
+        let from = folder.file(digest, Part::Whole);
+        let computed;
+        let nodes = match nodes {
+            Some(nodes) => nodes.read().unwrap_or_else(PoisonError::into_inner).clone(),
+            None => {
+                (_, computed) = tree::hash_file(&File::open(&from)?, release.length)?;
+                computed
+            }
+        };
+        let tree = folder.part(digest, Part::Tree)?;
+        tree.set_len(0)?;
+        tree.write_all_at(&nodes, 0)?;
+        std::fs::rename(from, folder.file(digest, Part::Partial))?;
+        folder.part(digest, Part::Partial)?.set_len(keep)?;
+        Self::reopen(folder, Arc::clone(release))
+    }
+
+    /// The same, of which only so many bytes are kept.
+    pub(super) fn cut(&self, folder: &Folder, keep: u64) -> io::Result<Self> {
+        self.file.set_len(keep)?;
+        Self::reopen(folder, Arc::clone(&self.release))
+    }
+
     /// Bytes that are here and verified.
     pub(super) fn verified(&self) -> u64 {
         self.verified

@@ -16,11 +16,12 @@ use tokio::sync::watch;
 use tokio::time::Instant;
 use waybook_agents::{TransferAnswer, TransferRequest};
 use waybook_location_tree::PlaceName;
-use waybook_place::io::{FetchFailure, FetchId, Input};
+use waybook_place::io::{FetchFailure, Input};
 use waybook_plan::Release;
 
 use super::pace::{Pace, Throttle};
 use super::partial::Partial;
+use super::ticket::Ticket;
 use super::{Inner, Readable, Whole, frames, tree};
 use crate::Io;
 
@@ -29,14 +30,29 @@ const WRITE: usize = 512 * 1024;
 /// How often the place hears of a transfer at most.
 const NEWS: Duration = Duration::from_millis(200);
 
+/// Why a transfer has not come to its end.
+pub(super) struct Failed {
+    pub(super) failure: FetchFailure,
+    /// Whether what has come is of use to a next one.
+    pub(super) keep: bool,
+}
+
+impl From<FetchFailure> for Failed {
+    fn from(failure: FetchFailure) -> Self {
+        // What cannot be added to is of no use, and room may be what is missing.
+        let keep = !matches!(failure, FetchFailure::Disk(_));
+        Self { failure, keep }
+    }
+}
+
 /// Brings what is missing of a release, and admits it. Only in turn; may be dropped at
 /// any moment.
 pub(super) async fn receive(
     inner: &Arc<Inner>,
-    fetch: FetchId,
+    ticket: &Ticket,
     release: &Arc<Release>,
     source: &PlaceName,
-) -> Result<(), FetchFailure> {
+) -> Result<(), Failed> {
     if inner.whole(&release.digest).is_some() {
         return Ok(());
     }
@@ -44,27 +60,24 @@ pub(super) async fn receive(
         let (length, most) = (release.length, inner.greatest);
         let what =
             format!("it has {length} bytes; `greatest-component` allows from 1 to {most} here");
-        return Err(FetchFailure::Disk(what));
+        return Err(FetchFailure::Disk(what).into());
     }
-    let partial = begin(inner, release).await.map_err(disk)?;
-    let (coming, readable) = Coming::new(inner, fetch, release, partial);
+    ticket.tell(inner.part(&release.digest));
+    let partial = begin(inner, ticket, release).await.map_err(disk)?;
+    let (coming, readable) = Coming::new(inner, ticket, release, partial);
     let _arriving = Arriving::announce(inner, readable);
-    let transferred = transfer(inner, source, coming).await;
-    let partial = match transferred {
-        Err(FetchFailure::Disk(what)) => {
-            // What cannot be added to is of no use, and room may be what is missing.
-            inner.discard(release.digest).await;
-            return Err(FetchFailure::Disk(what));
-        }
-        transferred => transferred?,
-    };
-    finish(inner, release, partial).await
+    let partial = transfer(inner, source, coming).await?;
+    finish(inner, ticket, release, partial).await
 }
 
 /// What is there already of a release, which may be nothing.
-async fn begin(inner: &Arc<Inner>, release: &Arc<Release>) -> io::Result<Arc<Mutex<Partial>>> {
+async fn begin(
+    inner: &Arc<Inner>,
+    ticket: &Ticket,
+    release: &Arc<Release>,
+) -> io::Result<Arc<Mutex<Partial>>> {
     let (of, at) = (Arc::clone(release), Arc::clone(inner));
-    let begun = inner.written(move || {
+    let begun = ticket.write(inner, move || {
         let known = {
             let index = at.index();
             index.get(&of.digest).and_then(|e| e.partial.clone())
@@ -104,11 +117,12 @@ fn goes_on(inner: &Inner, known: &Mutex<Partial>, of: &Arc<Release>) -> io::Resu
 /// Admits what is verified to its last byte, if the digest matches as well.
 async fn finish(
     inner: &Arc<Inner>,
+    ticket: &Ticket,
     release: &Arc<Release>,
     partial: Arc<Mutex<Partial>>,
-) -> Result<(), FetchFailure> {
+) -> Result<(), Failed> {
     let (of, at) = (Arc::clone(release), Arc::clone(inner));
-    let admitted = inner.written(move || {
+    let admitted = ticket.write(inner, move || {
         let partial = partial.lock().unwrap_or_else(PoisonError::into_inner);
         let found = partial.digest();
         if found != of.digest {
@@ -126,14 +140,11 @@ async fn finish(
         Ok(Ok(())) => Ok(()),
         // Its root and its digest are of different code: no source can have both.
         Ok(Err(found)) => {
-            inner.discard(release.digest).await;
             let what = format!("the release is wrong: what its root stands for is {found}");
-            Err(FetchFailure::Lying(what))
+            let (failure, keep) = (FetchFailure::Lying(what), false);
+            Err(Failed { failure, keep })
         }
-        Err(error) => {
-            inner.discard(release.digest).await;
-            Err(disk(error))
-        }
+        Err(error) => Err(disk(error).into()),
     }
 }
 
@@ -164,7 +175,7 @@ impl Drop for Arriving<'_> {
 /// A transfer under way.
 struct Coming<'a> {
     inner: &'a Arc<Inner>,
-    fetch: FetchId,
+    ticket: &'a Ticket,
     release: &'a Release,
     partial: Arc<Mutex<Partial>>,
     /// Where readers see how far it has come.
@@ -182,7 +193,7 @@ struct Coming<'a> {
 impl<'a> Coming<'a> {
     fn new(
         inner: &'a Arc<Inner>,
-        fetch: FetchId,
+        ticket: &'a Ticket,
         release: &'a Arc<Release>,
         partial: Arc<Mutex<Partial>>,
     ) -> (Self, Readable) {
@@ -200,7 +211,7 @@ impl<'a> Coming<'a> {
         };
         let mut coming = Self {
             inner,
-            fetch,
+            ticket,
             release,
             partial,
             verified: sender,
@@ -208,7 +219,8 @@ impl<'a> Coming<'a> {
             bytes: 0,
             pace: Pace::new(inner.config.stall, inner.config.least_rate),
             news: Throttle::new(NEWS),
-            told: 0,
+            // What was there is said again; that nothing is there any more is news.
+            told: if verified > 0 { 0 } else { ticket.told() },
             begun: Instant::now(),
         };
         coming.tell();
@@ -217,13 +229,14 @@ impl<'a> Coming<'a> {
 
     /// Tells the place how far it has come, if that is news and due.
     fn tell(&mut self) {
-        let (fetch, bytes) = (self.fetch, *self.verified.borrow());
+        let (fetch, bytes) = (self.ticket.fetch, *self.verified.borrow());
         let now = self.begun.elapsed();
         let due = self.news.left(now).is_zero() || bytes == self.release.length;
-        if bytes > self.told && due {
+        if bytes != self.told && due {
             self.inner
                 .place
                 .input(Input::FetchProgress { fetch, bytes });
+            self.ticket.tell(bytes);
             self.told = bytes;
             self.news.told(now);
         }
@@ -235,7 +248,7 @@ impl<'a> Coming<'a> {
         loop {
             let since = Instant::now();
             let mut most = self.pace.left();
-            if *self.verified.borrow() > self.told {
+            if *self.verified.borrow() != self.told {
                 most = most.min(self.news.left(self.begun.elapsed()));
             }
             let done = tokio::time::timeout(most, &mut what).await;
@@ -257,13 +270,11 @@ impl<'a> Coming<'a> {
         let items = std::mem::take(&mut self.pending);
         self.bytes = 0;
         let partial = Arc::clone(&self.partial);
-        let written = self
-            .inner
-            .written(move || {
-                let mut partial = partial.lock().unwrap_or_else(PoisonError::into_inner);
-                partial.append(items)
-            })
-            .await;
+        let append = move || {
+            let mut partial = partial.lock().unwrap_or_else(PoisonError::into_inner);
+            partial.append(items)
+        };
+        let written = self.ticket.write(self.inner, append).await;
         let verified = written.map_err(disk)?;
         let before = self.verified.send_replace(verified);
         self.pace.brought(verified - before);

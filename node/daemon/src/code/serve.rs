@@ -120,8 +120,15 @@ impl Inner {
             return arriving.ok_or(TransferAnswer::NotHeld);
         };
         let path = self.folder.file(&digest, Part::Whole);
-        let opened = blocking(move || File::open(path)).await;
-        let file = Arc::new(opened.map_err(|_| TransferAnswer::NotHeld)?);
+        let file = match blocking(move || File::open(path)).await {
+            Ok(file) => Arc::new(file),
+            Err(error) => {
+                if error.kind() == io::ErrorKind::NotFound {
+                    let _ = self.damaged(&whole).await;
+                }
+                return Err(TransferAnswer::NotHeld);
+            }
+        };
         let release = whole.release.clone();
         // Reading all of it once tells whether the disk has kept it.
         let hash = || async {
@@ -134,8 +141,13 @@ impl Inner {
         };
         let nodes = match whole.nodes.get_or_try_init(hash).await {
             Ok(nodes) => nodes.clone(),
-            Err(error) if error.kind() == io::ErrorKind::InvalidData => {
-                let _ = self.damaged(&digest).await;
+            Err(error)
+                if matches!(
+                    error.kind(),
+                    io::ErrorKind::InvalidData | io::ErrorKind::UnexpectedEof
+                ) =>
+            {
+                let _ = self.damaged(&whole).await;
                 return Err(TransferAnswer::NotHeld);
             }
             Err(_) => return Err(TransferAnswer::NotHeld),

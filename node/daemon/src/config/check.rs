@@ -3,7 +3,7 @@
 use std::fmt;
 use std::path::Path;
 
-use waybook_plan::{Presentation, Profile};
+use waybook_plan::{Manifest, Presentation, Profile};
 
 use super::source::{self, Kind};
 use super::{ConfigError, DaemonConfig, Overrides, Topology};
@@ -19,6 +19,8 @@ pub enum FileKind {
     Presentation,
     /// A user's profile.
     Profile,
+    /// What is written about a component, which is not looked into.
+    Component,
 }
 
 impl fmt::Display for FileKind {
@@ -28,6 +30,7 @@ impl fmt::Display for FileKind {
             Self::Topology => "topology",
             Self::Presentation => "presentation",
             Self::Profile => "profile",
+            Self::Component => "component",
         })
     }
 }
@@ -64,6 +67,11 @@ pub fn check_text(text: &str, name: &str, folder: &Path) -> Result<FileKind, Con
         Profile::from_toml(text).map_err(|e| plain(e.message))?;
         return Ok(FileKind::Profile);
     }
+    let named = Path::new(name).file_name();
+    if named.is_some_and(|named| named == "component.toml") || has(&["version", "dependencies"]) {
+        Manifest::from_toml(text).map_err(|e| plain(e.0))?;
+        return Ok(FileKind::Component);
+    }
     if has(&["name", "data-dir", "capacity", "parent", "listen"]) {
         DaemonConfig::from_toml(text, name, folder, &Overrides::none())?;
         return Ok(FileKind::Place);
@@ -74,6 +82,7 @@ pub fn check_text(text: &str, name: &str, folder: &Path) -> Result<FileKind, Con
 fn unknown(name: &str) -> ConfigError {
     ConfigError::one(format!(
         "{name}: not a file that Waybook knows: a place has `name` and `data-dir`, a topology \
-         `[[place]]`, a presentation `title` and `[[quality]]`, a profile `user`"
+         `[[place]]`, a presentation `title` and `[[quality]]`, a profile `user`, a component \
+         `name` and `version`"
     ))
 }

@@ -237,3 +237,15 @@ async fn records_and_files_are_made_to_agree() {
     wanted.sort();
     assert_eq!(reconciled, wanted);
 }
+
+/// Nobody but the repository knew of parts that a restart had found.
+#[tokio::test]
+async fn the_place_is_told_of_what_an_earlier_life_left_in_part() {
+    let code = bytes(FIVE);
+    let world = World::new();
+    let wanted = with_a_part(&world, &code).await;
+    let place = world.place("r/a");
+    let records = place.repository.reconcile(Vec::new(), |_, _| None);
+    let part = waybook_place::part_record(&wanted, 3 * CHUNK as u64);
+    assert_eq!(records, [(RecordKey::Part(wanted.digest), part)]);
+}

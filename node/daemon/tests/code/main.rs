@@ -2,6 +2,7 @@
 //! the source does; what was there is found again after a crash.
 
 mod admission;
+mod agreement;
 mod cut_through;
 mod links;
 mod random;

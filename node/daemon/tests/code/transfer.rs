@@ -110,7 +110,7 @@ async fn a_transfer_that_was_given_up_says_nothing_more_and_keeps_what_is_verifi
     let mut place = world.place("r/a");
     let first = place.begin(&release(&code), "r");
     place.come(first, 3 * CHUNK).await;
-    place.repository.cancel_fetch(first);
+    place.repository.cancel_fetch(first, 3 * CHUNK as u64);
     // The place may ask again at once.
     let second = place.begin(&release(&code), "r");
     loop {

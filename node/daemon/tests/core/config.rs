@@ -450,6 +450,15 @@ fn files_are_recognised() {
     );
     assert_eq!(check("[[place]]\nname = \"core\""), Ok(FileKind::Topology));
     assert_eq!(check("user = \"anna\""), Ok(FileKind::Profile));
+    assert_eq!(
+        check("name = \"cap\"\nversion = \"1.0.0\""),
+        Ok(FileKind::Component)
+    );
+    // By its file's name even if what would tell is missing.
+    let lacking = check_text("name = \"cap\"", "x/component.toml", Path::new(FOLDER));
+    let lacking = lacking.unwrap_err().to_string();
+    assert!(lacking.starts_with("x/component.toml: "), "{lacking}");
+    assert!(lacking.contains("version"), "{lacking}");
     let unknown = check("x = 1").unwrap_err().to_string();
     assert!(
         unknown.contains("not a file that Waybook knows"),
@@ -457,6 +466,10 @@ fn files_are_recognised() {
     );
     let wrong = check("title = 3").unwrap_err().to_string();
     assert!(wrong.starts_with("f.toml: line 1"), "{wrong}");
+    for component in ["cache", "cap-quality", "echo", "watermark"] {
+        let path = repository(&format!("components/{component}/component.toml"));
+        assert_eq!(check_file(&path), Ok(FileKind::Component), "{path:?}");
+    }
     for (folder, kind) in [
         ("configs/presentations", FileKind::Presentation),
         ("configs/profiles", FileKind::Profile),

@@ -9,8 +9,9 @@ use waybook_daemon::PeerStreams;
 use waybook_daemon::identity::{Authority, DEFAULT_VALIDITY};
 use waybook_daemon::{Core, Daemon, Existing, RunningDaemon, Stopping};
 
-use waybook_place::io::{Input, OpenRequest, RequestId};
-use waybook_plan::{Presentation, Profile};
+use waybook_daemon::store::Store;
+use waybook_place::io::{Input, OpenRequest, RecordKey, RequestId};
+use waybook_plan::{Digest, Presentation, Profile};
 
 use crate::tree::{
     Forest, PATIENCE, eventually, joined, name, quiet_rooms, start, start_at, until,
@@ -250,4 +251,28 @@ async fn a_set_up_is_given_up_when_its_client_goes() {
     drop(events);
     booked(&root, 0).await;
     booked(&leaf, 0).await;
+}
+
+/// The record of code that was gone stayed, and was found anew in every life.
+#[tokio::test]
+async fn the_record_of_code_that_is_gone_goes_too() {
+    let forest = Forest::new();
+    forest.plant("core");
+    let folder = forest.data_dir("core");
+    let code = RecordKey::Code(Digest([7; 32]));
+    let child = RecordKey::Child(name("core/a"));
+    let records = || {
+        let mut store = Store::open(&folder, SystemTime::now()).unwrap();
+        let records = store.take_records();
+        records.into_iter().map(|(key, _)| key).collect::<Vec<_>>()
+    };
+    let store = Store::open(&folder, SystemTime::now()).unwrap();
+    store.put(code.clone(), Some(vec![1]));
+    store.put(child.clone(), Some(Vec::new()));
+    store.flush().unwrap();
+    drop(store);
+    assert_eq!(records().len(), 2);
+    let daemon = start(forest.config("core", None)).await.unwrap();
+    daemon.stop().await.unwrap();
+    assert_eq!(records(), [child]);
 }

@@ -36,11 +36,13 @@ impl Machinery for Quiet {
 }
 
 impl CodeKeeper for Quiet {
-    fn reconcile(&self, records: Vec<(RecordKey, Vec<u8>)>) -> Vec<(RecordKey, Vec<u8>)> {
+    fn reconcile(&self, mut records: Vec<(RecordKey, Vec<u8>)>) -> Vec<(RecordKey, Vec<u8>)> {
+        // There is no code here.
+        records.retain(|(key, _)| !matches!(key, RecordKey::Code(_)));
         records
     }
     fn fetch(&self, _: FetchId, _: Arc<Release>, _: PlaceName) {}
-    fn cancel_fetch(&self, _: FetchId) {}
+    fn cancel_fetch(&self, _: FetchId, _: u64) {}
     fn evict(&self, _: Digest) {}
 }
 

@@ -3,6 +3,7 @@
 mod booking;
 mod files;
 mod gateway;
+mod misbehaving;
 mod origin;
 mod path;
 mod process;

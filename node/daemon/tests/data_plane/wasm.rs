@@ -59,16 +59,16 @@ impl CodeFiles for Shelf {
 }
 
 /// An engine, and the code that it can run.
-struct House {
-    wasm: WasmConfig,
+pub(crate) struct House {
+    pub(crate) wasm: WasmConfig,
+    files: BTreeMap<Digest, PathBuf>,
     releases: BTreeMap<String, Arc<Release>>,
-    _cache: TempDir,
+    cache: TempDir,
 }
 
 impl House {
-    /// With the shipped components of those names, and with text of the guests that try
-    /// the runtime.
-    fn new(names: &[&str], change: impl FnOnce(&mut Settings)) -> Self {
+    /// With the shipped components of those names.
+    pub(crate) fn new(names: &[&str], change: impl FnOnce(&mut Settings)) -> Self {
         let cache = tempfile::tempdir().unwrap();
         let mut settings = Settings::new(cache.path());
         change(&mut settings);
@@ -81,22 +81,41 @@ impl House {
         Self {
             wasm: WasmConfig {
                 engine: Wasm::new(settings).unwrap(),
-                files: Arc::new(Shelf(files)),
+                files: Arc::new(Shelf(files.clone())),
                 hosts: Vec::new(),
                 memory: 64 << 20,
                 cpu: 1000,
             },
+            files,
             releases,
-            _cache: cache,
+            cache,
         }
     }
 
-    fn configure(&self, config: &mut DataConfig) {
+    /// Another component, of no release of anybody's.
+    pub(crate) fn add(&mut self, name: &str, bytes: &[u8]) {
+        let file = self.cache.path().join(format!("{name}.wasm"));
+        std::fs::write(&file, bytes).unwrap();
+        let manifest = format!("name = \"{name}\"\nversion = \"1.0.0\"\n");
+        let release = release(Manifest::from_toml(&manifest).unwrap(), bytes);
+        let mut files = self.files.clone();
+        files.insert(release.digest, file);
+        self.wasm.files = Arc::new(Shelf(files.clone()));
+        self.files = files;
+        self.releases.insert(name.to_owned(), release);
+    }
+
+    pub(crate) fn configure(&self, config: &mut DataConfig) {
         config.wasm = Some(self.wasm.clone());
     }
 
     /// Starts one of them at a place.
-    async fn start(&self, at: &mut Place, code: &str, config: &[(&str, &str)]) -> InstanceId {
+    pub(crate) async fn start(
+        &self,
+        at: &mut Place,
+        code: &str,
+        config: &[(&str, &str)],
+    ) -> InstanceId {
         let release = self.releases[code].clone();
         let component: Component = component(Runtime::Wasm, &release.reference(), config);
         let started = at.launch_code(component, Some(release));

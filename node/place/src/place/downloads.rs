@@ -383,7 +383,13 @@ impl Place {
         if let Phase::Fetching(fetch, _) = &job.phase
             && self.downloads.fetches.remove(fetch).is_some()
         {
-            out.push(Output::CancelFetch { fetch: *fetch });
+            // What was added meanwhile is whole.
+            let keep = match self.repository.holds(digest) {
+                true => job.release.length,
+                false => job.bytes,
+            };
+            let fetch = *fetch;
+            out.push(Output::CancelFetch { fetch, keep });
         }
         self.downloads.queue.retain(|queued| queued != digest);
         if job.reserved {

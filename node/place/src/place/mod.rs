@@ -62,7 +62,7 @@ pub use ledger::{Account, Ledger};
 use links::Links;
 use opens::Opens;
 use orders::Prefetch;
-pub use orders::code_record;
+pub use orders::{code_record, part_record};
 use questions::Questions;
 use repository::Repository;
 use summaries::Summaries;
@@ -248,6 +248,7 @@ impl Place {
             Input::FetchProgress { fetch, bytes } => self.fetch_progress(fetch, bytes, out),
             Input::Fetched { fetch } => self.fetched(fetch, out),
             Input::FetchFailed { fetch, failure } => self.fetch_failed(now, fetch, failure, out),
+            Input::CodeLost { digest } => self.code_lost(&digest, out),
             Input::Strategy(strategy) => {
                 Arc::make_mut(&mut self.config.common).code.strategy = strategy;
             }

@@ -46,6 +46,23 @@ pub fn code_record(release: &Release, added: bool, pinned: bool, used: u64) -> V
     })
 }
 
+/// Code that is held in part, as a driver hands it in.
+#[derive(Debug, Serialize, Deserialize)]
+struct PartRecord {
+    release: Release,
+    bytes: u64,
+}
+
+/// The value of a [`RecordKey::Part`]: so many bytes of that code are on the driver's disk,
+/// verified.
+#[must_use]
+pub fn part_record(release: &Release, bytes: u64) -> Vec<u8> {
+    wire::encode_record(&PartRecord {
+        release: release.clone(),
+        bytes,
+    })
+}
+
 impl Place {
     /// The operator wants something done about code.
     pub(super) fn order(
@@ -243,6 +260,19 @@ impl Place {
         });
     }
 
+    /// Takes up what is left of a transfer of an earlier life.
+    pub(super) fn restore_part(
+        &mut self,
+        digest: &Digest,
+        value: &[u8],
+    ) -> Result<(), wire::WireError> {
+        let record: PartRecord = wire::decode_record(value)?;
+        check_record(&record.release, digest)?;
+        let release = Arc::new(record.release);
+        self.repository.restore_part(release, record.bytes);
+        Ok(())
+    }
+
     /// Takes up code that an earlier life held.
     pub(super) fn restore_code(
         &mut self,
@@ -251,10 +281,7 @@ impl Place {
         out: &mut Vec<Output>,
     ) -> Result<(), wire::WireError> {
         let record: CodeRecord = wire::decode_record(value)?;
-        if record.release.digest != *digest || record.release.check().is_err() {
-            let what = "it is not of the code that its key names".to_owned();
-            return Err(wire::WireError::Body(what));
-        }
+        check_record(&record.release, digest)?;
         let release = Arc::new(record.release);
         self.repository.restore(Held {
             release: Arc::clone(&release),
@@ -265,4 +292,12 @@ impl Place {
         self.say_held(&release, record.added, out);
         Ok(())
     }
+}
+
+fn check_record(release: &Release, digest: &Digest) -> Result<(), wire::WireError> {
+    if release.digest != *digest || release.check().is_err() {
+        let what = "it is not of the code that its key names".to_owned();
+        return Err(wire::WireError::Body(what));
+    }
+    Ok(())
 }

@@ -98,10 +98,12 @@ impl Place {
         let lived_before = !records.is_empty();
         // Sessions that are found again run code that is found again.
         for (key, value) in &records {
-            if let RecordKey::Code(digest) = key {
-                let restored = self.restore_code(digest, value, out);
-                restored.map_err(|e| bad(key, &e))?;
-            }
+            let restored = match key {
+                RecordKey::Code(digest) => self.restore_code(digest, value, out),
+                RecordKey::Part(digest) => self.restore_part(digest, value),
+                _ => Ok(()),
+            };
+            restored.map_err(|e| bad(key, &e))?;
         }
         for (key, value) in records {
             match &key {
@@ -117,7 +119,7 @@ impl Place {
                     self.serve(now, Arc::new(presentation), out);
                 }
                 RecordKey::Child(child) => self.links.await_resync(child.clone()),
-                RecordKey::Code(_) => {}
+                RecordKey::Code(_) | RecordKey::Part(_) => {}
             }
         }
         if lived_before {

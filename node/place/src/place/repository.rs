@@ -147,6 +147,24 @@ impl Repository {
         );
     }
 
+    /// Takes up what an earlier life has left of a transfer: the first that goes.
+    pub(super) fn restore_part(&mut self, release: Arc<Release>, bytes: u64) {
+        let digest = release.digest;
+        let bytes = bytes.min(release.length);
+        if bytes == 0 || self.entries.contains_key(&digest) {
+            return;
+        }
+        self.put(
+            digest,
+            Entry {
+                release,
+                bytes,
+                state: State::Part,
+                used: 0,
+            },
+        );
+    }
+
     /// Makes room for code that is to be fetched, and keeps it.
     ///
     /// # Errors

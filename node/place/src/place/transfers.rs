@@ -237,6 +237,16 @@ impl Place {
         self.tell_progress(hop, solution, Step::Downloading(transferred), out);
     }
 
+    /// The disk has not kept code: it is neither offered nor run from here any more, and
+    /// whoever needs it next fetches it.
+    pub(super) fn code_lost(&mut self, digest: &Digest, out: &mut Vec<Output>) {
+        if self.repository.holds(digest) {
+            self.repository.remove(digest);
+            self.forget_code(digest, out);
+            self.say_dropped(digest, out);
+        }
+    }
+
     /// What went to make room is gone for good.
     pub(super) fn evicted(&mut self, gone: &[Evicted], out: &mut Vec<Output>) {
         for Evicted { digest, whole } in gone {

@@ -256,7 +256,7 @@ impl Neighbours {
                         source,
                     });
                 }
-                Output::CancelFetch { fetch } => {
+                Output::CancelFetch { fetch, .. } => {
                     self.fetching.retain(|f| f.at != *place || f.fetch != fetch);
                     self.done.push((place.clone(), output));
                 }

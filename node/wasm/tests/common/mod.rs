@@ -1,14 +1,12 @@
 //! Guests, and a house to try them in.
-//!
-//! The guests are in `guests/`: each `.wat` is a part of a core module, put behind the
-//! beginning that all of its kind share (`p2.wat`, `p3.wat`), and made a component with the
-//! interfaces of `p2.wit` or `p3.wit`.
 
 #![allow(
     dead_code,
     unreachable_pub,
     reason = "every test file has its own copy and uses a part of it"
 )]
+
+mod guests;
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
@@ -24,51 +22,16 @@ use waybook_wasm::{
     Body, Budget, CallFailure, Code, Component, Instances, Log, Next, Outgoing, Settings, Source,
     Start, Stream, Unsent, Wasm, full_body,
 };
-use wit_component::{ComponentEncoder, StringEncoding, embed_component_metadata};
-use wit_parser::Resolve;
+
+pub(crate) use guests::guest;
 
 /// Long enough for what must happen, on a machine that is slow and busy.
 pub const PATIENCE: Duration = Duration::from_secs(60);
 
-macro_rules! guests {
-    ($($name:ident)*) => {
-        fn text(name: &str) -> &'static str {
-            match name {
-                $(stringify!($name) => include_str!(concat!("../guests/", stringify!($name), ".wat")),)*
-                _ => panic!("there is no guest {name}"),
-            }
-        }
-    };
-}
-
-guests! {
-    p2 echo count shift outside settings print loop tail half grow never hoard flood endless stubborn
-    p3 service3 middleware3 echo3 streams3 yield3 wait3 behind3
-}
-
-/// A guest as a component.
-pub fn guest(name: &str) -> Vec<u8> {
-    let (kind, wit) = if name.ends_with('3') {
-        ("p3", include_str!("../guests/p3.wit"))
-    } else {
-        ("p2", include_str!("../guests/p2.wit"))
-    };
-    // Imports come first.
-    let (imports, rest): (Vec<_>, Vec<_>) = text(name)
-        .split_inclusive('\n')
-        .partition(|line| line.starts_with("(import"));
-    let (imports, rest) = (imports.concat(), rest.concat());
-    let text = format!("(module {imports}\n{}\n{rest}\n)", text(kind));
-    let mut module = wat::parse_str(&text).unwrap_or_else(|error| panic!("{name}: {error}"));
-    let mut resolve = Resolve::default();
-    let package = resolve.push_str(format!("{kind}.wit"), wit).unwrap();
-    let world = resolve.select_world(&[package], Some("guest")).unwrap();
-    embed_component_metadata(&mut module, &resolve, world, StringEncoding::UTF8).unwrap();
-    ComponentEncoder::default()
-        .validate(true)
-        .module(&module)
-        .and_then(|mut encoder| encoder.encode())
-        .unwrap_or_else(|error| panic!("{name}: {error:?}"))
+/// A component that comes with Waybook.
+pub fn sample(name: &str) -> Vec<u8> {
+    let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/../../components/built");
+    std::fs::read(format!("{folder}/{name}.wasm")).unwrap()
 }
 
 pub fn digest(bytes: &[u8]) -> [u8; 32] {
@@ -96,7 +59,10 @@ impl House {
     }
 
     pub async fn load(&self, name: &str) -> Arc<Code> {
-        let bytes = guest(name);
+        self.load_bytes(guest(name)).await
+    }
+
+    pub async fn load_bytes(&self, bytes: Vec<u8>) -> Arc<Code> {
         let loaded = self.wasm.load(digest(&bytes), Source::Bytes(bytes.into()));
         loaded.await.unwrap()
     }
@@ -129,6 +95,7 @@ pub fn start() -> Start {
         budget: Budget::new(1 << 30, 1_000_000),
         memory: None,
         instances: Instances::Pool,
+        reuse: Some(usize::MAX),
         next: Arc::new(NextOf(|_: Request<Body>| -> BoxFuture<'static, _> {
             panic!("nothing comes next here")
         })),

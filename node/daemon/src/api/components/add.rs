@@ -72,11 +72,18 @@ async fn take_up(shared: &Shared, request: Request) -> Result<CodeInfo, Problem>
     let (parts, body) = request.into_parts();
     let manifest = manifest(&parts.headers)?;
     let signature = signature(&parts.headers)?;
-    let most = shared
+    let untrusted = |why: String| Kind::Untrusted.because(why);
+    let (most, trust) = shared
         .parts
         .place
-        .query(|place, _| place.config().limits.component)
+        .query(|place, _| {
+            let config = place.config();
+            (config.limits.component, config.code.trust.clone())
+        })
         .await?;
+    // What can be told without the code is told before it is sent.
+    let publisher = signature.as_ref().map(|signature| &signature.key);
+    trust::publisher(publisher, &trust).map_err(untrusted)?;
     if length(&parts.headers).is_some_and(|length| length > most) {
         return Err(store_problem(&StoreError::TooLong(most)));
     }
@@ -88,9 +95,7 @@ async fn take_up(shared: &Shared, request: Request) -> Result<CodeInfo, Problem>
 
     // One upload is judged at a time, so that two cannot take the same name.
     let _alone = shared.adding.lock().await;
-    let (all, trusts) = (known(shared).await?, trusted(shared).await?);
-    trust::judge(&release, &trusts).map_err(|why| Kind::Untrusted.because(why))?;
-    refuse_another(&all, &release)?;
+    refuse_another(&known(shared).await?, &release)?;
     let release = Arc::new(release);
     let added = staged.add(release.clone()).await;
     added.map_err(|error| store_problem(&error))?;
@@ -260,15 +265,6 @@ fn refuse_another(all: &[Known], release: &Release) -> Result<(), Problem> {
          that one",
         other.release.digest
     )))
-}
-
-/// Whom the place trusts.
-async fn trusted(shared: &Shared) -> Result<waybook_place::Trust, Problem> {
-    let trust = shared
-        .parts
-        .place
-        .query(|place, _| place.config().code.trust.clone());
-    Ok(trust.await?)
 }
 
 fn store_problem(error: &StoreError) -> Problem {

@@ -5,6 +5,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use axum::body::Body;
+use bytes::Bytes;
 use data_encoding::{BASE64, HEXLOWER};
 use http::{Request, StatusCode, header};
 use http_body_util::{BodyExt, StreamBody};
@@ -151,20 +152,18 @@ fn detail(problem: &Value) -> &str {
 
 #[tokio::test]
 async fn an_upload_that_will_not_do_is_refused_with_what_would() {
-    let net = Net::start(&["core"]);
+    let net = Net::start(&["core", "core/b"]);
     let key = new_key();
     let bad = MANIFEST.replace("1.2.0", "soon");
     let typed = format!("{MANIFEST}runtime = \"wasi:http/middleware@0.3.0\"\n");
-    for (manifest, binary, status, told) in [
-        (MANIFEST, &b"MZ"[..], 422, "not WebAssembly"),
-        (&bad, BINARY, 422, "component.toml: line 2"),
-        (&typed, BINARY, 422, "wasi:http/proxy@0.2.0"),
-        // Nobody's signature is trusted here, and it must be there.
-        (MANIFEST, BINARY, 403, "--key FILE"),
+    for (at, manifest, binary, status, told) in [
+        ("core/b", MANIFEST, &b"MZ"[..], 422, "not WebAssembly"),
+        ("core/b", &bad, BINARY, 422, "component.toml: line 2"),
+        ("core/b", &typed, BINARY, 422, "wasi:http/proxy@0.2.0"),
+        // The root trusts nobody's signature, and wants one.
+        ("core", MANIFEST, BINARY, 403, "--key FILE"),
     ] {
-        let (answered, problem) = net
-            .send("core", upload("/components", manifest, binary))
-            .await;
+        let (answered, problem) = net.send(at, upload("/components", manifest, binary)).await;
         assert_eq!(answered.as_u16(), status, "{problem}");
         assert!(detail(&problem).contains(told), "{problem}");
     }
@@ -186,14 +185,14 @@ async fn an_upload_that_will_not_do_is_refused_with_what_would() {
     ] {
         let mut upload = request("POST", "/components", BINARY);
         upload.headers_mut().insert(header, value.parse().unwrap());
-        let (answered, problem) = net.send("core", upload).await;
+        let (answered, problem) = net.send("core/b", upload).await;
         assert_eq!(answered.as_u16(), status, "{problem}");
         assert!(detail(&problem).contains(told), "{problem}");
     }
     let mut large = upload("/components", MANIFEST, "");
     let length = (1_u64 << 40).into();
     large.headers_mut().insert(header::CONTENT_LENGTH, length);
-    let (status, problem) = net.send("core", large).await;
+    let (status, problem) = net.send("core/b", large).await;
     assert_eq!(status, StatusCode::PAYLOAD_TOO_LARGE);
     assert!(
         detail(&problem).contains("code.greatest-component"),
@@ -201,9 +200,32 @@ async fn an_upload_that_will_not_do_is_refused_with_what_would() {
     );
 }
 
+/// A stranger's whole upload was taken in before it was refused; of one that does not end,
+/// nobody ever heard.
+#[tokio::test]
+async fn a_stranger_is_refused_before_anything_is_read() {
+    let net = Net::start(&["core"]);
+    let endless = || {
+        let stream = futures_util::stream::pending::<Result<Frame<Bytes>, io::Error>>();
+        upload("/components", MANIFEST, Body::new(StreamBody::new(stream)))
+    };
+    let (status, problem) = net.send("core", endless()).await;
+    assert_eq!(status, StatusCode::FORBIDDEN, "{problem}");
+    assert!(detail(&problem).contains("nobody signed"), "{problem}");
+    let key = new_key();
+    let mut signed = endless();
+    let signature = sign(&key, MANIFEST, BINARY).parse().unwrap();
+    signed.headers_mut().insert("waybook-signature", signature);
+    let (status, problem) = net.send("core", signed).await;
+    assert_eq!(status, StatusCode::FORBIDDEN, "{problem}");
+    let publisher = key.publisher().to_string();
+    assert!(detail(&problem).contains(&publisher), "{problem}");
+    assert_eq!(*net.arrived().borrow(), 0);
+}
+
 #[tokio::test]
 async fn a_signature_counts_for_one_binary_and_one_manifest() {
-    let net = Net::start(&["core"]);
+    let net = Net::start(&["core", "core/b"]);
     let key = new_key();
     let signature = sign(&key, MANIFEST, BINARY);
     for (manifest, binary) in [
@@ -213,7 +235,7 @@ async fn a_signature_counts_for_one_binary_and_one_manifest() {
         let mut forged = upload("/components", &manifest, binary);
         let value = signature.parse().unwrap();
         forged.headers_mut().insert("waybook-signature", value);
-        let (status, problem) = net.send("core", forged).await;
+        let (status, problem) = net.send("core/b", forged).await;
         assert_eq!(status, StatusCode::FORBIDDEN, "{problem}");
         assert!(detail(&problem).contains("this very binary"), "{problem}");
     }

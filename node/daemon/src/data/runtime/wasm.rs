@@ -25,6 +25,8 @@ use crate::{Body, Start};
 const OURS: &str = "waybook.";
 /// How many instances a component may have at once: `one`, or a number.
 const INSTANCES: &str = "waybook.instances";
+/// How many requests an instance answers.
+const REUSE: &str = "waybook.reuse";
 
 /// Starts components.
 pub(super) struct Components {
@@ -52,6 +54,7 @@ impl Components {
             .map_err(|error| error.to_string())?;
         let mut settings = start.component.config;
         let instances = instances(settings.get(INSTANCES).map(String::as_str))?;
+        let reuse = reuse(settings.get(REUSE).map(String::as_str))?;
         settings.retain(|key, _| !key.starts_with(OURS));
         let budget = Budget::new(config.memory, config.cpu);
         let component = config
@@ -64,6 +67,7 @@ impl Components {
                     budget: Arc::clone(&budget),
                     memory: None,
                     instances,
+                    reuse,
                     next: Arc::new(After {
                         plane: Arc::clone(&starting.plane),
                         instance: starting.instance,
@@ -104,6 +108,16 @@ fn instances(wanted: Option<&str>) -> Result<Instances, String> {
                 "the setting `{INSTANCES}` is `{text}`; write `one`, or how many there may be"
             )),
         },
+    }
+}
+
+fn reuse(wanted: Option<&str>) -> Result<Option<usize>, String> {
+    let Some(text) = wanted else { return Ok(None) };
+    match text.parse() {
+        Ok(most) if most > 0 => Ok(Some(most)),
+        _ => Err(format!(
+            "the setting `{REUSE}` is `{text}`; write how many requests an instance may answer"
+        )),
     }
 }
 
@@ -239,6 +253,16 @@ mod tests {
         for bad in ["0", "-1", "many", ""] {
             let why = instances(Some(bad)).unwrap_err();
             assert!(why.contains("waybook.instances"), "{why}");
+        }
+    }
+
+    #[test]
+    fn how_often_an_instance_is_used_is_a_setting() {
+        assert_eq!(reuse(None), Ok(None));
+        assert_eq!(reuse(Some("128")), Ok(Some(128)));
+        for bad in ["0", "-1", "often", ""] {
+            let why = reuse(Some(bad)).unwrap_err();
+            assert!(why.contains("waybook.reuse"), "{why}");
         }
     }
 }

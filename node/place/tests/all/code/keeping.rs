@@ -157,7 +157,9 @@ fn what_is_added_while_it_arrives_is_here() {
     all.add(&code);
     assert_eq!(all.ordered(order), Some(Ok(vec!["fly@1.0.0".to_owned()])));
     assert_eq!(all.fetching, []);
-    assert_eq!(all.count(|o| matches!(o, Output::CancelFetch { .. })), 1);
+    // The driver is to leave the code that was added as it is.
+    let whole = |o: &Output| matches!(o, Output::CancelFetch { keep: 1_000, .. });
+    assert_eq!(all.count(whole), 1);
     let here = all.code_at("r", &code.digest).unwrap();
     assert!(here.added && here.bytes == 1_000);
 }
@@ -187,6 +189,78 @@ fn holdings_pins_and_names_survive_a_restart_and_go_with_their_records() {
     all.restart(runs("r/h"));
     all.reconnect("r/h");
     assert_eq!(fetch(&mut all, "dog"), Ok(vec!["dog@1.0.0".to_owned()]));
+}
+
+/// A place went on offering, and starting, code that its disk had not kept.
+#[test]
+fn code_that_the_disk_has_not_kept_is_offered_no_more_and_fetched_again() {
+    let mut all = two();
+    fetch(&mut all, "ant").unwrap();
+    let lost = |at: &str, all: &mut Neighbours| {
+        let digest = digest("ant");
+        all.put(&name(at), Input::CodeLost { digest });
+        all.settle();
+    };
+    lost("r", &mut all);
+    assert_eq!(held_at(&all, "r"), Vec::<String>::new());
+    let key = waybook_place::io::RecordKey::Code(digest("ant"));
+    assert!(!all.records[&name("r")].contains_key(&key));
+    let of_ant = |all: &Neighbours| {
+        let known = all.places[&name("r")].holdings();
+        let of_ant = known.into_iter().filter(|h| h.release.name == "ant");
+        of_ant.map(|h| h.place).collect::<Vec<_>>()
+    };
+    assert_eq!(of_ant(&all), [name("r/h")]);
+    // Nothing is there to be removed any more.
+    assert_eq!(all.count(|o| matches!(o, Output::Evict { .. })), 0);
+    fetch(&mut all, "ant").unwrap();
+    assert_eq!(held_at(&all, "r"), ["ant"]);
+    // Said late of what is arriving, it has no effect.
+    lost("r", &mut all);
+    all.order("r", CodeOrder::Prefetch("ant".to_owned()));
+    all.settle();
+    lost("r", &mut all);
+    all.transfer();
+    assert_eq!(held_at(&all, "r"), ["ant"]);
+    // Where it was added it is not offered any more.
+    lost("r/h", &mut all);
+    assert_eq!(of_ant(&all), [name("r")]);
+}
+
+/// What an interrupted transfer had left was found again by the driver alone: it took room
+/// that the place did not count, and it never went.
+#[test]
+fn what_came_in_part_is_reckoned_with_after_a_restart() {
+    let mut all = two();
+    let part = |all: &mut Neighbours, code: &str, bytes| {
+        let release = release(&format!("{code}@1.0.0"), "r/h");
+        let key = waybook_place::io::RecordKey::Part(release.digest);
+        let record = waybook_place::part_record(&release, bytes);
+        all.records
+            .entry(name("r"))
+            .or_default()
+            .insert(key, record);
+    };
+    part(&mut all, "ant", 900);
+    part(&mut all, "bee", 900);
+    all.restart(runs_small());
+    all.reconnect("r");
+    let here = |all: &Neighbours, code: &str| {
+        let here = all.code_at("r", &digest(code));
+        here.map(|here| here.bytes)
+    };
+    assert_eq!(
+        (here(&all, "ant"), here(&all, "bee")),
+        (Some(900), Some(900))
+    );
+    // Only what is missing counts as fetched.
+    fetch(&mut all, "bee").unwrap();
+    assert_eq!(all.places[&name("r")].counters().fetched_bytes, 100);
+    // It goes before all else.
+    fetch(&mut all, "cat").unwrap();
+    fetch(&mut all, "dog").unwrap();
+    assert_eq!(held_at(&all, "r"), ["bee", "cat", "dog"]);
+    assert_eq!(all.count(|o| matches!(o, Output::Evict { .. })), 1);
 }
 
 #[test]
