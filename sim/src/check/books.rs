@@ -57,7 +57,9 @@ impl Books {
     }
 
     fn sum(&mut self, resource: &Resource, established: bool) -> &mut u64 {
-        let found = self.sums.binary_search_by(|sums| sums.resource.cmp(resource));
+        let found = self
+            .sums
+            .binary_search_by(|sums| sums.resource.cmp(resource));
         let at = found.unwrap_or_else(|at| {
             let sums = Sums {
                 resource: resource.clone(),

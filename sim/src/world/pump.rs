@@ -34,6 +34,10 @@ impl World {
                 self.handle_at(place, Input::LinkDown { neighbour })
             }
             Event::Tick(at) => self.tick(at),
+            Event::Join(from) => {
+                self.join(from);
+                Ok(())
+            }
             Event::Component {
                 place,
                 life,
@@ -51,9 +55,9 @@ impl World {
                     return Ok(());
                 }
                 let input = if open {
-                    Input::Open(request)
+                    Input::Open(*request)
                 } else {
-                    Input::DryRun(request)
+                    Input::DryRun(*request)
                 };
                 self.handle_at(at, input)
             }
@@ -167,7 +171,7 @@ impl World {
             return Ok(());
         }
         let envelope = match letter {
-            Letter::Envelope(envelope) => envelope,
+            Letter::Envelope(envelope) => *envelope,
             Letter::Frame(frame) => wire::decode(&frame[wire::PREFIX..]).map_err(|e| {
                 let (from, to) = self.names(from, to);
                 self.violation(format!("{to} cannot read {from}: {e}"))
@@ -302,7 +306,7 @@ impl World {
                 if let Some(missing) = chain.find(|i| !slot.components.contains_key(i)) {
                     return Err(format!("routes through {missing:?}, which does not run"));
                 }
-                slot.routes.insert(route.session, route);
+                slot.routes.insert(route.session, Box::new(route));
             }
             Output::Unroute { session } => {
                 self.slots.at_mut(at).routes.remove(&session);
@@ -348,9 +352,7 @@ impl World {
             return Err("signs with another life than its own".to_owned());
         }
         let every_step = self.options.every_step();
-        let encoded = self.options.transcript
-            || every_step
-            || self.options.wire == Wire::Decoded;
+        let encoded = self.options.transcript || every_step || self.options.wire == Wire::Decoded;
         let frame = encoded.then(|| wire::encode(&envelope));
         if let Some(frame) = &frame {
             if frame.len() > wire::MAX_FRAME {
@@ -379,7 +381,7 @@ impl World {
         }
         let letter = match frame {
             Some(frame) if self.options.wire == Wire::Decoded => Letter::Frame(frame),
-            _ => Letter::Envelope(envelope),
+            _ => Letter::Envelope(Box::new(envelope)),
         };
         let connection = sent.connection;
         let deliver = |letter| Event::Deliver {

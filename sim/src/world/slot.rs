@@ -46,7 +46,7 @@ pub struct Slot {
     /// Code that an operator has pinned here.
     pub(crate) pinned: BTreeSet<CodeDigest>,
     pub(crate) components: BTreeMap<InstanceId, Running>,
-    pub(crate) routes: BTreeMap<SessionId, Route>,
+    pub(crate) routes: BTreeMap<SessionId, Box<Route>>,
     /// The earliest tick that is scheduled.
     pub(super) tick: Option<Instant>,
     /// The edge to the parent; the root has one to nowhere.
@@ -88,7 +88,7 @@ impl Slot {
 
     /// How requests are let through, by session.
     #[must_use]
-    pub fn routes(&self) -> &BTreeMap<SessionId, Route> {
+    pub fn routes(&self) -> &BTreeMap<SessionId, Box<Route>> {
         &self.routes
     }
 

@@ -11,6 +11,7 @@ use super::Place;
 use super::timers::Timer;
 use crate::Instant;
 use crate::io::Output;
+use crate::lazy::Empty;
 use crate::sorted::Sorted;
 
 /// Sessions per refresh message; it stays well below the frame limit.
@@ -31,14 +32,17 @@ pub(super) struct Feeds {
     releases: BTreeMap<(PlaceName, SessionId, SolutionNumber), Instant>,
 }
 
+impl Empty for Feeds {
+    const EMPTY: &'static Self = &Self {
+        fed: Sorted::new(),
+        releases: BTreeMap::new(),
+    };
+}
+
 impl Place {
     /// The next hop has the agent of a set-up: feed it.
     pub(super) fn feed_setup(&mut self, now: Instant, to: &PlaceName, session: SessionId) {
-        self.feeds
-            .fed
-            .entry(to)
-            .setups
-            .insert(session);
+        self.feeds.fed.entry(to).setups.insert(session);
         let at = self.jittered(now, self.config.timing.setup_refresh);
         self.timers.set_if_unset(Timer::FeedSetups(to.clone()), at);
     }
@@ -190,7 +194,14 @@ impl Place {
     ) -> bool {
         match self.fed_hop(from, feed) {
             Ok(session) => {
-                self.drive(now, session, Event::Confirmed, out);
+                // Most of what is said here is a refresh of what has long been established.
+                let established = self
+                    .hops
+                    .get(&session)
+                    .is_some_and(|h| h.established.is_some());
+                if !established {
+                    self.drive(now, session, Event::Confirmed, out);
+                }
                 let Some(hop) = self.hops.get_mut(&session) else {
                     return false;
                 };

@@ -184,6 +184,12 @@ mod tests {
                 .all(|v| v.resource.as_str() != "memory" || v.held == 0)
         );
         // What the place does not have at all is lacking as well.
-        assert_eq!(ledger.hold(&capacity, &demand(&[("gpu", 1)])).unwrap_err().capacity, 0);
+        assert_eq!(
+            ledger
+                .hold(&capacity, &demand(&[("gpu", 1)]))
+                .unwrap_err()
+                .capacity,
+            0
+        );
     }
 }

@@ -36,7 +36,11 @@ impl Verified {
     ///
     /// # Errors
     /// Why not, and what would have to change.
-    pub(super) fn accept(&mut self, config: &Settings, release: &Arc<Release>) -> Result<(), String> {
+    pub(super) fn accept(
+        &mut self,
+        config: &Settings,
+        release: &Arc<Release>,
+    ) -> Result<(), String> {
         let reference = release.reference();
         if release.length > config.limits.component {
             let bytes = |amount| format_amount(&Resource::memory(), amount);

@@ -8,7 +8,9 @@ use waybook_plan::{Release, Resource};
 
 use super::Place;
 use super::hops::Hop;
-use crate::{BookingView, CodeView, Counters, HopView, Instant, ResourceView, SessionView, Settings};
+use crate::{
+    BookingView, CodeView, Counters, HopView, Instant, ResourceView, SessionView, Settings,
+};
 
 impl Place {
     /// The name.
