@@ -116,13 +116,16 @@ fn main() {
         "full" => Options::default(),
         other => panic!("--mode {other}: use lean, checked, decoded or full"),
     };
+    let options = Options {
+        disk: word("--disk", "off") == "on",
+        ..options
+    };
     let clock = Clock::start();
     let before = memory();
     let (setting, leaves) = setting(places);
     let mut world = sound(World::with_options(setting, 1, options));
     world.network.model.latency = LATENCY;
-    world.durable = word("--disk", "off") == "on";
-    sound(world.run_for(Duration::from_secs(2)));
+    sound(world.run_for(Duration::from_secs(3)));
     let idle: Vec<PlaceIndex> = world.indices().collect();
     let bytes = (memory() - before) / idle.len() as u64;
     let set_up = clock.seconds();

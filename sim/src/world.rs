@@ -43,6 +43,9 @@ use transfers::Transfers;
 const TAIL: usize = 60;
 /// Calls of one place at one instant after which it counts as spinning.
 const SPINNING: u32 = 1000;
+/// Places that are connected with their parents at once when a run begins, and how long the next
+/// as many wait: a million at once would fill the memory with their first letters.
+const JOINING: (usize, Duration) = (1000, Duration::from_millis(1));
 
 /// What happens to a component that a place starts.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -116,7 +119,8 @@ pub struct World {
 }
 
 impl World {
-    /// Starts every place of a setting, publishes what they serve, and connects them.
+    /// Starts every place of a setting, publishes what they serve, and connects them: the
+    /// first thousand places at once, the next ones a millisecond later, and so on.
     /// Everything is looked at.
     ///
     /// # Errors
@@ -169,7 +173,7 @@ impl World {
             start_time: Duration::from_millis(20),
             compile_time: Duration::from_millis(50),
             transfer: TransferModel::default(),
-            durable: true,
+            durable: options.disk,
             options,
             kinds: Kinds::default(),
             deciders: Deciders(deciders.into()),
@@ -213,13 +217,7 @@ impl World {
             });
             world.start(at)?;
         }
-        for at in world.slots.indices() {
-            if let Some(parent) = world.slots.parent(at) {
-                let (name, parent) = (world.slots.name(at), world.slots.name(parent));
-                let (name, parent) = (name.clone(), parent.clone());
-                world.connect(&name, &parent, &Tell::Both);
-            }
-        }
+        world.join(world.slots.root());
         Ok(world)
     }
 

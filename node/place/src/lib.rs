@@ -8,6 +8,7 @@
 
 mod config;
 pub mod io;
+mod lazy;
 mod place;
 mod sorted;
 mod time;

@@ -8,6 +8,13 @@ pub(crate) struct Sorted<K, V>(Vec<(K, V)>);
 
 impl<K, V> Default for Sorted<K, V> {
     fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl<K, V> Sorted<K, V> {
+    /// Without entries.
+    pub(crate) const fn new() -> Self {
         Self(Vec::new())
     }
 }
@@ -60,17 +67,6 @@ impl<K: Ord, V> Sorted<K, V> {
     pub(crate) fn iter(&self) -> impl Iterator<Item = (&K, &V)> {
         self.0.iter().map(|(key, value)| (key, value))
     }
-
-    /// The last entry whose key is not greater.
-    pub(crate) fn at_or_before(&self, key: &K) -> Option<(&K, &V)> {
-        let behind = match self.find(key) {
-            Ok(at) => at + 1,
-            Err(at) => at,
-        };
-        self.0
-            .get(behind.checked_sub(1)?)
-            .map(|(key, value)| (key, value))
-    }
 }
 
 #[cfg(test)]
@@ -99,7 +95,6 @@ mod tests {
                     _ => prop_assert_eq!(map.get_mut(&key), model.get_mut(&key)),
                 }
                 prop_assert_eq!(map.get(&key), model.get(&key));
-                prop_assert_eq!(map.at_or_before(&key), model.range(..=key).next_back());
                 prop_assert!(map.iter().eq(model.iter()));
             }
         }

@@ -103,7 +103,7 @@ fn routes_that_lead_astray_are_caught() {
             let mut route = route_at(w, "r").clone();
             route.session = SessionId(7);
             let slot = w.slots.get_mut(&name("r")).unwrap();
-            slot.routes.insert(route.session, route);
+            slot.routes.insert(route.session, Box::new(route));
         },
         "a route is left",
     );

@@ -23,6 +23,7 @@ pub(super) fn start(scenario: &Scenario, layout: &Layout, seed: u64) -> Result<W
     let options = Options {
         transcript: false,
         checks: scenario.run.checks,
+        disk: !scenario.fault.is_empty(),
         wire: match scenario.run.decode {
             true => Wire::Decoded,
             false => Wire::Sized,

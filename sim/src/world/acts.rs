@@ -9,7 +9,7 @@ use waybook_place::Place;
 use waybook_place::io::{Input, OpenRequest, RequestId};
 
 use super::queue::Event;
-use super::{Behaviour, PlaceIndex, Tell, World};
+use super::{Behaviour, JOINING, PlaceIndex, Tell, World};
 use crate::check::Violation;
 use crate::client::{Client, Knows, Script};
 use crate::{oracle, random};
@@ -66,7 +66,7 @@ impl World {
             expected,
         });
         let id = request.request;
-        self.schedule(after, Event::Ask(id, request, open));
+        self.schedule(after, Event::Ask(id, Box::new(request), open));
         if let Some(close) = script.close {
             self.schedule(after + close, Event::Close(id));
         }
@@ -185,6 +185,9 @@ impl World {
         let started = Place::with_deciders(config, life, seed, records, deciders, now, &mut out);
         let mut place = started.map_err(|why| self.violation(format!("{name}: {why}")))?;
         place.watch_sessions(self.options.every_step());
+        if !self.options.disk {
+            place.forget_sessions();
+        }
         self.slots.at_mut(at).run(place);
         self.carry_out(at, out)?;
         let setting = Arc::clone(&self.setting);
@@ -193,6 +196,26 @@ impl World {
             self.handle_at(at, Input::Publish { presentation })?;
         }
         Ok(())
+    }
+
+    /// Connects places with their parents, from one on; the next ones follow.
+    pub(super) fn join(&mut self, from: PlaceIndex) {
+        let (most, pause) = JOINING;
+        let (these, next) = self.slots.some(from, most);
+        for at in these {
+            let Some(parent) = self.slots.parent(at) else {
+                continue;
+            };
+            let (name, parent) = (self.slots.name(at), self.slots.name(parent));
+            let (name, parent) = (name.clone(), parent.clone());
+            let up = |place| self.place(place).is_some();
+            if up(&name) && up(&parent) && !self.network.stands(&name, &parent) {
+                self.connect(&name, &parent, &Tell::Both);
+            }
+        }
+        if let Some(next) = next {
+            self.schedule(pause, Event::Join(next));
+        }
     }
 
     /// Connects a place to those of its neighbours that run.
@@ -204,7 +227,7 @@ impl World {
         }
     }
 
-    pub(super) fn connect(&mut self, a: &PlaceName, b: &PlaceName, tell: &Tell) {
+    fn connect(&mut self, a: &PlaceName, b: &PlaceName, tell: &Tell) {
         let connection = self.network.connect(a, b);
         let latency = self.network.latency(a, b);
         if *tell != Tell::Both {

@@ -3,7 +3,7 @@
 use serde::Deserialize;
 
 /// How much a [`World`](super::World) looks at what it runs. What happens is the same
-/// whatever is chosen: every place gets the same inputs at the same times. The default is
+/// whatever is chosen, unless a place without a disk crashes: every place gets the same inputs at the same times. The default is
 /// everything, which is what tests want; a run for figures wants [`Options::lean`], or
 /// the checks as well.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -17,6 +17,11 @@ pub struct Options {
     pub checks: Checks,
     /// How messages travel.
     pub wire: Wire,
+    /// Whether places have disks. Without, nothing is kept of sessions for a next life, as if
+    /// [`World::durable`](super::World::durable) were false from the start, and a place does
+    /// not even write it down: for runs in which none crashes, or all that crash lose their
+    /// disks.
+    pub disk: bool,
 }
 
 /// When the [checkers](crate::check) look. That no place does what no driver could carry
@@ -54,6 +59,7 @@ impl Default for Options {
             transcript: true,
             checks: Checks::EveryStep,
             wire: Wire::Decoded,
+            disk: true,
         }
     }
 }
@@ -66,6 +72,7 @@ impl Options {
             transcript: false,
             checks: Checks::Off,
             wire: Wire::Sized,
+            disk: false,
         }
     }
 

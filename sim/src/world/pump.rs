@@ -40,6 +40,10 @@ impl World {
                 }
                 self.work(at, input)
             }
+            Event::Join(from) => {
+                self.join(from);
+                Ok(())
+            }
             Event::Component {
                 place,
                 life,
@@ -57,9 +61,9 @@ impl World {
                     return Ok(());
                 }
                 let input = if open {
-                    Input::Open(request)
+                    Input::Open(*request)
                 } else {
-                    Input::DryRun(request)
+                    Input::DryRun(*request)
                 };
                 self.handle_at(at, input)
             }
@@ -173,7 +177,7 @@ impl World {
             return Ok(());
         }
         let envelope = match letter {
-            Letter::Envelope(envelope) => envelope,
+            Letter::Envelope(envelope) => *envelope,
             Letter::Frame(frame) => wire::decode(&frame[wire::PREFIX..]).map_err(|e| {
                 let (from, to) = self.names(from, to);
                 self.violation(format!("{to} cannot read {from}: {e}"))
@@ -323,7 +327,7 @@ impl World {
                 if let Some(missing) = chain.find(|i| !slot.components.contains_key(i)) {
                     return Err(format!("routes through {missing:?}, which does not run"));
                 }
-                slot.routes.insert(route.session, route);
+                slot.routes.insert(route.session, Box::new(route));
             }
             Output::Unroute { session } => {
                 self.slots.at_mut(at).routes.remove(&session);
@@ -400,7 +404,7 @@ impl World {
         }
         let letter = match frame {
             Some(frame) if self.options.wire == Wire::Decoded => Letter::Frame(frame),
-            _ => Letter::Envelope(envelope),
+            _ => Letter::Envelope(Box::new(envelope)),
         };
         let connection = sent.connection;
         let deliver = |letter| Event::Deliver {

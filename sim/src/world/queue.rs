@@ -21,14 +21,10 @@ pub(super) enum Letter {
     /// As bytes, with their prefix.
     Frame(Vec<u8>),
     /// As its sender wrote it.
-    Envelope(Envelope),
+    Envelope(Box<Envelope>),
 }
 
 #[derive(Debug)]
-#[allow(
-    clippy::large_enum_variant,
-    reason = "they lie still, and their places are used again"
-)]
 pub(super) enum Event {
     Deliver {
         from: PlaceIndex,
@@ -46,6 +42,8 @@ pub(super) enum Event {
         neighbour: PlaceIndex,
     },
     Tick(PlaceIndex),
+    /// The next of many places are connected with their parents, from that one on.
+    Join(PlaceIndex),
     Component {
         place: PlaceIndex,
         life: Incarnation,
@@ -58,7 +56,7 @@ pub(super) enum Event {
         input: Input,
     },
     Transfer(TransferId, Step),
-    Ask(RequestId, OpenRequest, bool),
+    Ask(RequestId, Box<OpenRequest>, bool),
     Claim(RequestId),
     Close(RequestId),
     HangUp(RequestId),

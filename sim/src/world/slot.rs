@@ -57,7 +57,7 @@ pub struct Slot {
     /// Code that an operator has pinned here.
     pub(crate) pinned: BTreeSet<CodeDigest>,
     pub(crate) components: BTreeMap<InstanceId, Running>,
-    pub(crate) routes: BTreeMap<SessionId, Route>,
+    pub(crate) routes: BTreeMap<SessionId, Box<Route>>,
     /// How its machine behaves; none for one that takes no time and has an exact clock.
     pub(super) machine: Option<Box<Machine>>,
     /// The earliest tick that is scheduled.
@@ -101,7 +101,7 @@ impl Slot {
 
     /// How requests are let through, by session.
     #[must_use]
-    pub fn routes(&self) -> &BTreeMap<SessionId, Route> {
+    pub fn routes(&self) -> &BTreeMap<SessionId, Box<Route>> {
         &self.routes
     }
 

@@ -9,6 +9,9 @@ use waybook_location_tree::{LocationTree, PlaceName};
 
 use super::Slot;
 
+/// Children that are looked through one by one.
+const FEW: usize = 16;
+
 /// The number of a place in its run: its rank in the order of names. A locality is a run of
 /// numbers that begins with its default place.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -81,6 +84,21 @@ impl Slots {
         (0..index(self.len())).map(PlaceIndex)
     }
 
+    /// The places from one on, at most so many, and the one after these.
+    pub(super) fn some(
+        &self,
+        from: PlaceIndex,
+        most: usize,
+    ) -> (impl Iterator<Item = PlaceIndex> + use<>, Option<PlaceIndex>) {
+        let end = from.0.saturating_add(index(most)).min(index(self.len()));
+        let next = (end < index(self.len())).then_some(PlaceIndex(end));
+        ((from.0..end).map(PlaceIndex), next)
+    }
+
+    pub(crate) fn root(&self) -> PlaceIndex {
+        PlaceIndex(0)
+    }
+
     pub(crate) fn find(&self, name: &PlaceName) -> Option<PlaceIndex> {
         let found = self.names.binary_search(name).ok()?;
         Some(PlaceIndex(index(found)))
@@ -112,6 +130,10 @@ impl Slots {
         let parent = self.parent(at).filter(|parent| self.name(*parent) == name);
         parent.or_else(|| {
             let children = self.children(at);
+            if children.len() <= FEW {
+                let mut children = children.iter();
+                return children.find(|child| self.name(**child) == name).copied();
+            }
             let found = children.binary_search_by(|child| self.name(*child).cmp(name));
             found.ok().map(|found| children[found])
         })

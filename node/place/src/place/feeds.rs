@@ -11,6 +11,7 @@ use super::Place;
 use super::timers::Timer;
 use crate::Instant;
 use crate::io::Output;
+use crate::lazy::Empty;
 use crate::sorted::Sorted;
 
 /// Sessions per refresh message; it stays well below the frame limit.
@@ -29,6 +30,13 @@ pub(super) struct Feeds {
     fed: Sorted<PlaceName, Fed>,
     /// Releases that have not been acknowledged, and until when they are repeated.
     releases: BTreeMap<(PlaceName, SessionId, SolutionNumber), Instant>,
+}
+
+impl Empty for Feeds {
+    const EMPTY: &'static Self = &Self {
+        fed: Sorted::new(),
+        releases: BTreeMap::new(),
+    };
 }
 
 impl Place {
@@ -186,7 +194,14 @@ impl Place {
     ) -> bool {
         match self.fed_hop(from, feed) {
             Ok(session) => {
-                self.drive(now, session, Event::Confirmed, out);
+                // Most of what is said here is a refresh of what has long been established.
+                let established = self
+                    .hops
+                    .get(&session)
+                    .is_some_and(|h| h.established.is_some());
+                if !established {
+                    self.drive(now, session, Event::Confirmed, out);
+                }
                 let Some(hop) = self.hops.get_mut(&session) else {
                     return false;
                 };

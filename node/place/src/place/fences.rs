@@ -13,7 +13,7 @@ pub(super) struct Fence {
     /// Visits up to this number are over.
     pub(super) number: SolutionNumber,
     /// What the hop before was told, to be said again if it asks: it may have been lost.
-    pub(super) answer: Option<Refuse>,
+    pub(super) answer: Option<Box<Refuse>>,
 }
 
 /// By session and the hop before, so that no other neighbour can bar what that one sends.
@@ -33,6 +33,7 @@ impl Fences {
         most: usize,
     ) -> bool {
         let full = self.0.len() >= most;
+        let answer = answer.map(Box::new);
         match self.0.entry((session, from)) {
             Entry::Vacant(_) if full => return false,
             Entry::Vacant(place) => {

@@ -15,6 +15,7 @@ use super::Place;
 use super::timers::Timer;
 use crate::Instant;
 use crate::io::{Output, RecordKey};
+use crate::lazy::Empty;
 
 /// Entries per message; a presentation has at most some tens of kilobytes, most have one.
 const INDEX_PART: usize = 16;
@@ -33,6 +34,16 @@ pub(super) struct Index {
     stale: BTreeMap<PlaceName, BTreeSet<(String, PlaceName)>>,
     /// Editions of this place's own presentations, counted within its life.
     editions: u64,
+}
+
+impl Empty for Index {
+    const EMPTY: &'static Self = &Self {
+        entries: BTreeMap::new(),
+        size: 0,
+        own: 0,
+        stale: BTreeMap::new(),
+        editions: 0,
+    };
 }
 
 impl Index {
@@ -221,11 +232,18 @@ impl Place {
         if complete {
             let below = self.entries_below(from).into_iter();
             let stale = below.map(|(title, server, _)| (title, server));
-            self.index.stale.insert(from.clone(), stale.collect());
-            let at = now + self.config.timing.index_grace;
-            self.timers.set(Timer::IndexGrace(from.clone()), at);
+            let stale: BTreeSet<_> = stale.collect();
+            if !stale.is_empty() {
+                self.index.stale.insert(from.clone(), stale);
+                let at = now + self.config.timing.index_grace;
+                self.timers.set(Timer::IndexGrace(from.clone()), at);
+            } else if self.index.stale.contains_key(from) {
+                self.index.stale.remove(from);
+            }
         }
-        if let Some(stale) = self.index.stale.get_mut(from) {
+        if self.index.stale.contains_key(from)
+            && let Some(stale) = self.index.stale.get_mut(from)
+        {
             for entry in &entries {
                 stale.remove(&(entry.presentation.title.clone(), entry.server.clone()));
             }

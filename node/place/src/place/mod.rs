@@ -49,6 +49,7 @@ use waybook_location_tree::PlaceName;
 use waybook_plan::{DecisionMaker, builtin_decision_makers};
 
 use crate::io::{Input, Output, RecordKey, RequestId};
+use crate::lazy::Lazy;
 use crate::{Counters, Instant, Settings};
 
 use catalogue::Catalogue;
@@ -92,16 +93,17 @@ pub struct Place {
     setups: usize,
     edges: Edges,
     fences: Fences,
-    feeds: Feeds,
-    opens: Opens,
+    feeds: Lazy<Feeds>,
+    opens: Lazy<Opens>,
     questions: Questions,
-    index: Index,
-    summaries: Summaries,
+    index: Lazy<Index>,
+    summaries: Lazy<Summaries>,
     repository: Repository,
     downloads: Downloads,
     catalogue: Catalogue,
     verified: Verified,
     orders: BTreeMap<RequestId, Prefetch>,
+    keeps_sessions: bool,
     /// For whom agents have acted since somebody asked; none if nobody asks.
     acted: Option<Vec<SessionId>>,
 }
@@ -197,16 +199,17 @@ impl Place {
             setups: 0,
             edges: Edges::default(),
             fences: Fences::default(),
-            feeds: Feeds::default(),
-            opens: Opens::default(),
+            feeds: Lazy::default(),
+            opens: Lazy::default(),
             questions: Questions::default(),
-            index: Index::default(),
-            summaries: Summaries::default(),
+            index: Lazy::default(),
+            summaries: Lazy::default(),
             repository: Repository::default(),
             downloads: Downloads::default(),
             catalogue: Catalogue::default(),
             verified: Verified::default(),
             orders: BTreeMap::new(),
+            keeps_sessions: true,
             acted: None,
         };
         place.restore(records, now, out)?;
@@ -398,5 +401,17 @@ impl Place {
     /// A time of 0.5 to 1.5 of the period from now, so that places do not beat in step.
     fn jittered(&mut self, now: Instant, period: Duration) -> Instant {
         now + period.mul_f64(self.rng.stream().random_range(0.5..1.5))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Place;
+
+    /// There may be a million of them, most of them idle.
+    #[test]
+    fn a_place_is_small() {
+        let size = size_of::<Place>();
+        assert!(size <= 1024, "{size} bytes");
     }
 }

@@ -15,6 +15,7 @@ use super::questions::Asker;
 use super::timers::Timer;
 use crate::Instant;
 use crate::io::{EndReason, Established, OpenRequest, Outcome, Output, RequestId};
+use crate::lazy::Empty;
 
 /// Greatest length of a client's key, in bytes.
 const MAX_KEY: usize = 200;
@@ -44,9 +45,17 @@ enum Held {
 #[derive(Debug, Default)]
 pub(super) struct Opens {
     keys: BTreeMap<Key, Held>,
-    pending: BTreeMap<RequestId, Pending>,
+    pending: BTreeMap<RequestId, Box<Pending>>,
     /// The requests that wait for an answer.
     waiting: BTreeMap<RequestId, Key>,
+}
+
+impl Empty for Opens {
+    const EMPTY: &'static Self = &Self {
+        keys: BTreeMap::new(),
+        pending: BTreeMap::new(),
+        waiting: BTreeMap::new(),
+    };
 }
 
 impl Opens {
@@ -109,7 +118,7 @@ impl Place {
                     since: now,
                     retries,
                 };
-                self.opens.pending.insert(id, pending);
+                self.opens.pending.insert(id, Box::new(pending));
                 self.look_for_servers(now, id, out);
             }
         }
@@ -159,14 +168,14 @@ impl Place {
         };
         let plan = match self.decide(&pending.request, servers, releases) {
             Ok(plan) => Arc::new(plan),
-            Err(no) => return self.answer_pending(pending, &Outcome::NoPlan(no), out),
+            Err(no) => return self.answer_pending(*pending, &Outcome::NoPlan(no), out),
         };
         let Pending {
             request,
             waiting,
             since,
             retries,
-        } = pending;
+        } = *pending;
         let session = SessionId(self.rng.stream().random());
         let watched = waiting.iter().any(|(_, watches)| *watches);
         let timing = self.config.timing;
@@ -332,7 +341,7 @@ impl Place {
             pending.request.key.clone(),
         );
         self.opens.keys.insert(key, Held::Pending(id));
-        self.opens.pending.insert(id, pending);
+        self.opens.pending.insert(id, Box::new(pending));
         let at = self.jittered(now, RETRY_PAUSE);
         self.timers.set(Timer::Retry(id), at);
     }
@@ -357,7 +366,7 @@ impl Place {
                 }
                 self.timers.cancel(&Timer::Retry(first));
                 if let Some(pending) = self.opens.pending.remove(&first) {
-                    self.answer_pending(pending, &Outcome::Closed, out);
+                    self.answer_pending(*pending, &Outcome::Closed, out);
                 }
                 return;
             }

@@ -49,7 +49,16 @@ impl Place {
         }
     }
 
+    /// From now on says nothing of sessions that is to be kept across lives, for a driver that
+    /// keeps nothing and need not be told.
+    pub fn forget_sessions(&mut self) {
+        self.keeps_sessions = false;
+    }
+
     pub(super) fn store(&self, hop: &Hop, out: &mut Vec<Output>) {
+        if !self.keeps_sessions {
+            return;
+        }
         let client = hop.client.as_ref().and_then(|client| {
             let e = client.established.clone()?;
             Some(ClientRecord {
@@ -82,6 +91,9 @@ impl Place {
     }
 
     pub(super) fn forget(&self, session: SessionId, out: &mut Vec<Output>) {
+        if !self.keeps_sessions {
+            return;
+        }
         out.push(Output::Store {
             key: RecordKey::Session(session),
             value: None,

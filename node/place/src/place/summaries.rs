@@ -11,6 +11,7 @@ use super::Place;
 use super::timers::Timer;
 use crate::Instant;
 use crate::io::Output;
+use crate::lazy::Empty;
 
 /// Summaries per message.
 const SUMMARY_PART: usize = 500;
@@ -26,6 +27,15 @@ pub(super) struct Summaries {
     gone: BTreeSet<PlaceName>,
     /// Whether this place itself has changed since it said how it does.
     own_news: bool,
+}
+
+impl Empty for Summaries {
+    const EMPTY: &'static Self = &Self {
+        places: BTreeMap::new(),
+        news: BTreeSet::new(),
+        gone: BTreeSet::new(),
+        own_news: false,
+    };
 }
 
 impl Place {
@@ -76,10 +86,9 @@ impl Place {
         if self.config.limits.summaries == 0 {
             return;
         }
-        self.summaries
-            .news
-            .extend(self.summaries.places.keys().cloned());
-        self.summaries.own_news = true;
+        let summaries = &mut *self.summaries;
+        summaries.news.extend(summaries.places.keys().cloned());
+        summaries.own_news = true;
         self.tell_of_new_place(now);
     }
 

@@ -70,13 +70,15 @@ impl Timers {
     pub(super) fn set(&mut self, timer: Timer, at: Instant) {
         match self.set.get_mut(&timer) {
             Some(old) if *old == at => return,
-            Some(old) => *old = at,
+            Some(old) => {
+                *old = at;
+                self.drop_stale(&timer);
+            }
             None => {
                 self.set.insert(timer.clone(), at);
             }
         }
         self.due.push(Reverse((at, timer)));
-        self.drop_stale();
     }
 
     /// Sets a timer unless it is set already.
@@ -88,7 +90,7 @@ impl Timers {
 
     pub(super) fn cancel(&mut self, timer: &Timer) {
         if self.set.remove(timer).is_some() {
-            self.drop_stale();
+            self.drop_stale(timer);
         }
     }
 
@@ -99,7 +101,9 @@ impl Timers {
         }
         let Reverse((_, timer)) = self.due.pop()?;
         self.set.remove(&timer);
-        self.drop_stale();
+        // What was below it may have become stale while it was there.
+        self.drop_stale_top();
+        self.drop_stale(&timer);
         Some(timer)
     }
 
@@ -107,18 +111,29 @@ impl Timers {
         self.due.peek().map(|Reverse((at, _))| *at)
     }
 
-    fn drop_stale(&mut self) {
-        while let Some(Reverse((at, timer))) = self.due.peek() {
-            if self.set.get(timer) == Some(at) {
-                break;
-            }
-            self.due.pop();
+    /// An entry of that timer has become stale.
+    fn drop_stale(&mut self, timer: &Timer) {
+        if self
+            .due
+            .peek()
+            .is_some_and(|Reverse((_, top))| top == timer)
+        {
+            self.drop_stale_top();
         }
         if self.due.len() > 2 * self.set.len() + STALE {
             let set = self.set.iter();
             self.due = set
                 .map(|(timer, at)| Reverse((*at, timer.clone())))
                 .collect();
+        }
+    }
+
+    fn drop_stale_top(&mut self) {
+        while let Some(Reverse((at, timer))) = self.due.peek() {
+            if self.set.get(timer) == Some(at) {
+                break;
+            }
+            self.due.pop();
         }
     }
 }
@@ -156,7 +171,7 @@ mod tests {
                     }
                 }
                 prop_assert_eq!(timers.next(), model.first().map(|(at, _)| *at));
-                prop_assert!(timers.due.len() <= 2 * timers.set.len() + STALE);
+                prop_assert!(timers.due.len() <= 2 * timers.set.len() + STALE + 1);
             }
         }
     }

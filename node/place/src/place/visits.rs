@@ -126,7 +126,7 @@ impl Place {
             .get(feed.session, from)
             .filter(|f| f.number == feed.number);
         match fence.and_then(|f| f.answer.clone()) {
-            Some(refuse) => self.send(from, Message::Refuse(refuse), out),
+            Some(refuse) => self.send(from, Message::Refuse(*refuse), out),
             None => self.send(from, Message::Gone(feed), out),
         }
     }
