@@ -1,4 +1,14 @@
 //! The world: places, their network, their disks and components, and time.
+//!
+//! Places have numbers here ([`PlaceIndex`]): names are resolved once, and events, edges and
+//! neighbours go by number. [`Options`] says how much a run is looked at, from everything
+//! (tests) to nothing (speed); it changes nothing of what happens. A place that nobody uses costs
+//! memory, and no time: it has no timer that comes again, because refreshes go only where
+//! sessions are, and summaries only where something changed; and the world schedules a tick
+//! only for a place that has a timer.
+//!
+//! For long runs, clients can come one by one ([`World::run_until`], then [`World::open`]) and
+//! be taken out when they are over ([`World::take_finished`]).
 
 mod acts;
 mod code;

@@ -240,3 +240,20 @@ fn walks_that_turn_back_or_go_on_for_ever_are_caught() {
     let on = walks.sent(&to, &visit(&[3])).unwrap_err();
     assert!(on.contains("more than 2 times"), "{on}");
 }
+
+#[test]
+fn books_that_differ_from_what_the_place_shows_are_noticed_and_made_anew() {
+    let mut world = established();
+    let slot = world.slots.get_mut(&name("r/a")).unwrap();
+    let mut booking = slot.place().unwrap().bookings().next().unwrap();
+    let mut books = Books::of(slot.place().unwrap());
+    assert!(books.agree_with(slot.place().unwrap()));
+    booking.session = SessionId(7);
+    books.see(booking.session, Some(booking));
+    assert!(!books.agree_with(slot.place().unwrap()));
+    // Whoever looks at all of them sees that the place is right.
+    slot.books = Some(Box::new(books));
+    assert_eq!(step(slot, true), Ok(()));
+    let books = slot.books.as_ref().unwrap();
+    assert!(books.agree_with(slot.place().unwrap()));
+}

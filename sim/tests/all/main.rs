@@ -14,6 +14,7 @@ mod determinism;
 mod leases;
 mod messages;
 mod network;
+mod options;
 mod soak;
 mod stories;
 mod strangers;

@@ -23,7 +23,7 @@ struct Link {
     /// When the connection last came up.
     since: Instant,
     /// What the neighbour has listed so far in a re-sync that is arriving.
-    listed: Option<Box<BTreeSet<SessionId>>>,
+    listed: Option<BTreeSet<SessionId>>,
 }
 
 /// The neighbours, and which of them a restarted place still waits for.
@@ -236,7 +236,7 @@ impl Place {
             return;
         };
         if first {
-            link.listed = Some(Box::default());
+            link.listed = Some(BTreeSet::new());
         }
         let Some(listed) = link.listed.as_mut() else {
             return;
