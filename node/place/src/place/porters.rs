@@ -18,8 +18,9 @@ use super::timers::Timer;
 use crate::Instant;
 use crate::io::Output;
 
-/// Guests of one neighbour for each transfer that there may be at one time.
-const GUESTS_PER_TRANSFER: usize = 16;
+/// Guests of one neighbour for each transfer that there may be at one time: a quarter of
+/// the downloads that may be under way.
+const GUESTS_PER_TRANSFER: usize = 4;
 
 /// The place as a download agent sees it.
 struct Here<'a> {

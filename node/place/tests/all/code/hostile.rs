@@ -249,8 +249,8 @@ fn guests_are_bounded_and_what_they_wait_for_ends_with_them() {
         let denied = letters.filter(|l| l.envelope.message.kind() == "download");
         denied.count()
     };
-    assert_eq!(denied(&all), 40 - 16);
-    assert_eq!(all.places[&name("r")].code().len(), 16);
+    assert_eq!(denied(&all), 40 - 4);
+    assert_eq!(all.places[&name("r")].code().len(), 4);
     // The same one again takes the place of the older one.
     for number in 100..150 {
         let mut again = guest(0);
