@@ -236,6 +236,14 @@ impl Clients {
         }
     }
 
+    /// As [`Self::expect_nothing`], of those who ask at one place.
+    pub(crate) fn expect_nothing_at(&mut self, place: &PlaceName) {
+        let all = self.by_request.values_mut();
+        for client in all.filter(|c| c.place == *place && c.knows == Knows::Nothing) {
+            client.expected = None;
+        }
+    }
+
     /// A client asks. False if it hung up before.
     pub(crate) fn asks(&mut self, id: RequestId, now: Instant) -> bool {
         let client = self.by_request.get_mut(&id).expect("a client of this run");

@@ -55,6 +55,7 @@ pub fn plan(
         profile: &request.profile,
         servers: &servers,
         releases: &releases,
+        gap: None,
         most_servers: setting.servers_per_plan,
         most_solutions: setting.limits.solutions,
     };

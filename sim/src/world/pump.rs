@@ -185,7 +185,12 @@ impl World {
         self.transcript
             .write(self.now, name, format_args!("< {}", describe_input(&input)));
         let mut out = Vec::new();
+        let unanswered = place.counters().unanswered;
         place.handle(self.now, input, &mut out);
+        if place.counters().unanswered > unanswered {
+            // It plans with what it has heard of in time.
+            self.clients.expect_nothing_at(name);
+        }
         self.carry_out(name, out)
     }
 
@@ -234,14 +239,6 @@ impl World {
                 }
                 let kind = envelope.message.kind();
                 let passage = self.network.send(self.now, name, &to, kind);
-                let model = &self.network.model;
-                let first = passage.arrivals.first();
-                let in_time =
-                    first.is_some_and(|at| at.since(self.now) <= model.latency + model.jitter);
-                if !in_time && matches!(kind, "resolve" | "resolved") {
-                    // Who asks for code plans with what he has heard of in time.
-                    self.clients.expect_nothing();
-                }
                 for at in passage.arrivals {
                     let event = Event::Deliver {
                         from: name.clone(),

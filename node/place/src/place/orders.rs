@@ -5,12 +5,12 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 use waybook_agents::wire;
-use waybook_plan::{Digest, Release, lock};
+use waybook_plan::{Digest, Release, Resolver};
 
 use super::Place;
 use super::downloads::Waiter;
 use super::repository::Held;
-use super::resolve::CodeAsker;
+use super::resolve::{CodeAsker, Known};
 use crate::Instant;
 use crate::io::{CodeOrder, Output, RecordKey, RequestId};
 
@@ -162,10 +162,11 @@ impl Place {
         &mut self,
         request: RequestId,
         reference: &str,
-        found: &[Arc<Release>],
+        known: Known<'_>,
         out: &mut Vec<Output>,
     ) {
-        let locked = match lock(&[reference], found) {
+        let mut resolver = Resolver::new(known.releases).with_gap(known.gap);
+        let locked = match resolver.lock(&[reference]) {
             Ok(locked) => locked,
             Err(conflict) => {
                 let result = Err(conflict.to_string());
