@@ -166,7 +166,8 @@ pub enum Message {
         /// The place that asked.
         origin: PlaceName,
         /// Every release that may be meant, of the references and of what these depend
-        /// on. What is not there is known nowhere on the way.
+        /// on. What is not there is known nowhere on the way; other versions of it may be
+        /// there, so that it can be said what there is.
         found: Vec<Arc<Release>>,
     },
     /// A download agent migrates, outward or on its way back.

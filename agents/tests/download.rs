@@ -56,7 +56,7 @@ impl Site for Here<'_> {
         };
         self.1.is_neighbour_of(neighbour) && !self.0.cut.contains(lower)
     }
-    fn standing(&self, _: &Digest) -> Standing {
+    fn standing(&self, _: &Release) -> Standing {
         let standing = self.0.standing.get(&self.1);
         standing.copied().unwrap_or(Standing::Absent)
     }

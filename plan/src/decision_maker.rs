@@ -49,6 +49,9 @@ pub struct Question<'a> {
     /// All releases that were found for the [references](Presentation::references) of the
     /// servers' presentations, and for what those depend on, in any order.
     pub releases: &'a [Arc<Release>],
+    /// Why there may be releases that are not among these, in a few words that refusals
+    /// quote; none if all that there is was found.
+    pub gap: Option<&'a str>,
     /// Plan with at most that many servers: the nearest that have a quality which suits.
     pub most_servers: usize,
     /// Plan at most that many solutions.
@@ -83,7 +86,7 @@ impl<'a> Question<'a> {
     /// at: its work is bounded, and what it was asked before costs nothing.
     #[must_use]
     pub fn resolver(&self) -> Resolver<'a> {
-        Resolver::new(self.releases)
+        Resolver::new(self.releases).with_gap(self.gap)
     }
 
     /// The stages of a quality level on the path from the client's place to a server:

@@ -60,6 +60,8 @@ pub struct Resolver<'a> {
     shelves: Shelves<'a>,
     answers: BTreeMap<Vec<String>, Result<Locked, Conflict>>,
     patience: usize,
+    /// Why there may be more than is known.
+    gap: Option<&'a str>,
 }
 
 impl<'a> Resolver<'a> {
@@ -79,7 +81,16 @@ impl<'a> Resolver<'a> {
             shelves: Shelves::new(known),
             answers: BTreeMap::new(),
             patience: Self::PATIENCE_IN_ALL,
+            gap: None,
         }
+    }
+
+    /// Not all that there is may be known, for that reason in a few words: code that is
+    /// lacking is then said to be unknown rather than not to exist.
+    #[must_use]
+    pub fn with_gap(mut self, gap: Option<&'a str>) -> Self {
+        self.gap = gap;
+        self
     }
 
     /// Chooses releases for references, as [`split_reference`] takes them apart, in the
@@ -128,9 +139,11 @@ impl<'a> Resolver<'a> {
                 let names = wanted.iter().map(|(name, _)| *name);
                 Locked::reachable(names, &chosen)
             }
-            Err(UnsolvableOrCancelled::Unsolvable(conflict)) => {
-                Err(explain::explain(catalogue, &conflict.graph(&solver)))
-            }
+            Err(UnsolvableOrCancelled::Unsolvable(conflict)) => Err(explain::explain(
+                catalogue,
+                &conflict.graph(&solver),
+                self.gap,
+            )),
             Err(UnsolvableOrCancelled::Cancelled(_)) => Err(Conflict::new(format!(
                 "there are too many releases to choose from for {}; narrower ranges of \
                  versions help",
@@ -183,7 +196,9 @@ impl Locked {
         if let Some(at) = path.iter().position(|r| r.name == name) {
             return Err(explain::circle(&path[at..]));
         }
-        let release = chosen.get(name).ok_or_else(|| explain::unknown(name))?;
+        let release = chosen
+            .get(name)
+            .ok_or_else(|| Conflict::new(explain::unknown(name, None)))?;
         if self.0.contains_key(name) {
             return Ok(());
         }

@@ -272,6 +272,14 @@ impl Clients {
         }
     }
 
+    /// As [`Self::expect_nothing`], of those who ask at one place.
+    pub(crate) fn expect_nothing_at(&mut self, place: &PlaceName) {
+        let all = self.by_request.values_mut();
+        for client in all.filter(|c| c.place == *place && c.knows == Knows::Nothing) {
+            client.expected = None;
+        }
+    }
+
     /// A client asks: at which place. None if it hung up before.
     pub(crate) fn asks(&mut self, id: RequestId, now: Instant) -> Option<PlaceIndex> {
         let client = self.by_request.get_mut(&id)?;

@@ -80,6 +80,7 @@ pub fn decide(
         profile: &request.profile,
         servers,
         releases: &releases,
+        gap: None,
         most_servers: setting.servers_per_plan,
         most_solutions: setting.limits.solutions,
     };

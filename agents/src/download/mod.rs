@@ -103,8 +103,9 @@ pub trait Site {
     fn here(&self) -> &PlaceName;
     /// Whether there is a connection to that neighbour.
     fn reaches(&self, neighbour: &PlaceName) -> bool;
-    /// How it stands with that code here.
-    fn standing(&self, digest: &Digest) -> Standing;
+    /// How it stands with that code here. What arrives counts only if it is the same that
+    /// the release describes, in length and root.
+    fn standing(&self, release: &Release) -> Standing;
     /// The place of this locality nearest to `to` that is known to hold the code whole,
     /// but for those in `avoid` and this place itself.
     fn holder_below(
@@ -222,14 +223,34 @@ impl Download {
             return Err("it did not come the way that it says".to_owned());
         }
         let turned = self.previous() == Some(here);
-        let onward = here.is_neighbour_of(from) && !turned;
-        let climbs = here.contains(&self.id.origin) && *here != self.id.origin;
-        match (self.found.is_some(), self.strategy) {
-            (true, _) if turned => Ok(()),
-            (false, DownloadStrategy::Direct) if onward || turned => Ok(()),
-            (false, DownloadStrategy::DefaultPlace) if self.trail.is_empty() && climbs => Ok(()),
-            (false, DownloadStrategy::NearestHolder) if onward && climbs => Ok(()),
+        let onward = here.is_neighbour_of(from) && !turned && self.may_be_at(here);
+        // Where it turned round it must have had some business.
+        let turned = turned && self.may_be_at(from);
+        let looks = match self.strategy {
+            DownloadStrategy::Direct => onward || turned,
+            DownloadStrategy::DefaultPlace | DownloadStrategy::NearestHolder => onward,
+        };
+        match self.found {
+            Some(_) if turned => Ok(()),
+            None if looks && self.may_be_at(from) => Ok(()),
             _ => Err("it does not go where its strategy leads".to_owned()),
+        }
+    }
+
+    /// Whether its strategy may lead it to that place.
+    fn may_be_at(&self, place: &PlaceName) -> bool {
+        let origin = &self.id.origin;
+        let climbs = place.contains(origin);
+        match self.strategy {
+            DownloadStrategy::DefaultPlace => {
+                place == origin || origin.parent().as_ref() == Some(place)
+            }
+            DownloadStrategy::NearestHolder => climbs,
+            // Home, and if that is of no use, up from wherever that turned out.
+            DownloadStrategy::Direct => {
+                let path = origin.path_to(&self.release.home);
+                climbs || path.is_some_and(|path| path.contains(place))
+            }
         }
     }
 }

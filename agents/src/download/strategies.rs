@@ -11,7 +11,7 @@ pub(super) fn default_place(agent: &mut Download, site: &dyn Site) -> Step {
     let here = site.here();
     let home = &agent.release.home;
     if *here != agent.id.origin {
-        return match site.standing(&agent.release.digest) {
+        return match site.standing(&agent.release) {
             Standing::Held | Standing::Coming => found(here),
             Standing::Absent => Step::Obtain,
         };
@@ -38,7 +38,7 @@ pub(super) fn direct(agent: &mut Download, site: &dyn Site) -> Step {
         match here.next_hop(&home) {
             None if home == *here
                 && home != agent.id.origin
-                && site.standing(&agent.release.digest) == Standing::Held =>
+                && site.standing(&agent.release) == Standing::Held =>
             {
                 return found(here);
             }
@@ -56,7 +56,10 @@ pub(super) fn direct(agent: &mut Download, site: &dyn Site) -> Step {
 pub(super) fn nearest_holder(agent: &mut Download, site: &dyn Site) -> Step {
     let here = site.here();
     let (digest, origin) = (&agent.release.digest, &agent.id.origin);
-    if here != origin && !agent.avoid.contains(here) && site.standing(digest) == Standing::Held {
+    if here != origin
+        && !agent.avoid.contains(here)
+        && site.standing(&agent.release) == Standing::Held
+    {
         return found(here);
     }
     if let Some(holder) = site.holder_below(digest, origin, &agent.avoid) {

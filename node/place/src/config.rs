@@ -134,7 +134,7 @@ pub struct Limits {
     /// The longest single piece of code, in bytes.
     pub component: u64,
     /// Transfers of code to this place at one time. Sixteen times as many may be under way
-    /// in all, most of them waiting, and of each neighbour so many may wait here.
+    /// in all, most of them waiting, and four times as many for the sake of one neighbour.
     pub downloads: usize,
     /// Entries of the index of code in the locality. A quarter of it is kept for what
     /// was added; copies that go beyond the rest are not known.

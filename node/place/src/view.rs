@@ -138,6 +138,8 @@ pub struct Counters {
     pub fetch_failures: u64,
     /// Pieces of code that were dropped to make room.
     pub evicted: u64,
+    /// Questions that were not answered in time.
+    pub unanswered: u64,
     /// Sources that sent something else than the code that was asked for.
     pub lies: u64,
 }

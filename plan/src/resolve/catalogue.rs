@@ -149,11 +149,11 @@ impl<'a> Catalogue<'a> {
         (self.names[*name].name, range)
     }
 
-    /// The newest release of what a range is a range of, whether it is in it or not.
-    pub(super) fn newest(&self, set: VersionSetId) -> Option<&'a Arc<Release>> {
+    /// The releases of what a range is a range of, the newest first, whether they are in it
+    /// or not, each with the number of its name.
+    pub(super) fn releases_of(&self, set: VersionSetId) -> &[(usize, &'a Arc<Release>)] {
         let (name, _) = &self.ranges[index(set.0)];
-        let releases = self.names[*name].releases.clone();
-        self.releases[releases].first().map(|(_, release)| *release)
+        &self.releases[self.names[*name].releases.clone()]
     }
 }
 

@@ -19,8 +19,12 @@ const MOST_SENTENCES: usize = 12;
 const MOST_VERSIONS: usize = 3;
 
 /// Tells what the solver found to be in the way: who asks for what, and what of that is
-/// not there, or cannot be there together.
-pub(super) fn explain(catalogue: &Catalogue<'_>, found: &ConflictGraph) -> Conflict {
+/// not there, or cannot be there together. `gap` is why more may be there than is known.
+pub(super) fn explain(
+    catalogue: &Catalogue<'_>,
+    found: &ConflictGraph,
+    gap: Option<&str>,
+) -> Conflict {
     let graph = &found.graph;
     let mut asked = BTreeSet::new();
     let mut needs: BTreeMap<(&str, VersionSetId), BTreeSet<SolvableId>> = BTreeMap::new();
@@ -82,7 +86,7 @@ pub(super) fn explain(catalogue: &Catalogue<'_>, found: &ConflictGraph) -> Confl
     }
     let mut ends: Vec<_> = missing
         .into_iter()
-        .map(|set| lacking(catalogue, set))
+        .map(|set| lacking(catalogue, set, gap))
         .collect();
     // Of what is not there at all, it does not matter how often it may be there.
     if ends.is_empty() {
@@ -101,25 +105,39 @@ pub(super) fn explain(catalogue: &Catalogue<'_>, found: &ConflictGraph) -> Confl
 }
 
 /// That nothing known is in a range.
-fn lacking(catalogue: &Catalogue<'_>, set: VersionSetId) -> String {
+fn lacking(catalogue: &Catalogue<'_>, set: VersionSetId, gap: Option<&str>) -> String {
     let (name, range) = catalogue.range(set);
-    let Some(newest) = catalogue.newest(set) else {
-        return unknown(name).0;
+    let releases = catalogue.releases_of(set);
+    let first = releases.iter().take(MOST_VERSIONS).rev();
+    let first: Vec<_> = first.map(|(_, r)| r.version.to_string()).collect();
+    let there = match (first.as_slice(), releases.len() > MOST_VERSIONS) {
+        ([], _) => return unknown(name, gap),
+        ([one], _) => format!("there is only {one}"),
+        (several, false) => format!("there are {}", several.join(", ")),
+        (several, true) => format!("the newest are {}", several.join(", ")),
     };
-    let only = match newest.version.pre.is_empty() {
-        true => "",
-        false => ", a pre-release, which a range has to name",
+    let hint = match releases.first() {
+        Some((_, newest)) if !newest.version.pre.is_empty() => {
+            "; a pre-release has to be named by the range"
+        }
+        _ => "",
     };
+    let gap = gap.map_or(String::new(), |gap| {
+        format!("; there may be others, but {gap}")
+    });
     format!(
-        "there is no release {}: the newest is {}{only}",
-        quote(&written(name, range)),
-        newest.version
+        "no version of {} matches {range}: {there}{hint}{gap}",
+        quote(name)
     )
 }
 
-/// That there is no release of that name.
-pub(super) fn unknown(name: &str) -> Conflict {
-    Conflict::new(format!("there is no release of {}", quote(name)))
+/// That there is no release of that name, or that none is known.
+pub(super) fn unknown(name: &str, gap: Option<&str>) -> String {
+    let name = quote(name);
+    match gap {
+        None => format!("there is no release of {name}"),
+        Some(gap) => format!("no release of {name} is known, and {gap}"),
+    }
 }
 
 /// That releases depend on each other: each on the next, and the last on the first.

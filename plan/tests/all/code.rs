@@ -50,6 +50,7 @@ fn ask<T>(
         profile: &Profile::default(),
         servers: &servers.iter().map(server).collect::<Vec<_>>(),
         releases,
+        gap: None,
         most_servers: 10,
         most_solutions: 10,
     })
@@ -139,8 +140,8 @@ fn if_no_level_has_its_code_the_refusal_explains_it() {
     let error = decide(&[("r", levels)], &KNOWN).unwrap_err();
     assert_eq!(
         error.to_string(),
-        "no quality of `film` suits anybody: `high`: `cap@^9` is asked for; there is no release \
-         `cap@^9`: the newest is 2.0.0; `low`: `cap@^1` and `log@^2` are asked for; `cap` \
+        "no quality of `film` suits anybody: `high`: `cap@^9` is asked for; no version of \
+         `cap` matches ^9: there are 1.0.0, 1.1.0, 2.0.0; `low`: `cap@^1` and `log@^2` are asked for; `cap` \
          (1.1.0, 1.0.0) needs `log@^1`; one version of `log` cannot suit all of them"
     );
 }

@@ -71,6 +71,7 @@ impl Case {
             profile: &self.profile,
             servers: &self.servers.iter().map(server).collect::<Vec<_>>(),
             releases: &self.releases,
+            gap: None,
             most_servers: self.most_servers,
             most_solutions: self.most_solutions,
         })
@@ -343,7 +344,7 @@ proptest! {
         let profile = Profile { best_quality, terminal_bandwidth, ..Profile::default() };
         let question = Question {
             title: "film", client: &client, client_is_default_place, profile: &profile,
-            servers: &servers, releases: &[], most_servers, most_solutions,
+            servers: &servers, releases: &[], gap: None, most_servers, most_solutions,
         };
         for by in builtin_decision_makers() {
             let Ok(plan) = by.decide(&question) else { continue };
@@ -385,7 +386,7 @@ proptest! {
             .collect();
         let question = Question {
             title: "film", client: &client, client_is_default_place: false,
-            profile: &Profile::default(), servers: &servers, releases: &[], most_servers, most_solutions: 99,
+            profile: &Profile::default(), servers: &servers, releases: &[], gap: None, most_servers, most_solutions: 99,
         };
         let mut wanted: Vec<_> = places
             .iter()

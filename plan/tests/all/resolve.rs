@@ -7,7 +7,8 @@ use proptest::prelude::*;
 use semver::{Version, VersionReq};
 use waybook_location_tree::PlaceName;
 use waybook_plan::{
-    Component, Conflict, Digest, Locked, Release, Releases, Runtime, lock, split_reference,
+    Component, Conflict, Digest, Locked, Release, Releases, Resolver, Runtime, lock,
+    split_reference,
 };
 
 /// A release as one line: `cap@1.2.0 log@^1 clock@*` is `cap` in version 1.2.0, which
@@ -108,8 +109,8 @@ fn a_pre_release_has_to_be_asked_for() {
     check_refused(
         "cap@^1.3",
         &cap,
-        "`cap@^1.3` is asked for; there is no release `cap@^1.3`: the newest is 1.3.0-beta.2, a \
-         pre-release, which a range has to name",
+        "`cap@^1.3` is asked for; no version of `cap` matches ^1.3: there are 1.2.0, \
+         1.3.0-beta.1, 1.3.0-beta.2; a pre-release has to be named by the range",
     );
     // A dependency may ask for one as well.
     check(
@@ -168,8 +169,8 @@ fn a_conflict_names_both_sides() {
     check_refused(
         "app",
         &["app@1.0.0 log@^3", "app@1.1.0 log@^3", "log@2.0.0"],
-        "`app` is asked for; `app` (1.1.0, 1.0.0) needs `log@^3`; there is no release `log@^3`: \
-         the newest is 2.0.0",
+        "`app` is asked for; `app` (1.1.0, 1.0.0) needs `log@^3`; no version of `log` matches ^3: \
+         there is only 2.0.0",
     );
     check_refused(
         "app",
@@ -440,4 +441,24 @@ proptest! {
             }
         }
     }
+}
+
+/// What was not asked, or did not answer, was once said not to exist.
+#[test]
+fn what_is_not_known_is_not_said_not_to_exist() {
+    let known = releases(&["cap@1.0.0", "app@1.0.0 log"]);
+    let told = |reference: &str| {
+        let mut resolver = Resolver::new(&known).with_gap(Some("r did not answer in time"));
+        resolver.lock(&[reference]).unwrap_err().0
+    };
+    assert_eq!(
+        told("app"),
+        "`app` is asked for; `app@1.0.0` needs `log`; no release of `log` is known, and r did not \
+         answer in time"
+    );
+    assert_eq!(
+        told("cap@^2"),
+        "`cap@^2` is asked for; no version of `cap` matches ^2: there is only 1.0.0; there may be \
+         others, but r did not answer in time"
+    );
 }

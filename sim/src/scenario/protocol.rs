@@ -16,8 +16,6 @@ pub enum BookingProtocol {
     /// ships.
     #[default]
     Visitor,
-    /// The same visitor, but the first refusal ends the set-up.
-    NoTraceBack,
     /// The root knows every place's bookings exactly and books a whole path in one step.
     /// A baseline: it lives in the simulator alone.
     Central,

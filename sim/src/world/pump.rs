@@ -247,7 +247,13 @@ impl World {
                 .write(self.now, &name, format_args!("< {what}"));
         }
         self.handled += 1;
+        let unanswered = place.counters().unanswered;
         place.handle(local, input, &mut out);
+        if place.counters().unanswered > unanswered {
+            // It plans with what it has heard of in time.
+            let name = self.slots.name(at);
+            self.clients.expect_nothing_at(name);
+        }
         self.carry_out(at, out)
     }
 
@@ -394,14 +400,6 @@ impl World {
         }
         let kind = envelope.message.kind();
         let sent = (self.network).send_sized_on(self.now, edge, upward, kind, length);
-        let model = &self.network.model;
-        let in_time = sent
-            .first
-            .is_some_and(|at| at.since(self.now) <= model.latency + model.jitter);
-        if self.index_known && !in_time && matches!(kind, "resolve" | "resolved") {
-            // Who asks for code plans with what he has heard of in time.
-            self.clients.expect_nothing();
-        }
         let letter = match frame {
             Some(frame) if self.options.wire == Wire::Decoded => Letter::Frame(frame),
             _ => Letter::Envelope(Box::new(envelope)),

@@ -39,9 +39,9 @@ fn keep(sweep: &Sweep, run: RunId) -> Kept {
 #[test]
 fn shares_are_all_of_it_once() {
     let sweep = sweep();
-    assert_eq!(sweep.points(), 6);
+    assert_eq!(sweep.points(), 4);
     let all: Vec<_> = sweep.runs(Shard::ALL).collect();
-    assert_eq!(all.len(), 12);
+    assert_eq!(all.len(), 8);
     let mut shared = Vec::new();
     for share in 1..=5 {
         shared.extend(sweep.runs(format!("{share}/5").parse().unwrap()));

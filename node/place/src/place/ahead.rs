@@ -6,10 +6,10 @@ use std::sync::Arc;
 
 use waybook_agents::{DownloadStrategy, PlanVisitor, SessionId};
 use waybook_location_tree::PlaceName;
-use waybook_plan::{Digest, Release, Runtime};
+use waybook_plan::{Release, Runtime};
 
 use super::Place;
-use super::downloads::Waiter;
+use super::downloads::{Claim, Waiter};
 use crate::io::Output;
 
 impl Place {
@@ -31,21 +31,21 @@ impl Place {
         };
         let session = visitor.session();
         let before = self.downloads.ahead.remove(&session).unwrap_or_default();
-        for (digest, release) in &needed {
+        for (claim, release) in &needed {
             // Whoever needs it will ask again, and be told why not.
             if self.want(release, Waiter::Ahead(session)).is_ok() {
                 let ahead = self.downloads.ahead.entry(session);
-                ahead.or_default().insert(*digest);
+                ahead.or_default().insert(claim.clone());
             }
         }
-        for digest in before.iter().filter(|digest| !needed.contains_key(digest)) {
-            self.wait_no_longer(digest, &Waiter::Ahead(session), out);
+        for claim in before.iter().filter(|claim| !needed.contains_key(claim)) {
+            self.wait_no_longer(claim, &Waiter::Ahead(session), out);
         }
     }
 
     /// The code of the stages beyond that neither this place nor any on the way to its
     /// stage is known to hold.
-    fn missing_below(&self, visitor: &PlanVisitor) -> BTreeMap<Digest, Arc<Release>> {
+    fn missing_below(&self, visitor: &PlanVisitor) -> BTreeMap<Claim, Arc<Release>> {
         let mut missing = BTreeMap::new();
         let plan = visitor.plan();
         for stage in visitor.solution().stages.iter().skip(visitor.hop() + 1) {
@@ -55,7 +55,7 @@ impl Place {
                 let Some(release) = release else { continue };
                 let mut holders = self.catalogue.holders(&release.digest);
                 if !holders.any(|holder| holder.contains(&stage.place)) {
-                    missing.insert(release.digest, Arc::clone(release));
+                    missing.insert(Claim::of(release), Arc::clone(release));
                 }
             }
         }
@@ -64,15 +64,15 @@ impl Place {
 
     /// The session is over here, or goes another way.
     pub(super) fn look_ahead_no_longer(&mut self, session: SessionId, out: &mut Vec<Output>) {
-        for digest in self.downloads.ahead.remove(&session).unwrap_or_default() {
-            self.wait_no_longer(&digest, &Waiter::Ahead(session), out);
+        for claim in self.downloads.ahead.remove(&session).unwrap_or_default() {
+            self.wait_no_longer(&claim, &Waiter::Ahead(session), out);
         }
     }
 
     /// A download that was started for a session further on is over.
-    pub(super) fn no_longer_ahead(&mut self, session: SessionId, digest: &Digest) {
+    pub(super) fn no_longer_ahead(&mut self, session: SessionId, claim: &Claim) {
         if let Some(ahead) = self.downloads.ahead.get_mut(&session) {
-            ahead.remove(digest);
+            ahead.remove(claim);
             if ahead.is_empty() {
                 self.downloads.ahead.remove(&session);
             }

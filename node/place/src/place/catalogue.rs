@@ -60,10 +60,21 @@ impl Catalogue {
         to: &PlaceName,
         copies_too: bool,
     ) -> Vec<&Arc<Release>> {
+        self.of_name(name, to, |h| {
+            (h.added || copies_too) && range.matches(&h.release.version)
+        })
+    }
+
+    fn of_name(
+        &self,
+        name: &str,
+        to: &PlaceName,
+        meant: impl Fn(&&Holding) -> bool,
+    ) -> Vec<&Arc<Release>> {
         let known = self.names.get(name).into_iter().flatten();
         let mut known: Vec<_> = known
             .filter_map(|(digest, place)| self.get(digest, place))
-            .filter(|h| (h.added || copies_too) && range.matches(&h.release.version))
+            .filter(meant)
             .collect();
         known.sort_by_cached_key(|h| {
             let version = Reverse(h.release.version.clone());
@@ -71,6 +82,12 @@ impl Catalogue {
         });
         known.dedup_by(|a, b| a.release.version == b.release.version);
         known.into_iter().map(|h| &h.release).collect()
+    }
+
+    /// The versions of that name that the locality has, copies too, whatever their range:
+    /// the newest first, of each version the one nearest to `to`.
+    pub(super) fn newest(&self, name: &str, to: &PlaceName) -> Vec<&Arc<Release>> {
+        self.of_name(name, to, |_| true)
     }
 
     fn insert(&mut self, holding: Holding) -> bool {

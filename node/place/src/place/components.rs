@@ -10,6 +10,7 @@ use std::time::Duration;
 use waybook_agents::{ComponentReport, SessionId};
 use waybook_plan::{Component, Digest, Release, Releases, Runtime};
 
+use super::downloads::Claim;
 use crate::Instant;
 use crate::io::{InstanceId, Output};
 
@@ -56,13 +57,13 @@ pub(super) struct Use {
 }
 
 /// What tells instances apart, so that equal ones are shared.
-type Sharing = (Component, Option<Digest>, Onward);
+type Sharing = (Component, Option<Claim>, Onward);
 
 /// An instance of code that nobody needs any more, or that failed.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone)]
 pub(super) struct Ended {
     pub(super) instance: InstanceId,
-    pub(super) digest: Digest,
+    pub(super) release: Arc<Release>,
 }
 
 #[derive(Debug, Default)]
@@ -97,8 +98,8 @@ impl Components {
                 Runtime::Wasm => releases.get(&component.name).cloned(),
                 Runtime::Builtin | Runtime::Process => None,
             };
-            let digest = release.as_ref().map(|r| r.digest);
-            let key = (component.clone(), digest, onward);
+            let claim = release.as_deref().map(Claim::of);
+            let key = (component.clone(), claim, onward);
             let found = self.by_key.get(&key).copied();
             let id = found.unwrap_or_else(|| {
                 self.next += 1;
@@ -197,7 +198,7 @@ impl Components {
             if let Some(release) = instance.and_then(|i| i.release) {
                 ended.push(Ended {
                     instance: one.instance,
-                    digest: release.digest,
+                    release,
                 });
             }
         }
@@ -224,7 +225,7 @@ impl Components {
         let gone = self.remove(id)?;
         let ended = gone.release.map(|release| Ended {
             instance: id,
-            digest: release.digest,
+            release,
         });
         Some((gone.component, gone.users.into_iter().collect(), ended))
     }
@@ -256,9 +257,9 @@ impl Components {
 
     fn remove(&mut self, id: InstanceId) -> Option<Instance> {
         let instance = self.instances.remove(&id)?;
-        let digest = instance.release.as_ref().map(|r| r.digest);
+        let claim = instance.release.as_deref().map(Claim::of);
         self.by_key
-            .remove(&(instance.component.clone(), digest, instance.onward));
+            .remove(&(instance.component.clone(), claim, instance.onward));
         Some(instance)
     }
 }

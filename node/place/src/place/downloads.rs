@@ -24,6 +24,32 @@ const MOST_LOST: u32 = 5;
 /// How many sources are tried.
 pub(super) const MOST_SOURCES: usize = 16;
 
+/// Code as a release describes it: what a transfer goes by until the last byte is here
+/// and the digest can be told.
+///
+/// Nobody need have signed a release, and its home never is signed. So each description
+/// is tried by itself, and a wrong one costs only those who believed it. Only one of those
+/// that name the same digest has its transfer at a time; when the code is here, it is here for
+/// all of them.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) struct Claim {
+    pub(super) digest: Digest,
+    pub(super) length: u64,
+    pub(super) root: [u8; 32],
+    pub(super) home: PlaceName,
+}
+
+impl Claim {
+    pub(super) fn of(release: &Release) -> Self {
+        Self {
+            digest: release.digest,
+            length: release.length,
+            root: release.root,
+            home: release.home.clone(),
+        }
+    }
+}
+
 /// Who wants code.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Waiter {
@@ -61,8 +87,12 @@ pub(super) struct Job {
     pub(super) release: Arc<Release>,
     pub(super) waiters: BTreeSet<Waiter>,
     pub(super) phase: Phase,
-    /// Sources that were no use.
+    /// Where its last agent was sent, and comes back from.
+    pub(super) asked: Option<PlaceName>,
+    /// Sources that were no use, and places of which others said so.
     pub(super) avoid: BTreeSet<PlaceName>,
+    /// Whether it was read at home in vain.
+    pub(super) home_tried: bool,
     /// What was wrong with them.
     pub(super) why: Vec<String>,
     /// Bytes that are here and verified.
@@ -87,12 +117,13 @@ pub(super) struct Job {
 /// The downloads under way.
 #[derive(Debug, Default)]
 pub(super) struct Downloads {
-    pub(super) jobs: BTreeMap<Digest, Job>,
-    pub(super) fetches: BTreeMap<FetchId, Digest>,
-    /// Downloads that have a source and wait for other transfers to end.
-    pub(super) queue: VecDeque<Digest>,
+    pub(super) jobs: BTreeMap<Claim, Job>,
+    pub(super) fetches: BTreeMap<FetchId, Claim>,
+    /// Downloads that have a source and wait for other transfers to end. Those that wait
+    /// for another one of the same digest are not in it.
+    pub(super) queue: VecDeque<Claim>,
     /// Downloads for which a source is to be sought.
-    new: VecDeque<Digest>,
+    new: VecDeque<Claim>,
     /// Components whose code may not be had, with the reason.
     refused: VecDeque<(InstanceId, String)>,
     pub(super) last_fetch: u64,
@@ -100,7 +131,7 @@ pub(super) struct Downloads {
     /// Agents of neighbours that wait here.
     pub(super) guests: BTreeMap<DownloadId, Download>,
     /// What sessions will need further on, as far as it is on its way.
-    pub(super) ahead: BTreeMap<SessionId, BTreeSet<Digest>>,
+    pub(super) ahead: BTreeMap<SessionId, BTreeSet<Claim>>,
 }
 
 impl Job {
@@ -118,27 +149,68 @@ impl Job {
 impl Downloads {
     /// Whether some of it is here already and more is coming. While a transfer pauses,
     /// or does not get on, nothing can be read here.
-    pub(super) fn is_coming(&self, digest: &Digest) -> bool {
-        let job = self.jobs.get(digest).filter(|job| job.flows);
-        job.is_some_and(|job| matches!(job.phase, Phase::Fetching(..)))
+    pub(super) fn is_coming(&self, release: &Release) -> bool {
+        let mut jobs = self.same_bytes(release).filter(|(_, job)| job.flows);
+        jobs.any(|(_, job)| matches!(job.phase, Phase::Fetching(..)))
     }
 
-    /// Whether that agent is the one that a download has sent last.
-    pub(super) fn awaits(&self, agent: &Download) -> bool {
-        let job = self.jobs.get(&agent.release.digest);
-        job.is_some_and(|job| matches!(&job.phase, Phase::Seeking(id) if *id == agent.id))
+    /// The downloads of that digest, however it is described.
+    pub(super) fn of_digest(&self, digest: Digest) -> impl Iterator<Item = (&Claim, &Job)> {
+        let jobs = self.jobs.iter();
+        jobs.filter(move |(claim, _)| claim.digest == digest)
+    }
+
+    /// The downloads of what that release describes, wherever its home is said to be.
+    pub(super) fn same_bytes(&self, release: &Release) -> impl Iterator<Item = (&Claim, &Job)> {
+        let (length, root) = (release.length, release.root);
+        let jobs = self.of_digest(release.digest);
+        jobs.filter(move |(claim, _)| (claim.length, claim.root) == (length, root))
+    }
+
+    /// Whether another one of the same digest has its turn.
+    pub(super) fn is_behind(&self, claim: &Claim) -> bool {
+        let mut same = self.of_digest(claim.digest);
+        same.any(|(other, job)| other != claim && job.reserved)
+    }
+
+    /// Whether another one of the same digest has a source, and waits.
+    fn is_before(&self, claim: &Claim) -> bool {
+        let mut same = self.of_digest(claim.digest);
+        same.any(|(other, job)| other != claim && matches!(job.phase, Phase::Queued(_)))
+    }
+
+    /// Whether that agent, which came back from there, is the one that a download has
+    /// sent last.
+    pub(super) fn awaits(&self, agent: &Download, from: &PlaceName) -> bool {
+        let job = self.jobs.get(&Claim::of(&agent.release));
+        job.is_some_and(|job| {
+            matches!(&job.phase, Phase::Seeking(id) if *id == agent.id)
+                && job.asked.as_ref() == Some(from)
+        })
     }
 
     /// How many bytes of code that is wanted are here.
-    pub(super) fn bytes(&self, digest: &Digest) -> u64 {
-        self.jobs.get(digest).map_or(0, |job| job.bytes)
+    pub(super) fn bytes(&self, release: &Release) -> u64 {
+        let job = self.jobs.get(&Claim::of(release));
+        job.map_or(0, |job| job.bytes)
     }
 
-    pub(super) fn seek_again(&mut self, digest: Digest) {
-        if let Some(job) = self.jobs.get_mut(&digest) {
+    pub(super) fn seek_again(&mut self, claim: Claim) {
+        if let Some(job) = self.jobs.get_mut(&claim) {
             job.phase = Phase::New;
-            self.new.push_back(digest);
+            self.new.push_back(claim);
         }
+    }
+
+    /// No transfer of that digest is under way any more: those that waited for it may
+    /// have theirs.
+    fn next_of(&mut self, digest: Digest) {
+        let waiting = self.of_digest(digest);
+        let waiting = waiting.filter(|(claim, job)| {
+            matches!(job.phase, Phase::Queued(_)) && !self.queue.contains(claim)
+        });
+        let waiting: Vec<_> = waiting.map(|(claim, _)| claim.clone()).collect();
+        self.queue.extend(waiting);
     }
 
     /// Those that wait for a connection wait no longer.
@@ -146,10 +218,10 @@ impl Downloads {
         let parked = self.jobs.iter();
         let parked: Vec<_> = parked
             .filter(|(_, job)| matches!(job.phase, Phase::Parked))
-            .map(|(digest, _)| *digest)
+            .map(|(claim, _)| claim.clone())
             .collect();
-        for digest in parked {
-            self.seek_again(digest);
+        for claim in parked {
+            self.seek_again(claim);
         }
     }
 }
@@ -162,8 +234,8 @@ impl Place {
     /// Why it may not be had at all.
     pub(super) fn want(&mut self, release: &Arc<Release>, waiter: Waiter) -> Result<(), String> {
         self.verified.accept(&self.config, release)?;
-        let digest = release.digest;
-        if let Some(job) = self.downloads.jobs.get_mut(&digest) {
+        let claim = Claim::of(release);
+        if let Some(job) = self.downloads.jobs.get_mut(&claim) {
             job.waiters.insert(waiter);
             return Ok(());
         }
@@ -178,9 +250,11 @@ impl Place {
             release: Arc::clone(release),
             waiters: BTreeSet::from([waiter]),
             phase: Phase::New,
+            asked: None,
             avoid: BTreeSet::new(),
+            home_tried: false,
             why: Vec::new(),
-            bytes: self.repository.part(&digest),
+            bytes: self.repository.part(release),
             reserved: false,
             broke: 0,
             mark: 0,
@@ -189,8 +263,8 @@ impl Place {
             flows: false,
             unready: false,
         };
-        self.downloads.jobs.insert(digest, job);
-        self.downloads.new.push_back(digest);
+        self.downloads.jobs.insert(claim.clone(), job);
+        self.downloads.new.push_back(claim);
         Ok(())
     }
 
@@ -222,15 +296,15 @@ impl Place {
         loop {
             if let Some((instance, why)) = self.downloads.refused.pop_front() {
                 self.component_failed(now, instance, &why, out);
-            } else if let Some(digest) = self.downloads.new.pop_front() {
-                self.seek(now, digest, out);
+            } else if let Some(claim) = self.downloads.new.pop_front() {
+                self.seek(now, claim, out);
             } else if self.downloads.fetches.len() < self.config.limits.downloads
-                && let Some(digest) = self.downloads.queue.pop_front()
+                && let Some(claim) = self.downloads.queue.pop_front()
             {
-                let job = self.downloads.jobs.get(&digest);
+                let job = self.downloads.jobs.get(&claim);
                 if let Some(Phase::Queued(source)) = job.map(|job| &job.phase) {
                     let source = source.clone();
-                    self.begin_fetch(now, digest, source, out);
+                    self.begin_fetch(now, claim, source, out);
                 }
             } else {
                 return;
@@ -239,8 +313,9 @@ impl Place {
     }
 
     /// Sends an agent to find out where to read from.
-    fn seek(&mut self, now: Instant, digest: Digest, out: &mut Vec<Output>) {
-        let Some(job) = self.downloads.jobs.get_mut(&digest) else {
+    fn seek(&mut self, now: Instant, claim: Claim, out: &mut Vec<Output>) {
+        self.give_way(&claim);
+        let Some(job) = self.downloads.jobs.get_mut(&claim) else {
             return;
         };
         if !matches!(job.phase, Phase::New) {
@@ -251,7 +326,7 @@ impl Place {
         let ways = [self.config.name.next_hop(&job.release.home), parent];
         let cut_off = ways.iter().flatten().all(|way| !self.links.is_up(way));
         self.timers
-            .set(Timer::Download(digest), now + timing.download);
+            .set(Timer::Download(claim), now + timing.download);
         if cut_off && self.links.is_recovering() {
             job.phase = Phase::Parked;
             return;
@@ -263,6 +338,7 @@ impl Place {
             number: self.downloads.last_agent,
         };
         job.phase = Phase::Seeking(id.clone());
+        job.asked = None;
         let agent = Download::new(
             id,
             Arc::clone(&job.release),
@@ -277,15 +353,14 @@ impl Place {
 
     /// The agent that a download awaits is back, or had nowhere to go.
     pub(super) fn source_found(&mut self, now: Instant, agent: Download, out: &mut Vec<Output>) {
-        let digest = agent.release.digest;
-        let Some(job) = self.downloads.jobs.get_mut(&digest) else {
+        let claim = Claim::of(&agent.release);
+        let Some(job) = self.downloads.jobs.get_mut(&claim) else {
             return;
         };
         job.lost = 0;
         job.avoid.extend(agent.avoid);
         if job.avoid.len() > MOST_SOURCES {
-            job.why.push("too many places were no use".to_owned());
-            return self.download_failed(now, digest, out);
+            return self.last_resort(now, claim, out);
         }
         let here = &self.config.name;
         let is_of_use =
@@ -301,20 +376,48 @@ impl Place {
             Some(Ok(_)) | None => Some(home).filter(is_of_use),
         };
         match source {
-            Some(source) => self.begin_fetch(now, digest, source, out),
-            None => self.download_failed(now, digest, out),
+            Some(source) => self.begin_fetch(now, claim, source, out),
+            None => self.download_failed(now, &claim, out),
+        }
+    }
+
+    /// Too many places were no use, or were said to be. Home is tried all the same, if it
+    /// has not been: neighbours can make up as many holders as they like.
+    pub(super) fn last_resort(&mut self, now: Instant, claim: Claim, out: &mut Vec<Output>) {
+        let Some(job) = self.downloads.jobs.get_mut(&claim) else {
+            return;
+        };
+        if !job.home_tried && self.config.name.next_hop(&claim.home).is_some() {
+            let home = claim.home.clone();
+            return self.begin_fetch(now, claim, home, out);
+        }
+        job.why.push("too many places were no use".to_owned());
+        self.download_failed(now, &claim, out);
+    }
+
+    /// A download that is between two transfers lets another one of the same digest go
+    /// first, so that one that leads nowhere does not keep it waiting.
+    fn give_way(&mut self, claim: &Claim) {
+        if !self.downloads.is_before(claim) {
+            return;
+        }
+        if let Some(job) = self.downloads.jobs.get_mut(claim)
+            && std::mem::take(&mut job.reserved)
+        {
+            self.repository.give_up(&claim.digest, job.bytes);
+            self.downloads.next_of(claim.digest);
         }
     }
 
     /// The timer of a download.
-    pub(super) fn download_timer(&mut self, now: Instant, digest: Digest, out: &mut Vec<Output>) {
-        let Some(job) = self.downloads.jobs.get_mut(&digest) else {
+    pub(super) fn download_timer(&mut self, now: Instant, claim: Claim, out: &mut Vec<Output>) {
+        let Some(job) = self.downloads.jobs.get_mut(&claim) else {
             return;
         };
         match &job.phase {
             Phase::Pausing(source) => {
                 let source = source.clone();
-                self.begin_fetch(now, digest, source, out);
+                self.begin_fetch(now, claim, source, out);
             }
             Phase::Seeking(_) if job.lost >= MOST_LOST => {
                 job.why
@@ -323,23 +426,23 @@ impl Place {
                 // Whoever sends agents to its default place can still do without it.
                 match self.config.name.parent() {
                     Some(parent) if job.avoid.insert(parent.clone()) => {
-                        self.downloads.seek_again(digest);
+                        self.downloads.seek_again(claim);
                     }
-                    _ => self.download_failed(now, digest, out),
+                    _ => self.download_failed(now, &claim, out),
                 }
             }
             Phase::Seeking(_) => {
                 job.lost += 1;
-                self.downloads.seek_again(digest);
+                self.downloads.seek_again(claim);
             }
-            Phase::Parked => self.downloads.seek_again(digest),
+            Phase::Parked => self.downloads.seek_again(claim),
             Phase::New | Phase::Queued(_) | Phase::Fetching(..) => {}
         }
     }
 
     /// There is nothing left to try: whoever waited learns why.
-    pub(super) fn download_failed(&mut self, now: Instant, digest: Digest, out: &mut Vec<Output>) {
-        let Some(job) = self.end_job(&digest, out) else {
+    pub(super) fn download_failed(&mut self, now: Instant, claim: &Claim, out: &mut Vec<Output>) {
+        let Some(job) = self.end_job(claim, out) else {
             return;
         };
         let reasons = job.why.join("; ");
@@ -354,46 +457,42 @@ impl Place {
                 Waiter::Instance(instance) => self.component_failed(now, instance, &why, out),
                 Waiter::Guest(id) => self.deny_guest(&id, &why, out),
                 Waiter::Order(request) => self.order_failed(request, &why, out),
-                Waiter::Ahead(session) => self.no_longer_ahead(session, &digest),
+                Waiter::Ahead(session) => self.no_longer_ahead(session, claim),
                 Waiter::Locality => {}
             }
         }
     }
 
     /// Somebody no longer waits. When nobody does, the download is given up.
-    pub(super) fn wait_no_longer(
-        &mut self,
-        digest: &Digest,
-        waiter: &Waiter,
-        out: &mut Vec<Output>,
-    ) {
-        let Some(job) = self.downloads.jobs.get_mut(digest) else {
+    pub(super) fn wait_no_longer(&mut self, claim: &Claim, waiter: &Waiter, out: &mut Vec<Output>) {
+        let Some(job) = self.downloads.jobs.get_mut(claim) else {
             return;
         };
         job.waiters.remove(waiter);
         if job.waiters.is_empty() {
-            self.end_job(digest, out);
+            self.end_job(claim, out);
         }
     }
 
     /// Takes a download out of all books.
-    pub(super) fn end_job(&mut self, digest: &Digest, out: &mut Vec<Output>) -> Option<Job> {
-        let job = self.downloads.jobs.remove(digest)?;
-        self.timers.cancel(&Timer::Download(*digest));
+    pub(super) fn end_job(&mut self, claim: &Claim, out: &mut Vec<Output>) -> Option<Job> {
+        let job = self.downloads.jobs.remove(claim)?;
+        self.timers.cancel(&Timer::Download(claim.clone()));
         if let Phase::Fetching(fetch, _) = &job.phase
             && self.downloads.fetches.remove(fetch).is_some()
         {
             // What was added meanwhile is whole.
-            let keep = match self.repository.holds(digest) {
+            let keep = match self.repository.holds(&claim.digest) {
                 true => job.release.length,
                 false => job.bytes,
             };
             let fetch = *fetch;
             out.push(Output::CancelFetch { fetch, keep });
         }
-        self.downloads.queue.retain(|queued| queued != digest);
+        self.downloads.queue.retain(|queued| queued != claim);
         if job.reserved {
-            self.repository.give_up(digest, job.bytes);
+            self.repository.give_up(&claim.digest, job.bytes);
+            self.downloads.next_of(claim.digest);
         }
         Some(job)
     }

@@ -295,7 +295,7 @@ impl Place {
             Timer::Retry(request) => self.retry(now, request, out),
             Timer::IndexGrace(child) => self.forget_locality(now, &child, out),
             Timer::Summary => self.tell_summaries(now, out),
-            Timer::Download(digest) => self.download_timer(now, digest, out),
+            Timer::Download(claim) => self.download_timer(now, claim, out),
             Timer::Guest(id) => self.dismiss_guest(&id, out),
             Timer::Recovery => {
                 self.links.recovered();

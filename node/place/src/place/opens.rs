@@ -6,12 +6,13 @@ use std::time::Duration;
 
 use rand::RngExt;
 use waybook_agents::{Event, PlanVisitor, Ready, Refusal, RefusalReason, Refuse, SessionId};
-use waybook_plan::{KnownServer, NoPlan, Plan, Question, Release};
+use waybook_plan::{KnownServer, NoPlan, Plan, Question};
 
 use super::Place;
 use super::clients::{Client, Key};
 use super::hops::Hop;
 use super::questions::Asker;
+use super::resolve::Known;
 use super::timers::Timer;
 use crate::Instant;
 use crate::io::{EndReason, Established, OpenRequest, Outcome, Output, RequestId};
@@ -160,7 +161,7 @@ impl Place {
         now: Instant,
         id: RequestId,
         servers: &[KnownServer],
-        releases: &[Arc<Release>],
+        releases: Known<'_>,
         out: &mut Vec<Output>,
     ) {
         let Some(pending) = self.opens.pending.remove(&id) else {
@@ -210,7 +211,7 @@ impl Place {
         &self,
         request: &OpenRequest,
         servers: &[KnownServer],
-        releases: &[Arc<Release>],
+        known: Known<'_>,
     ) -> Result<Plan, NoPlan> {
         let strategy = request.strategy.as_deref().unwrap_or(&self.config.strategy);
         let decider = self.deciders.iter().find(|d| d.name() == strategy);
@@ -227,7 +228,8 @@ impl Place {
             client_is_default_place: self.has_children(),
             profile: &request.profile,
             servers,
-            releases,
+            releases: known.releases,
+            gap: known.gap,
             most_servers: self.config.servers_per_plan,
             most_solutions: self.config.limits.solutions,
         })

@@ -5,12 +5,12 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 use waybook_agents::wire;
-use waybook_plan::{Digest, Release, lock};
+use waybook_plan::{Digest, Release, Resolver};
 
 use super::Place;
-use super::downloads::Waiter;
+use super::downloads::{Claim, Waiter};
 use super::repository::Held;
-use super::resolve::CodeAsker;
+use super::resolve::{CodeAsker, Known};
 use crate::Instant;
 use crate::io::{CodeOrder, Output, RecordKey, RequestId};
 
@@ -22,7 +22,7 @@ const MOST_NAMED: usize = 3;
 pub(super) struct Prefetch {
     releases: Vec<Arc<Release>>,
     /// What of it is not here yet.
-    missing: BTreeSet<Digest>,
+    missing: BTreeSet<Claim>,
 }
 
 /// Code that is held, as it is kept.
@@ -179,10 +179,11 @@ impl Place {
         &mut self,
         request: RequestId,
         reference: &str,
-        found: &[Arc<Release>],
+        known: Known<'_>,
         out: &mut Vec<Output>,
     ) {
-        let locked = match lock(&[reference], found) {
+        let mut resolver = Resolver::new(known.releases).with_gap(known.gap);
+        let locked = match resolver.lock(&[reference]) {
             Ok(locked) => locked,
             Err(conflict) => {
                 let result = Err(conflict.to_string());
@@ -198,7 +199,7 @@ impl Place {
             if self.repository.holds(&release.digest) {
                 continue;
             }
-            order.missing.insert(release.digest);
+            order.missing.insert(Claim::of(release));
             if let Err(why) = self.want(release, Waiter::Order(request)) {
                 refused = Some(why);
                 break;
@@ -214,7 +215,7 @@ impl Place {
     /// Something that an order waited for is here.
     pub(super) fn order_got(&mut self, request: RequestId, digest: Digest, out: &mut Vec<Output>) {
         if let Some(order) = self.orders.get_mut(&request) {
-            order.missing.remove(&digest);
+            order.missing.retain(|claim| claim.digest != digest);
             self.answer_order(request, out);
         }
     }
@@ -235,8 +236,8 @@ impl Place {
         let Some(order) = self.orders.remove(&request) else {
             return;
         };
-        for digest in &order.missing {
-            self.wait_no_longer(digest, &Waiter::Order(request), out);
+        for claim in &order.missing {
+            self.wait_no_longer(claim, &Waiter::Order(request), out);
         }
         let result = Err(why.to_owned());
         out.push(Output::CodeDone { request, result });

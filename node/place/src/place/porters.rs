@@ -7,19 +7,20 @@ use waybook_agents::{
     Download, DownloadId, DownloadStep, Found, Incarnation, Message, Site, Standing,
 };
 use waybook_location_tree::PlaceName;
-use waybook_plan::Digest;
+use waybook_plan::{Digest, Release};
 
 use super::Place;
 use super::catalogue::Catalogue;
-use super::downloads::{Downloads, Waiter};
+use super::downloads::{Claim, Downloads, Waiter};
 use super::links::Links;
 use super::repository::Repository;
 use super::timers::Timer;
 use crate::Instant;
 use crate::io::Output;
 
-/// Guests of one neighbour for each transfer that there may be at one time.
-const GUESTS_PER_TRANSFER: usize = 16;
+/// Guests of one neighbour for each transfer that there may be at one time: a quarter of
+/// the downloads that may be under way.
+const GUESTS_PER_TRANSFER: usize = 4;
 
 /// The place as a download agent sees it.
 struct Here<'a> {
@@ -40,10 +41,10 @@ impl Site for Here<'_> {
         self.links.version(neighbour).is_some_and(|v| v >= 2)
     }
 
-    fn standing(&self, digest: &Digest) -> Standing {
-        if self.repository.holds(digest) {
+    fn standing(&self, release: &Release) -> Standing {
+        if self.repository.holds(&release.digest) {
             Standing::Held
-        } else if self.downloads.is_coming(digest) {
+        } else if self.downloads.is_coming(release) {
             Standing::Coming
         } else {
             Standing::Absent
@@ -86,7 +87,7 @@ impl Place {
         }
         agent.arrive(&self.config.name);
         let is_home_again = agent.previous().is_none();
-        if is_home_again && !self.downloads.awaits(&agent) {
+        if is_home_again && !self.downloads.awaits(&agent, from) {
             self.counters.fenced += 1;
         } else if agent.found.is_none() {
             self.let_go(now, agent, out);
@@ -107,7 +108,14 @@ impl Place {
             catalogue: &self.catalogue,
         };
         match agent.step(&site) {
-            DownloadStep::Go(to) => self.send_agent(&to, agent, out),
+            DownloadStep::Go(to) => {
+                if agent.id.origin == self.config.name
+                    && let Some(job) = self.downloads.jobs.get_mut(&Claim::of(&agent.release))
+                {
+                    job.asked = Some(to.clone());
+                }
+                self.send_agent(&to, agent, out);
+            }
             DownloadStep::Return(found) => {
                 agent.found = Some(found);
                 if agent.previous().is_none() {
@@ -142,10 +150,16 @@ impl Place {
         };
         let of_origin = self.downloads.guests.range(first..);
         let of_origin = of_origin.take_while(|(guest, _)| guest.origin == id.origin);
-        let digest = agent.release.digest;
+        let claim = Claim::of(&agent.release);
         let (mut count, mut older) = (0, Vec::new());
         for (guest, waiting) in of_origin {
-            if waiting.release.digest == digest {
+            let is_same = Claim::of(&waiting.release) == claim;
+            if is_same && *guest > id || !is_same && *guest == id {
+                // It was overtaken by the one that replaces it; or its number was used
+                // before, for something else.
+                self.counters.fenced += 1;
+                return;
+            } else if is_same {
                 older.push(guest.clone());
             } else {
                 count += 1;
@@ -172,19 +186,32 @@ impl Place {
     }
 
     /// The code is coming here, or is here: guests go back with that.
-    pub(super) fn wake_guests(&mut self, digest: &Digest, out: &mut Vec<Output>) {
-        let Some(job) = self.downloads.jobs.get_mut(digest) else {
+    pub(super) fn wake_guests(&mut self, claim: &Claim, out: &mut Vec<Output>) {
+        let Some(job) = self.downloads.jobs.get(claim) else {
             return;
         };
+        // Those who look for the same bytes with another home can read them here too.
+        let same = self.downloads.same_bytes(&job.release);
+        let same: Vec<_> = same.map(|(claim, _)| claim.clone()).collect();
         let mut guests = Vec::new();
-        job.waiters.retain(|waiter| match waiter {
-            Waiter::Guest(id) => {
-                guests.push(id.clone());
-                false
+        for other in &same {
+            let Some(job) = self.downloads.jobs.get_mut(other) else {
+                continue;
+            };
+            job.waiters.retain(|waiter| match waiter {
+                Waiter::Guest(id) => {
+                    guests.push(id.clone());
+                    false
+                }
+                _ => true,
+            });
+            if job.waiters.is_empty() && other != claim {
+                self.end_job(other, out);
             }
-            _ => true,
-        });
-        if !guests.is_empty() {
+        }
+        if !guests.is_empty()
+            && let Some(job) = self.downloads.jobs.get_mut(claim)
+        {
             // They will read it here, so it has to come.
             job.waiters.insert(Waiter::Locality);
         }
@@ -212,7 +239,7 @@ impl Place {
         self.timers.cancel(&Timer::Guest(id.clone()));
         if let Some(agent) = self.downloads.guests.remove(id) {
             let waiter = Waiter::Guest(id.clone());
-            self.wait_no_longer(&agent.release.digest, &waiter, out);
+            self.wait_no_longer(&Claim::of(&agent.release), &waiter, out);
         }
     }
 

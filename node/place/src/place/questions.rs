@@ -34,11 +34,17 @@ pub(super) enum Question {
     Servers {
         title: String,
         asker: Asker,
+        /// When it is no longer asked.
+        until: Instant,
     },
-    /// Which releases there are, with what is known of them here.
+    /// Which releases there are of what nothing here stands for, with what is known of
+    /// the others.
     Releases {
+        wanted: Vec<String>,
         known: Vec<Arc<Release>>,
         asker: CodeAsker,
+        /// When it is no longer asked.
+        until: Instant,
     },
     Survey {
         request: RequestId,
@@ -78,25 +84,15 @@ impl Place {
         let parent = here.parent().filter(|parent| self.links.is_up(parent));
         let full = self.questions.open.len() >= self.config.limits.questions;
         match parent {
-            Some(parent) if !enough && !full => {
-                let title = title.to_owned();
-                let id = self.questions.add(Question::Servers {
-                    title: title.clone(),
+            Some(_) if !enough && !full => {
+                let (title, until) = (title.to_owned(), now + self.config.timing.question);
+                let question = Question::Servers {
+                    title,
                     asker,
-                });
-                self.timers
-                    .set(Timer::Question(id), now + self.config.timing.question);
-                let most = u16::try_from(most).unwrap_or(u16::MAX);
-                self.send(
-                    &parent,
-                    Message::Search {
-                        id,
-                        origin: here,
-                        title,
-                        most,
-                    },
-                    out,
-                );
+                    until,
+                };
+                let id = self.questions.add(question);
+                self.put_question(now, id, until, out);
             }
             // Cut off from the rest, a place serves with what it knows.
             _ => self.servers_known(now, asker, &servers, out),
@@ -210,17 +206,62 @@ impl Place {
         self.servers_known(now, asker, &sound, out);
     }
 
-    /// A question has not been answered in time: go on with what is known.
+    /// Puts a question to the parent, and will do so again until it is answered: any of
+    /// its letters, or of the answer's, may be lost.
+    pub(super) fn put_question(
+        &mut self,
+        now: Instant,
+        id: u64,
+        until: Instant,
+        out: &mut Vec<Output>,
+    ) {
+        let origin = self.config.name.clone();
+        let message = match self.questions.open.get(&id) {
+            Some(Question::Servers { title, .. }) => Message::Search {
+                id,
+                origin,
+                title: title.clone(),
+                most: u16::try_from(self.config.servers_per_plan).unwrap_or(u16::MAX),
+            },
+            Some(Question::Releases { wanted, known, .. }) => Message::Resolve {
+                id,
+                origin,
+                wanted: wanted.clone(),
+                found: known.clone(),
+            },
+            Some(Question::Survey { .. }) | None => return,
+        };
+        if let Some(parent) = self.config.name.parent() {
+            self.send(&parent, message, out);
+        }
+        let again = self.jittered(now, self.config.timing.setup_refresh);
+        self.timers.set(Timer::Question(id), again.min(until));
+    }
+
+    /// A question has not been answered: ask again, or go on with what is known.
     pub(super) fn question_timer(&mut self, now: Instant, id: u64, out: &mut Vec<Output>) {
+        if let Some(Question::Servers { until, .. } | Question::Releases { until, .. }) =
+            self.questions.open.get(&id)
+            && now < *until
+        {
+            let until = *until;
+            return self.put_question(now, id, until, out);
+        }
+        self.counters.unanswered += 1;
         match self.questions.open.remove(&id) {
-            Some(Question::Servers { title, asker }) => {
+            Some(Question::Servers { title, asker, .. }) => {
                 let here = self.config.name.clone();
                 let most = self.config.servers_per_plan;
                 let (servers, _) = self.nearest_servers(&here, &title, most);
                 self.servers_known(now, asker, &servers, out);
             }
-            Some(Question::Releases { known, asker }) => {
-                self.releases_known(now, asker, known, out);
+            Some(Question::Releases {
+                wanted,
+                known,
+                asker,
+                ..
+            }) => {
+                self.releases_unanswered(now, asker, wanted, known, out);
             }
             Some(Question::Survey {
                 request,

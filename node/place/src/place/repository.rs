@@ -29,6 +29,13 @@ struct Entry {
     used: u64,
 }
 
+impl Entry {
+    /// Whether that release says of the code what the entry's does.
+    fn is_of(&self, release: &Release) -> bool {
+        (self.release.length, self.release.root) == (release.length, release.root)
+    }
+}
+
 /// Code that is held whole.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Held {
@@ -87,10 +94,11 @@ impl Repository {
         parts.map(|e| (&e.release, e.bytes))
     }
 
-    /// How many bytes an earlier transfer left here.
-    pub(super) fn part(&self, digest: &Digest) -> u64 {
-        let entry = self.entries.get(digest);
-        entry.map_or(0, |e| if e.state == State::Part { e.bytes } else { 0 })
+    /// How many bytes an earlier transfer left here that was told the same of the code.
+    pub(super) fn part(&self, release: &Release) -> u64 {
+        let entry = self.entries.get(&release.digest);
+        let part = entry.filter(|e| e.state == State::Part && e.is_of(release));
+        part.map_or(0, |e| e.bytes)
     }
 
     /// How many instances run it, or wait for it.
@@ -165,7 +173,8 @@ impl Repository {
         );
     }
 
-    /// Makes room for code that is to be fetched, and keeps it.
+    /// Makes room for code that is to be fetched, and keeps it. A part that an earlier
+    /// transfer left goes if that was told something else of the code.
     ///
     /// # Errors
     /// Why there is no room; nothing has gone then.
@@ -175,7 +184,14 @@ impl Repository {
         limit: u64,
     ) -> Result<Vec<Evicted>, String> {
         debug_assert!(!self.holds(&release.digest), "what is held is not fetched");
-        let gone = self.make_room(&release.digest, release.length, limit)?;
+        let part = self.entries.get(&release.digest);
+        let is_other = part.is_some_and(|part| !part.is_of(release));
+        let mut gone = self.make_room(&release.digest, release.length, limit)?;
+        if is_other {
+            // What was verified against another root is of no use.
+            let (digest, whole) = (release.digest, false);
+            gone.push(Evicted { digest, whole });
+        }
         self.take_up(release, State::Arriving);
         Ok(gone)
     }

@@ -24,6 +24,9 @@ const MOST_REFERENCE: usize = 200;
 const MOST_FOUND: usize = 1_000;
 /// Most bytes of releases in one answer, which has to fit a frame.
 const MOST_BYTES: usize = 512 << 10;
+/// Of code of which nothing is in the range that is asked for: how many other versions are
+/// told, so that whoever asks can say what there is.
+const MOST_OTHERS: usize = 4;
 
 /// Who wants to know which releases there are.
 #[derive(Debug)]
@@ -32,6 +35,24 @@ pub(super) enum CodeAsker {
     DryRun(Box<OpenRequest>, Vec<KnownServer>),
     /// An order to fetch what that reference stands for.
     Order(RequestId, String),
+}
+
+/// The releases that are known.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Known<'a> {
+    pub(super) releases: &'a [Arc<Release>],
+    /// Why there may be others.
+    pub(super) gap: Option<&'a str>,
+}
+
+/// Who can be asked for what is not known in a place's locality.
+enum Above {
+    /// The parent.
+    Ask(PlaceName),
+    /// Nobody: there is nothing above, or nothing more is wanted.
+    None,
+    /// Nobody, though there would be somebody who may know; why.
+    Silent(String),
 }
 
 /// A question for releases, or its answer as far as it is known.
@@ -63,60 +84,115 @@ impl Place {
             wanted,
             found: Vec::new(),
         };
-        let parent = self.look_up(&origin, &mut search);
-        let full = self.questions.open.len() >= self.config.limits.questions;
-        match parent {
-            Some(parent) if !full => {
-                let Search { wanted, found } = search;
-                let known = found.clone();
-                let id = self.questions.add(Question::Releases { known, asker });
-                self.timers
-                    .set(Timer::Question(id), now + self.config.timing.question);
-                let message = Message::Resolve {
-                    id,
-                    origin,
-                    wanted,
-                    found,
-                };
-                self.send(&parent, message, out);
+        let above = self.look_up(&origin, &mut search);
+        let most = self.config.limits.questions;
+        let full = self.questions.open.len() >= most;
+        match above {
+            Above::Ask(_) if full => {
+                let gap = Some(format!("limit `questions` = {most} is reached"));
+                self.releases_known(now, asker, search.found, gap, out);
             }
-            _ => self.releases_known(now, asker, search.found, out),
+            Above::Ask(_) => {
+                let Search { wanted, found } = search;
+                let (until, known) = (now + self.config.timing.question, found);
+                let id = self.questions.add(Question::Releases {
+                    wanted,
+                    known,
+                    asker,
+                    until,
+                });
+                self.put_question(now, id, until, out);
+            }
+            Above::None => self.releases_known(now, asker, search.found, None, out),
+            Above::Silent(gap) => self.releases_known(now, asker, search.found, Some(gap), out),
         }
     }
 
-    /// Goes on with what is known of the releases.
-    pub(super) fn releases_known(
+    /// Nobody has answered which releases there are: goes on with what is known here.
+    pub(super) fn releases_unanswered(
+        &mut self,
+        now: Instant,
+        asker: CodeAsker,
+        wanted: Vec<String>,
+        found: Vec<Arc<Release>>,
+        out: &mut Vec<Output>,
+    ) {
+        let here = self.config.name.clone();
+        let mut search = Search { wanted, found };
+        self.add_others(&here, &mut search);
+        let parent = here.parent();
+        let gap = parent.map(|parent| format!("{parent} did not answer in time"));
+        self.releases_known(now, asker, search.found, gap, out);
+    }
+
+    /// Goes on with what is known of the releases; `gap` is why there may be others.
+    fn releases_known(
         &mut self,
         now: Instant,
         asker: CodeAsker,
         mut found: Vec<Arc<Release>>,
+        gap: Option<String>,
         out: &mut Vec<Output>,
     ) {
         found.retain(|release| self.verified.signature(release) != Some(false));
+        let known = Known {
+            releases: &found,
+            gap: gap.as_deref(),
+        };
         match asker {
-            CodeAsker::Open(id, servers) => self.open_with(now, id, &servers, &found, out),
+            CodeAsker::Open(id, servers) => self.open_with(now, id, &servers, known, out),
             CodeAsker::DryRun(request, servers) => {
-                self.dry_run_with(now, &request, &servers, &found, out);
+                self.dry_run_with(now, &request, &servers, known, out);
             }
             CodeAsker::Order(request, reference) => {
-                self.prefetch_known(request, &reference, &found, out);
+                self.prefetch_known(request, &reference, known, out);
             }
         }
     }
 
-    /// Looks for what is wanted in this place's locality. The parent, if it is to be
-    /// asked for the rest; where there is none to ask, copies count as well.
-    fn look_up(&self, origin: &PlaceName, search: &mut Search) -> Option<PlaceName> {
+    /// Looks for what is wanted in this place's locality, and says who is to be asked for
+    /// the rest. Where there is nobody to ask, copies count as well.
+    fn look_up(&self, origin: &PlaceName, search: &mut Search) -> Above {
         self.look_among(origin, search, false);
         if search.wanted.is_empty() {
-            return None;
+            return Above::None;
         }
-        let parent = self.config.name.parent();
-        let parent = parent.filter(|p| self.links.version(p).is_some_and(|v| v >= 2));
-        if parent.is_none() {
-            self.look_among(origin, search, true);
+        let above = match self.config.name.parent() {
+            None => Above::None,
+            Some(parent) => match self.links.version(&parent) {
+                Some(version) if version >= 2 => return Above::Ask(parent),
+                Some(version) => Above::Silent(format!(
+                    "{parent} speaks version {version} of the protocol, which knows of no code \
+                     that is brought along"
+                )),
+                None => Above::Silent(format!("there is no connection to {parent}")),
+            },
+        };
+        self.look_among(origin, search, true);
+        self.add_others(origin, search);
+        above
+    }
+
+    /// Of what is wanted and not there at all, adds some other versions: they are in no
+    /// range that is asked for, and tell whoever asks what there is instead.
+    fn add_others(&self, origin: &PlaceName, search: &mut Search) {
+        let mut bytes: usize = search.found.iter().map(|r| weight(r)).sum();
+        let names = search.wanted.iter().filter_map(|r| split_reference(r).ok());
+        let names: BTreeSet<_> = names.map(|(name, _)| name).collect();
+        let mut others = Vec::new();
+        for name in names {
+            if search.found.iter().any(|release| release.name == name) {
+                continue;
+            }
+            let newest = self.catalogue.newest(name, origin);
+            for release in newest.into_iter().take(MOST_OTHERS) {
+                bytes += weight(release);
+                if bytes <= MOST_BYTES && search.found.len() + others.len() < MOST_FOUND {
+                    others.push(Arc::clone(release));
+                }
+            }
         }
-        parent
+        search.found.extend(others);
     }
 
     /// Adds to what was found all that may be meant by what is wanted, and to what is
@@ -186,10 +262,10 @@ impl Place {
             return;
         }
         let mut search = Search { wanted, found };
-        let parent = self.look_up(&origin, &mut search);
+        let above = self.look_up(&origin, &mut search);
         let Search { wanted, found } = search;
-        match parent {
-            Some(parent) => {
+        match above {
+            Above::Ask(parent) => {
                 let message = Message::Resolve {
                     id,
                     origin,
@@ -198,7 +274,9 @@ impl Place {
                 };
                 self.send(&parent, message, out);
             }
-            None => self.send(from, Message::Resolved { id, origin, found }, out),
+            Above::None | Above::Silent(_) => {
+                self.send(from, Message::Resolved { id, origin, found }, out);
+            }
         }
     }
 
@@ -229,8 +307,13 @@ impl Place {
             return;
         }
         self.timers.cancel(&Timer::Question(id));
-        if let Some(Question::Releases { asker, .. }) = self.questions.open.remove(&id) {
-            self.releases_known(now, asker, found, out);
+        if let Some(Question::Releases { asker, known, .. }) = self.questions.open.remove(&id) {
+            // What this place's own locality calls by a name is not for others to replace.
+            let own: BTreeSet<_> = known.iter().map(|release| release.reference()).collect();
+            let new = found.into_iter();
+            let new = new.filter(|release| !own.contains(&release.reference()));
+            let found = known.into_iter().chain(new).collect();
+            self.releases_known(now, asker, found, None, out);
         }
     }
 }

@@ -7,7 +7,7 @@ use waybook_plan::Component;
 
 use super::Place;
 use super::components::{Ended, Use};
-use super::downloads::Waiter;
+use super::downloads::{Claim, Waiter};
 use super::hops::Hop;
 use crate::Instant;
 use crate::io::{InstanceId, Output};
@@ -32,7 +32,7 @@ impl Place {
         hop.uses = uses;
         for one in &mut hop.uses {
             let awaited = self.components.awaited(one.instance);
-            one.before = awaited.map_or(0, |release| self.downloads.bytes(&release.digest));
+            one.before = awaited.map_or(0, |release| self.downloads.bytes(release));
         }
     }
 
@@ -71,9 +71,9 @@ impl Place {
 
     /// An instance that ran code, or waited for it, is gone.
     fn code_unused(&mut self, ended: Ended, out: &mut Vec<Output>) {
-        self.repository.end_use(&ended.digest);
+        self.repository.end_use(&ended.release.digest);
         let waiter = Waiter::Instance(ended.instance);
-        self.wait_no_longer(&ended.digest, &waiter, out);
+        self.wait_no_longer(&Claim::of(&ended.release), &waiter, out);
     }
 
     /// A component did not start, or its code could not be had.

@@ -5,11 +5,12 @@ use std::sync::Arc;
 
 use waybook_agents::{Message, RefusalReason, SurveyStage};
 use waybook_location_tree::PlaceName;
-use waybook_plan::{KnownServer, Plan, Release, Releases, Runtime, SolutionNumber};
+use waybook_plan::{KnownServer, Plan, Releases, Runtime, SolutionNumber};
 
 use super::Place;
 use super::local::judge;
 use super::questions::{Answers, Asker, Question};
+use super::resolve::Known;
 use super::timers::Timer;
 use crate::Instant;
 use crate::io::{OpenRequest, Output, RequestId, Survey};
@@ -26,7 +27,7 @@ impl Place {
         now: Instant,
         request: &OpenRequest,
         servers: &[KnownServer],
-        releases: &[Arc<Release>],
+        releases: Known<'_>,
         out: &mut Vec<Output>,
     ) {
         let plan = match self.decide(request, servers, releases) {

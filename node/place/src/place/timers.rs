@@ -5,8 +5,9 @@ use std::collections::{BTreeMap, BinaryHeap};
 
 use waybook_agents::{DownloadId, SessionId};
 use waybook_location_tree::PlaceName;
-use waybook_plan::{Digest, SolutionNumber};
+use waybook_plan::SolutionNumber;
 
+use super::downloads::Claim;
 use crate::Instant;
 use crate::io::RequestId;
 
@@ -44,7 +45,7 @@ pub(super) enum Timer {
     /// News of the locality is to be told to the parent.
     Summary,
     /// A download's agent has been away for too long, or its transfer is to be resumed.
-    Download(Digest),
+    Download(Claim),
     /// A download agent that waits here is awaited by nobody any more.
     Guest(DownloadId),
     /// Neighbours that have not re-synced since the restart are waited for no longer.

@@ -7,7 +7,7 @@ use waybook_location_tree::PlaceName;
 use waybook_plan::Digest;
 
 use super::Place;
-use super::downloads::{Job, MOST_SOURCES, Phase, Waiter};
+use super::downloads::{Claim, Job, MOST_SOURCES, Phase, Waiter};
 use super::hops::Hop;
 use super::repository::Evicted;
 use super::timers::Timer;
@@ -23,20 +23,28 @@ impl Place {
     pub(super) fn begin_fetch(
         &mut self,
         now: Instant,
-        digest: Digest,
+        claim: Claim,
         source: PlaceName,
         out: &mut Vec<Output>,
     ) {
         let limits = self.config.limits;
-        let Some(job) = self.downloads.jobs.get_mut(&digest) else {
+        let is_behind = self.downloads.is_behind(&claim);
+        let Some(job) = self.downloads.jobs.get_mut(&claim) else {
             return;
         };
-        self.timers.cancel(&Timer::Download(digest));
+        self.timers.cancel(&Timer::Download(claim.clone()));
+        if is_behind {
+            job.phase = Phase::Queued(source);
+            return;
+        }
         if self.downloads.fetches.len() >= limits.downloads {
             job.phase = Phase::Queued(source);
-            return self.downloads.queue.push_back(digest);
+            return self.downloads.queue.push_back(claim);
         }
+        job.home_tried |= source == claim.home;
         if !job.reserved {
+            // Others may have had their turn since it was wanted.
+            job.bytes = self.repository.part(&job.release);
             match self.repository.reserve(&job.release, limits.repository) {
                 Ok(gone) => {
                     job.reserved = true;
@@ -44,16 +52,16 @@ impl Place {
                 }
                 Err(why) => {
                     job.why.push(why);
-                    return self.download_failed(now, digest, out);
+                    return self.download_failed(now, &claim, out);
                 }
             }
         }
-        let Some(job) = self.downloads.jobs.get_mut(&digest) else {
+        let Some(job) = self.downloads.jobs.get_mut(&claim) else {
             return;
         };
         self.downloads.last_fetch += 1;
         let fetch = FetchId(self.downloads.last_fetch);
-        self.downloads.fetches.insert(fetch, digest);
+        self.downloads.fetches.insert(fetch, claim.clone());
         job.phase = Phase::Fetching(fetch, source.clone());
         job.flows = false;
         let release = Arc::clone(&job.release);
@@ -62,15 +70,15 @@ impl Place {
             release,
             source,
         });
-        self.tell_transferred(&digest, out);
+        self.tell_transferred(&claim, out);
     }
 
     /// So much of a transfer is here.
     pub(super) fn fetch_progress(&mut self, fetch: FetchId, bytes: u64, out: &mut Vec<Output>) {
-        let Some(digest) = self.downloads.fetches.get(&fetch).copied() else {
+        let Some(claim) = self.downloads.fetches.get(&fetch).cloned() else {
             return;
         };
-        let Some(job) = self.downloads.jobs.get_mut(&digest) else {
+        let Some(job) = self.downloads.jobs.get_mut(&claim) else {
             return;
         };
         let bytes = bytes.min(job.release.length);
@@ -81,40 +89,45 @@ impl Place {
         if gained > 0 {
             job.flows = true;
             job.unready = false;
-            self.wake_guests(&digest, out);
+            self.wake_guests(&claim, out);
         }
-        self.tell_transferred(&digest, out);
+        self.tell_transferred(&claim, out);
     }
 
     /// The code is here.
     pub(super) fn fetched(&mut self, fetch: FetchId, out: &mut Vec<Output>) {
-        let Some(digest) = self.downloads.fetches.remove(&fetch) else {
+        let Some(claim) = self.downloads.fetches.remove(&fetch) else {
             return;
         };
-        if let Some(job) = self.downloads.jobs.get(&digest) {
+        if let Some(job) = self.downloads.jobs.get(&claim) {
             self.counters.fetched += 1;
             self.counters.fetched_bytes += job.release.length.saturating_sub(job.bytes);
         }
-        self.repository.complete(&digest);
-        self.code_is_here(digest, out);
+        self.repository.complete(&claim.digest);
+        self.code_is_here(claim.digest, out);
     }
 
-    /// Code is held from now on, whatever way it came: whoever waited for it goes on.
+    /// Code is held from now on, whatever way it came: whoever waited for it goes on,
+    /// however it was described to him.
     pub(super) fn code_is_here(&mut self, digest: Digest, out: &mut Vec<Output>) {
         self.store_code(&digest, out);
         if let Some(held) = self.repository.get(&digest) {
             self.say_held(&held.release, held.added, out);
         }
-        self.wake_guests(&digest, out);
-        let Some(job) = self.end_job(&digest, out) else {
-            return;
-        };
-        for waiter in job.waiters {
-            match waiter {
-                Waiter::Instance(instance) => self.components.start(instance, out),
-                Waiter::Order(request) => self.order_got(request, digest, out),
-                Waiter::Ahead(session) => self.no_longer_ahead(session, &digest),
-                Waiter::Guest(_) | Waiter::Locality => {}
+        let claims = self.downloads.of_digest(digest);
+        let claims: Vec<_> = claims.map(|(claim, _)| claim.clone()).collect();
+        for claim in claims {
+            self.wake_guests(&claim, out);
+            let Some(job) = self.end_job(&claim, out) else {
+                continue;
+            };
+            for waiter in job.waiters {
+                match waiter {
+                    Waiter::Instance(instance) => self.components.start(instance, out),
+                    Waiter::Order(request) => self.order_got(request, digest, out),
+                    Waiter::Ahead(session) => self.no_longer_ahead(session, &claim),
+                    Waiter::Guest(_) | Waiter::Locality => {}
+                }
             }
         }
     }
@@ -127,11 +140,11 @@ impl Place {
         failure: FetchFailure,
         out: &mut Vec<Output>,
     ) {
-        let Some(digest) = self.downloads.fetches.remove(&fetch) else {
+        let Some(claim) = self.downloads.fetches.remove(&fetch) else {
             return;
         };
         self.counters.fetch_failures += 1;
-        let Some(job) = self.downloads.jobs.get_mut(&digest) else {
+        let Some(job) = self.downloads.jobs.get_mut(&claim) else {
             return;
         };
         let Phase::Fetching(_, source) = &job.phase else {
@@ -147,7 +160,7 @@ impl Place {
                     let pause = self.config.timing.resume.saturating_mul(1 << job.broke) / 2;
                     job.phase = Phase::Pausing(source);
                     let at = self.jittered(now, pause);
-                    return self.timers.set(Timer::Download(digest), at);
+                    return self.timers.set(Timer::Download(claim), at);
                 }
                 format!("the connection to {source} broke again and again")
             }
@@ -157,7 +170,7 @@ impl Place {
                 if self.config.name.parent().as_ref() == Some(&source)
                     && !std::mem::replace(&mut job.unready, true) =>
             {
-                return self.downloads.seek_again(digest);
+                return self.downloads.seek_again(claim);
             }
             FetchFailure::NotHeld => format!("{source} does not have it"),
             FetchFailure::Lying(what) => {
@@ -168,30 +181,30 @@ impl Place {
                 let wanted = job.release.length - job.bytes.min(job.release.length);
                 let first = !std::mem::replace(&mut job.freed, true);
                 let gone = if first {
-                    self.repository.free(wanted, &digest)
+                    self.repository.free(wanted, &claim.digest)
                 } else {
                     Vec::new()
                 };
                 if !gone.is_empty() {
                     self.evicted(&gone, out);
-                    return self.begin_fetch(now, digest, source, out);
+                    return self.begin_fetch(now, claim, source, out);
                 }
                 job.why.push(format!("it could not be written: {what}"));
-                return self.download_failed(now, digest, out);
+                return self.download_failed(now, &claim, out);
             }
         };
         job.why.push(why);
         job.avoid.insert(source);
         job.broke = 0;
         if job.avoid.len() > MOST_SOURCES {
-            return self.download_failed(now, digest, out);
+            return self.last_resort(now, claim, out);
         }
-        self.downloads.seek_again(digest);
+        self.downloads.seek_again(claim);
     }
 
     /// Tells those who watch how far code for their sessions has come.
-    fn tell_transferred(&self, digest: &Digest, out: &mut Vec<Output>) {
-        let Some(job) = self.downloads.jobs.get(digest) else {
+    fn tell_transferred(&self, claim: &Claim, out: &mut Vec<Output>) {
+        let Some(job) = self.downloads.jobs.get(claim) else {
             return;
         };
         for waiter in &job.waiters {
@@ -211,7 +224,7 @@ impl Place {
     pub(super) fn tell_awaited(&self, hop: &Hop, out: &mut Vec<Output>) {
         for one in &hop.uses {
             let release = self.components.awaited(one.instance);
-            let job = release.and_then(|release| self.downloads.jobs.get(&release.digest));
+            let job = release.and_then(|release| self.downloads.jobs.get(&Claim::of(release)));
             if let Some(job) = job {
                 self.tell_transfer(hop, one.instance, job, out);
             }

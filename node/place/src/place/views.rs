@@ -173,7 +173,8 @@ impl Place {
         let coming = self.downloads.jobs.values();
         let coming = coming.map(|job| partly(&job.release, job.bytes, job.source().cloned()));
         let parts = self.repository.parts();
-        let parts = parts.filter(|(release, _)| !self.downloads.jobs.contains_key(&release.digest));
+        let parts =
+            parts.filter(|(release, _)| self.downloads.same_bytes(release).next().is_none());
         let parts = parts.map(|(release, bytes)| partly(release, bytes, None));
         let mut all: Vec<_> = held.chain(coming).chain(parts).collect();
         all.sort_by_key(|code| code.release.digest);

@@ -308,18 +308,32 @@ impl Neighbours {
 
     /// Lets time pass, timer by timer, delivering what is sent.
     pub(crate) fn pass(&mut self, time: Duration) {
+        self.pass_losing(time, |_| false);
+    }
+
+    /// As [`pass`](Self::pass), but for letters that are lost.
+    pub(crate) fn pass_losing(&mut self, time: Duration, mut is_lost: impl FnMut(&Letter) -> bool) {
         let end = self.now + time;
         loop {
-            let next = self.places.values().filter_map(Place::next_timeout).min();
-            self.now = next.map_or(end, |next| next.max(self.now)).min(end);
-            let places: Vec<_> = self.places.keys().cloned().collect();
-            for place in places {
-                self.put(&place, Input::Tick);
+            while let Some(letter) = self.letters.pop_front() {
+                if !is_lost(&letter) {
+                    self.give(letter);
+                }
             }
-            self.settle();
             if self.now == end {
                 return;
             }
+            self.tick(end);
+        }
+    }
+
+    /// Lets time pass until the next timer, at most until then.
+    fn tick(&mut self, end: Instant) {
+        let next = self.places.values().filter_map(Place::next_timeout).min();
+        self.now = next.map_or(end, |next| next.max(self.now)).min(end);
+        let places: Vec<_> = self.places.keys().cloned().collect();
+        for place in places {
+            self.put(&place, Input::Tick);
         }
     }
 

@@ -249,8 +249,8 @@ fn guests_are_bounded_and_what_they_wait_for_ends_with_them() {
         let denied = letters.filter(|l| l.envelope.message.kind() == "download");
         denied.count()
     };
-    assert_eq!(denied(&all), 40 - 16);
-    assert_eq!(all.places[&name("r")].code().len(), 16);
+    assert_eq!(denied(&all), 40 - 4);
+    assert_eq!(all.places[&name("r")].code().len(), 4);
     // The same one again takes the place of the older one.
     for number in 100..150 {
         let mut again = guest(0);
@@ -422,4 +422,48 @@ proptest! {
             }
         }
     }
+}
+
+/// Whoever waited for a digest failed with those who had been told something wrong of it.
+#[test]
+fn a_release_that_describes_code_wrongly_costs_only_those_who_believe_it() {
+    let mut all = tree();
+    all.add(&release("cap@1.0.0", "r/b"));
+    all.publish("r/b", &film("server", "cap@^1"));
+    all.publish("r/a", &film("client", "cap@^1").replace("film", "local"));
+    // The liar comes first, and what it describes is fetched first.
+    let liar = all.open("r/a/x", "local");
+    let mut answer = intercept(&mut all, "r/a/x", "resolved");
+    if let Message::Resolved { found, .. } = &mut answer.envelope.message {
+        let mut wrong = release("cap@1.0.0", "r/b");
+        wrong.root = [9; 32];
+        *found = vec![Arc::new(wrong)];
+    }
+    all.give(answer);
+    all.settle();
+    let honest = all.order("r", CodeOrder::Prefetch("cap".to_owned()));
+    assert_eq!(all.fetching.len(), 1, "{:?}", all.fetching);
+    let lying = || FetchFailure::Lying("another root".to_owned());
+    all.fail("r", lying());
+    all.finish("r");
+    assert_eq!(all.ordered(honest), Some(Ok(vec!["cap@1.0.0".to_owned()])));
+    while let Some(coming) = all.fetching.first() {
+        let at = coming.at.to_string();
+        all.fail(&at, lying());
+    }
+    assert_eq!(all.established(liar).quality, "plain");
+}
+
+/// A neighbour that used one number again and again had as many downloads as it liked, and
+/// nobody waited for the older ones any more.
+#[test]
+fn a_number_that_waits_already_is_not_taken_for_other_code() {
+    let mut all = tree();
+    for digest in 0..20 {
+        let mut guest = agent("r/a", &[], DownloadStrategy::DefaultPlace);
+        Arc::make_mut(&mut guest.release).digest.0[0] = digest;
+        all.give(letter("r/a", "r", Message::Download(guest)));
+    }
+    assert_eq!(all.places[&name("r")].code().len(), 1);
+    assert_eq!(all.places[&name("r")].counters().fenced, 19);
 }

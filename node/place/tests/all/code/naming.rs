@@ -9,7 +9,7 @@ use waybook_plan::{NoPlan, Profile, Release, Releases, SigningKey};
 
 use super::{film, release, runs};
 use crate::letters::intercept;
-use crate::neighbours::{Neighbours, name};
+use crate::neighbours::{Letter, Neighbours, name};
 
 fn needing(reference: &str, home: &str, needs: &[(&str, &str)]) -> Release {
     let needs = needs.iter();
@@ -325,4 +325,112 @@ fn a_neighbour_of_version_1_is_told_of_all_that_it_understands() {
         .collect();
     assert_eq!(known, ["r/a old", "r/b old"]);
     assert_eq!(all.places[&name("r")].counters().refused_messages, 0);
+}
+
+/// A film that cannot be shown without that code, and why it is not.
+fn why_not(
+    all: &mut Neighbours,
+    reference: &str,
+    mut letters: impl FnMut(&mut Neighbours),
+) -> String {
+    let text = format!(
+        "title = \"film\"\n[[quality]]\nname = \"fine\"\n[[quality.component]]\nat = \"client\"\n\
+         name = \"{reference}\"\nruntime = \"wasm\"\n"
+    );
+    all.publish("r/a/x", &text);
+    let request = all.open("r/a/x", "film");
+    letters(all);
+    match all.outcome(request) {
+        Some(Outcome::NoPlan(NoPlan::NothingSuits { why, .. })) => why.clone(),
+        other => panic!("{other:?}"),
+    }
+}
+
+/// A question that was lost was not asked again, and its client was told that there is no
+/// such code.
+#[test]
+fn a_question_for_code_that_is_lost_is_asked_again() {
+    for lost in ["resolve", "resolved"] {
+        let mut all = tree();
+        all.add(&release("cap@1.2.0", "r/h"));
+        all.publish("r/h", &film("client", "cap@^1"));
+        let request = all.open("r/a/x", "film");
+        // In four seconds it is asked three times or more.
+        let mut twice = 0..2;
+        let is_lost =
+            |letter: &Letter| letter.envelope.message.kind() == lost && twice.next().is_some();
+        all.pass_losing(Duration::from_secs(4), is_lost);
+        assert_eq!(twice, 2..2);
+        all.transfer();
+        assert_eq!(all.established(request).quality, "fine");
+        assert_eq!(all.places[&name("r/a/x")].counters().unanswered, 0);
+    }
+}
+
+#[test]
+fn no_code_no_such_version_and_no_answer_are_told_apart() {
+    let mut all = tree();
+    assert_eq!(
+        why_not(&mut all, "cap@^1", Neighbours::settle),
+        "`fine`: `cap@^1` is asked for; there is no release of `cap`"
+    );
+    all.add(&release("cap@2.0.0", "r/h"));
+    all.add(&release("cap@2.1.0", "r"));
+    assert_eq!(
+        why_not(&mut all, "cap@^1", Neighbours::settle),
+        "`fine`: `cap@^1` is asked for; no version of `cap` matches ^1: there are 2.0.0, 2.1.0"
+    );
+    // An order is answered alike.
+    let order = all.order("r/a/x", CodeOrder::Prefetch("cap@^1".to_owned()));
+    let why = all.ordered(order).unwrap().unwrap_err();
+    assert!(why.ends_with("there are 2.0.0, 2.1.0"), "{why}");
+    // Nobody beyond the parent ever answers. What is known here is told all the same.
+    let mute = |all: &mut Neighbours| {
+        all.pass_losing(Duration::from_secs(6), |letter| {
+            letter.envelope.message.kind() == "resolve" && letter.to == name("r")
+        });
+    };
+    let why = why_not(&mut all, "dog", mute);
+    assert_eq!(
+        why,
+        "`fine`: `dog` is asked for; no release of `dog` is known, and r/a did not answer in time"
+    );
+    all.add(&release("eel@2.0.0", "r/a/x"));
+    let why = why_not(&mut all, "eel@^3", mute);
+    assert_eq!(
+        why,
+        "`fine`: `eel@^3` is asked for; no version of `eel` matches ^3: there is only 2.0.0; there \
+         may be others, but r/a did not answer in time"
+    );
+    assert_eq!(all.places[&name("r/a/x")].counters().unanswered, 2);
+    all.cut("r/a/x", "r/a");
+    let why = why_not(&mut all, "dog", Neighbours::settle);
+    assert!(why.ends_with("there is no connection to r/a"), "{why}");
+}
+
+/// A parent's answer took the place of what the asking place's own locality calls by the
+/// same name.
+#[test]
+fn an_answer_does_not_replace_what_is_known_here() {
+    let mut all = tree();
+    let own = release("cap@1.0.0", "r/a/x");
+    all.add(&own);
+    let text = film("client", "cap").replace("[[quality]]\nname = \"plain\"", "");
+    let text = text.replacen("name = \"cap\"", "name = \"dog\"\nruntime = \"wasm\"\n[[quality.component]]\nat = \"client\"\nname = \"cap\"", 1);
+    all.publish("r/a/x", &text);
+    all.add(&release("dog@1.0.0", "r"));
+    let request = all.open("r/a/x", "film");
+    let mut answer = intercept(&mut all, "r/a/x", "resolved");
+    if let Message::Resolved { found, .. } = &mut answer.envelope.message {
+        let mut other = release("cap@1.0.0", "r/h");
+        other.digest.0 = [9; 32];
+        found.retain(|release| release.name != "cap");
+        found.push(Arc::new(other));
+    }
+    all.give(answer);
+    all.settle();
+    all.transfer();
+    all.established(request);
+    let cap = all.started.iter().find(|line| line.contains("cap@1.0.0"));
+    assert!(cap.unwrap().ends_with(&own.digest.short()), "{cap:?}");
 }

@@ -89,7 +89,12 @@ fn a_default_place_whose_own_transfer_broke_is_waited_for_and_not_read_past() {
         all.pass(Duration::from_secs(1));
         for place in ["r", "r/a", "r/a/x"] {
             let before = all.code_at(place, &release("cap@1.2.0", "r").digest);
-            all.progress(place, before.unwrap().bytes + 100);
+            let before = before.unwrap().bytes;
+            // What was there already says nothing of what will come.
+            let others = all.fetching.len();
+            all.progress(place, before);
+            assert_eq!(all.fetching.len(), others);
+            all.progress(place, before + 100);
         }
     }
     let round = [
@@ -197,6 +202,46 @@ fn a_full_disk_is_helped_once() {
             "{said}"
         );
     }
+}
+
+#[test]
+fn a_disk_that_stays_full_does_not_cost_all_that_is_held() {
+    let mut all = four(|_| {});
+    for code in ["old@1.0.0", "dog@1.0.0"] {
+        all.add(&release(code, "r/h"));
+        all.order("r", CodeOrder::Prefetch(code.to_owned()));
+        all.transfer();
+    }
+    let order = all.order("r", CodeOrder::Prefetch("cap".to_owned()));
+    for _ in 0..2 {
+        all.fail("r", FetchFailure::Disk("no space left".to_owned()));
+    }
+    assert!(all.ordered(order).unwrap().is_err());
+    assert!(all.held().contains(&"r: dog@1.0.0".to_owned()));
+    assert_eq!(all.places[&name("r")].counters().evicted, 1);
+}
+
+#[test]
+fn what_came_of_a_transfer_that_was_given_up_is_not_fetched_again() {
+    let (mut all, request) = flowing();
+    all.progress("r/a/x", 600);
+    all.put(&name("r/a/x"), Input::Cancel { request });
+    all.settle();
+    let part = |all: &Neighbours| {
+        let digest = release("cap@1.2.0", "r").digest;
+        all.code_at("r/a/x", &digest).unwrap()
+    };
+    assert_eq!((part(&all).bytes, part(&all).from), (600, None));
+    let request = all.open("r/a/x", "film");
+    all.settle();
+    assert_eq!(
+        (part(&all).bytes, part(&all).from),
+        (600, Some(name("r/a")))
+    );
+    all.transfer();
+    assert_eq!(all.established(request).quality, "fine");
+    let counters = all.places[&name("r/a/x")].counters();
+    assert_eq!((counters.fetched, counters.fetched_bytes), (1, 1_000));
 }
 
 #[test]
