@@ -90,7 +90,7 @@ impl Place {
         match above {
             Above::Ask(_) if full => {
                 let gap = Some(format!("limit `questions` = {most} is reached"));
-                self.releases_known(now, asker, search.found, gap, out);
+                self.releases_known(now, asker, search.found, gap.as_deref(), out);
             }
             Above::Ask(_) => {
                 let Search { wanted, found } = search;
@@ -122,7 +122,7 @@ impl Place {
         self.add_others(&here, &mut search);
         let parent = here.parent();
         let gap = parent.map(|parent| format!("{parent} did not answer in time"));
-        self.releases_known(now, asker, search.found, gap, out);
+        self.releases_known(now, asker, search.found, gap.as_deref(), out);
     }
 
     /// Goes on with what is known of the releases; `gap` is why there may be others.
@@ -131,13 +131,13 @@ impl Place {
         now: Instant,
         asker: CodeAsker,
         mut found: Vec<Arc<Release>>,
-        gap: Option<String>,
+        gap: Option<&str>,
         out: &mut Vec<Output>,
     ) {
         found.retain(|release| self.verified.signature(release) != Some(false));
         let known = Known {
             releases: &found,
-            gap: gap.as_deref(),
+            gap,
         };
         match asker {
             CodeAsker::Open(id, servers) => self.open_with(now, id, &servers, known, out),

@@ -65,12 +65,12 @@ impl Place {
     /// The session no longer needs these.
     pub(super) fn release_uses(&mut self, session: SessionId, uses: &[Use], out: &mut Vec<Output>) {
         for ended in self.components.release(session, uses, out) {
-            self.code_unused(ended, out);
+            self.code_unused(&ended, out);
         }
     }
 
     /// An instance that ran code, or waited for it, is gone.
-    fn code_unused(&mut self, ended: Ended, out: &mut Vec<Output>) {
+    fn code_unused(&mut self, ended: &Ended, out: &mut Vec<Output>) {
         self.repository.end_use(&ended.release.digest);
         let waiter = Waiter::Instance(ended.instance);
         self.wait_no_longer(&Claim::of(&ended.release), &waiter, out);
@@ -88,7 +88,7 @@ impl Place {
             return;
         };
         if let Some(ended) = ended {
-            self.code_unused(ended, out);
+            self.code_unused(&ended, out);
         }
         for session in sessions {
             let (component, why) = (component.clone(), why.to_owned());
