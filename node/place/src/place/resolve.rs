@@ -104,7 +104,9 @@ impl Place {
                 self.put_question(now, id, until, out);
             }
             Above::None => self.releases_known(now, asker, search.found, None, out),
-            Above::Silent(gap) => self.releases_known(now, asker, search.found, Some(gap), out),
+            Above::Silent(gap) => {
+                self.releases_known(now, asker, search.found, Some(&gap), out);
+            }
         }
     }
 
