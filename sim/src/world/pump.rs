@@ -38,7 +38,7 @@ impl World {
                 if self.slots.at(at).life != life.0 {
                     return Ok(());
                 }
-                self.work(at, input)
+                self.work(at, *input)
             }
             Event::Join(from) => {
                 self.join(from);
@@ -224,6 +224,7 @@ impl World {
         let slot = self.slots.at_mut(at);
         if let Some(done) = slot.works_until(self.now, &input) {
             let life = Incarnation(slot.life);
+            let input = Box::new(input);
             let event = Event::Work { at, life, input };
             self.queue.push(done, event);
             return Ok(());

@@ -53,7 +53,7 @@ pub(super) enum Event {
     Work {
         at: PlaceIndex,
         life: Incarnation,
-        input: Input,
+        input: Box<Input>,
     },
     Transfer(TransferId, Step),
     Ask(RequestId, Box<OpenRequest>, bool),
