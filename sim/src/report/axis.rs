@@ -16,6 +16,8 @@ pub(super) struct Axis {
     pub(super) from_zero: bool,
     /// It ends where the values do, and not at the next tick.
     pub(super) tight: bool,
+    /// Ticks are so far apart, if they would otherwise be about that far.
+    pub(super) steps: &'static [f64],
 }
 
 /// An axis over values.
@@ -72,7 +74,7 @@ impl Axis {
                 low -= room;
             }
         }
-        linear(low, high, self.tight)
+        linear(low, high, self.tight, self.steps)
     }
 }
 
@@ -87,7 +89,7 @@ impl Scale {
     }
 }
 
-fn linear(low: f64, high: f64, tight: bool) -> Scale {
+fn linear(low: f64, high: f64, tight: bool, steps: &[f64]) -> Scale {
     let rough = (high - low) / TICKS;
     let power = rough.log10().floor();
     let unit = 10_f64.powf(power);
@@ -95,7 +97,9 @@ fn linear(low: f64, high: f64, tight: bool) -> Scale {
         .into_iter()
         .find(|factor| factor * unit >= rough * 0.999)
         .unwrap_or(10.0);
-    let step = factor * unit;
+    let wanted = steps.iter().copied().find(|step| *step >= rough * 0.999);
+    let wanted = wanted.filter(|step| *step < rough * 2.5);
+    let step = wanted.unwrap_or(factor * unit);
     // Ticks within what is drawn, or the first ones beyond it.
     let (first, last) = match tight {
         true => ((low / step - 1e-9).ceil(), (high / step + 1e-9).floor()),
@@ -107,7 +111,10 @@ fn linear(low: f64, high: f64, tight: bool) -> Scale {
         10.0 => -1.0,
         _ => 0.0,
     };
-    let decimals = (finer - power).max(0.0) as usize;
+    let decimals = match wanted {
+        Some(_) => 0,
+        None => (finer - power).max(0.0) as usize,
+    };
     let ticks = (0..=many).map(|number| {
         let value = (first + f64::from(number)) * step;
         (value, tick(value, decimals))
@@ -186,6 +193,15 @@ fn tick(value: f64, decimals: usize) -> String {
     format!("{sign}{apart}")
 }
 
+/// How far ticks of times in a unit are apart, as on clocks.
+pub(super) fn time_steps(unit: &str) -> &'static [f64] {
+    match unit {
+        "s" | "min" => &[5.0, 10.0, 15.0, 30.0, 60.0, 120.0],
+        "h" => &[1.0, 2.0, 3.0, 6.0, 12.0, 24.0],
+        _ => &[],
+    }
+}
+
 /// A unit for times up to so many seconds, and how many seconds it has.
 pub(super) fn time_unit(longest: f64) -> (&'static str, f64) {
     match longest {
@@ -253,7 +269,7 @@ mod tests {
             logarithmic: bool,
         ) {
             let values: Vec<_> = values.iter().map(|v| v * 10_f64.powi(scale)).collect();
-            let axis = Axis { label: String::new(), logarithmic, from_zero, tight };
+            let axis = Axis { label: String::new(), logarithmic, from_zero, tight, steps: time_steps("min") };
             let scale = axis.over(values.iter().copied());
             for value in values.iter().filter(|v| !logarithmic || **v > 0.0) {
                 let at = scale.at(*value);

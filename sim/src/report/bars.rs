@@ -3,7 +3,7 @@
 use super::axis::Axis;
 use super::plot::{Frame, Key, WIDTH, legend, line, text};
 use super::style;
-use super::text::{number, short, width};
+use super::text::{amount, short, width};
 
 /// The thickness of a bar, and what is between those of two categories.
 const THICK: f64 = 15.0;
@@ -43,6 +43,7 @@ impl Bars {
             // Room for the number at the end of the longest bar.
             right: WIDTH - 64.0,
             top: 6.0,
+            inset: 0.0,
             bottom: 6.0 + APART / 2.0 + each * self.categories.len() as f64,
         };
         let mut out = style::hatches(id, self.series.len().max(1));
@@ -77,7 +78,7 @@ impl Bars {
                         to + 5.0,
                         y + THICK / 2.0 + 4.0,
                         "start",
-                        &said(*value),
+                        &amount(*value),
                     );
                 }
             }
@@ -106,13 +107,4 @@ fn draw(out: &mut String, id: &str, series: usize, frame: Frame, y: f64, end: f6
         THICK - 2.0,
     ];
     style::filled(out, id, series, size);
-}
-
-/// A whole number as it is, another with the digits that count.
-fn said(value: f64) -> String {
-    if value.fract() == 0.0 && (0.0..1e15).contains(&value) {
-        super::text::count(value as u64)
-    } else {
-        number(value)
-    }
 }

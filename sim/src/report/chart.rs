@@ -111,11 +111,13 @@ impl Chart {
             .iter()
             .map(|(_, said)| width(said))
             .fold(0.0, f64::max);
+        let error_bars = self.series.iter().any(|s| s.shape == Shape::Bars);
         let frame = Frame {
             left: 34.0 + widest,
             right: WIDTH - 18.0,
             top: 10.0,
             bottom: 10.0 + HEIGHT,
+            inset: if error_bars { 16.0 } else { 0.0 },
         };
         let mut out = String::new();
         if let Some((from, to, says)) = &self.shaded {

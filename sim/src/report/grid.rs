@@ -72,10 +72,10 @@ impl Grid {
         self.varied.iter().find(|p| p.numbers.is_some())
     }
 
-    /// The runs by what the varied parameters but one are, in the order of values.
-    pub(super) fn by_others(&self, but: Option<&str>) -> Vec<(String, Vec<&Observation>)> {
+    /// The runs by what the varied parameters but some are, in the order of values.
+    pub(super) fn by_others(&self, but: &[&str]) -> Vec<(String, Vec<&Observation>)> {
         let others: Vec<_> = (self.varied.iter())
-            .filter(|p| Some(p.name.as_str()) != but)
+            .filter(|p| !but.contains(&p.name.as_str()))
             .collect();
         let mut found: BTreeMap<Vec<usize>, Vec<&Observation>> = BTreeMap::new();
         for run in &self.runs {
@@ -87,22 +87,28 @@ impl Grid {
             found.entry(ranks.collect()).or_default().push(run);
         }
         let named = found.into_values().map(|runs| {
-            let parts = others.iter().map(|parameter| {
-                let value = runs[0].value(&parameter.name);
-                match (others.len(), &parameter.numbers) {
-                    (1, None) => value.to_owned(),
-                    _ => format!("{} = {value}", last_step(&parameter.name)),
-                }
-            });
-            let name = parts.collect::<Vec<_>>().join(", ");
-            let name = if name.is_empty() {
-                "all runs".to_owned()
-            } else {
-                name
-            };
+            let name = self.describe(runs[0], but);
             (name, runs)
         });
         named.collect()
+    }
+
+    /// What the varied parameters but some are in a run.
+    pub(super) fn describe(&self, run: &Observation, but: &[&str]) -> String {
+        let others: Vec<_> = (self.varied.iter())
+            .filter(|p| !but.contains(&p.name.as_str()))
+            .collect();
+        let parts = others.iter().map(|parameter| {
+            let value = run.value(&parameter.name);
+            match (others.len(), &parameter.numbers) {
+                (1, None) => value.to_owned(),
+                _ => format!("{} = {value}", last_step(&parameter.name)),
+            }
+        });
+        match others.len() {
+            0 => "all runs".to_owned(),
+            _ => parts.collect::<Vec<_>>().join(", "),
+        }
     }
 }
 
@@ -126,13 +132,7 @@ fn numbers(name: &str, values: &[String]) -> Option<(String, BTreeMap<String, f6
             .collect()
     };
     if alike {
-        let unit = after.trim();
-        let label = match (before.is_empty(), unit.is_empty()) {
-            (true, true) => name.to_owned(),
-            (true, false) => format!("{name} ({unit})"),
-            (false, _) => format!("{name} ({before}…{after})"),
-        };
-        return Some((label, each(&|at| parts[at].1)));
+        return Some((label(name, before, after), each(&|at| parts[at].1)));
     }
     let durations = values.iter().map(|value| parse_duration(value).ok());
     if let Some(durations) = durations.collect::<Option<Vec<_>>>() {
@@ -145,6 +145,30 @@ fn numbers(name: &str, values: &[String]) -> Option<(String, BTreeMap<String, f6
     let bandwidths = bandwidths.collect::<Option<Vec<_>>>()?;
     let numbers = each(&|at| bandwidths[at] as f64 / 1e6);
     Some((format!("{name} (Mbit/s)"), numbers))
+}
+
+/// What an axis says of a parameter, with what is before and after the number in its values.
+fn label(name: &str, before: &str, after: &str) -> String {
+    // `{ poisson = "` and `/h" }` say: poisson, per h.
+    let inner = before.strip_prefix('{').zip(after.strip_suffix('}'));
+    let inner = inner.and_then(|(before, after)| {
+        let key = before
+            .trim_end_matches(['"', ' '])
+            .strip_suffix('=')?
+            .trim();
+        let plain = !key.is_empty() && key.chars().all(|c| c.is_alphanumeric() || c == '-');
+        plain.then(|| (format!("{name}, {key}"), after.trim_matches(['"', ' '])))
+    });
+    let (name, unit) = match inner {
+        Some(found) => found,
+        None if before.is_empty() => (name.to_owned(), after.trim()),
+        None => return format!("{name} ({before}…{after})"),
+    };
+    match unit.strip_prefix('/') {
+        Some(per) => format!("{name} (per {per})"),
+        None if unit.is_empty() => name,
+        None => format!("{name} ({unit})"),
+    }
 }
 
 /// The one number in a text, with what is before and after it; none if there are several, or it is
@@ -194,11 +218,11 @@ mod tests {
         );
         assert_eq!(
             found(&["60/h", "90/h"]),
-            Some(("a.rate (/h)".into(), vec![60.0, 90.0]))
+            Some(("a.rate (per h)".into(), vec![60.0, 90.0]))
         );
         assert_eq!(
             found(&["{ poisson = \"60/h\" }", "{ poisson = \"9/h\" }"]),
-            Some(("a.rate ({ poisson = \"…/h\" })".into(), vec![60.0, 9.0]))
+            Some(("a.rate, poisson (per h)".into(), vec![60.0, 9.0]))
         );
         assert_eq!(
             found(&["500 us", "2 ms"]),

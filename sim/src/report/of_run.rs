@@ -1,6 +1,6 @@
 //! The report of one run, or of several runs of one scenario with different seeds.
 
-use super::axis::{Axis, time_unit};
+use super::axis::{Axis, time_steps, time_unit};
 use super::bars::{Bars, Category};
 use super::chart::{Chart, Point, Series, Shape};
 use super::figures::CONFIDENCE;
@@ -65,6 +65,7 @@ pub(super) fn in_time(page: &mut Page, all: &[&Runs]) {
     let chart = |y: Axis| Chart {
         x: Axis {
             tight: true,
+            steps: time_steps(unit),
             ..Axis::new(format!("virtual time ({unit})"))
         },
         y,
@@ -128,8 +129,28 @@ pub(super) fn drawn(
     series: Vec<Series>,
     chart: impl Fn() -> Chart,
 ) {
+    let has_values = |series: &Series| series.points.iter().any(|point| point.y.is_finite());
+    let (series, without): (Vec<_>, Vec<_>) = series.into_iter().partition(has_values);
+    let mut more = more.to_owned();
+    let mut instead = |why: &str, series: Vec<Series>| {
+        if !series.is_empty() {
+            let names: Vec<_> = series.into_iter().map(|series| series.name).collect();
+            more += &format!(" {why}: {}.", names.join("; "));
+        }
+    };
+    instead("Without a value", without);
+    // Courses that lie on the axis would hide each other and say little.
+    let lies = |series: &Series| {
+        series.shape == Shape::Band && series.points.iter().all(|p| p.y == 0.0 || p.y.is_nan())
+    };
+    let (low, mut series): (Vec<_>, Vec<_>) = series.into_iter().partition(lies);
     if series.is_empty() {
-        page.paragraph(&format!("{caption} There is nothing to draw."));
+        series = low;
+    } else {
+        instead("Always 0", low);
+    }
+    if series.is_empty() {
+        page.paragraph(&format!("{caption}{more} There is nothing to draw."));
         return;
     }
     let parts = series.len().div_ceil(LOOKS.len());
@@ -236,7 +257,7 @@ pub(super) fn setups(page: &mut Page, all: &[&Runs]) {
         x: Axis {
             logarithmic,
             tight: true,
-            ..Axis::from_zero(format!("set-up time ({unit})"))
+            ..Axis::new(format!("set-up time ({unit})"))
         },
         y: Axis::from_zero("share of sessions that took no longer"),
         ..Chart::default()

@@ -64,7 +64,7 @@ pub(super) fn about(page: &mut Page, runs: &[Observation]) {
         return;
     };
     page.made_from("scenario", &first.summary.scenario);
-    page.made_from("seeds", format!("{} from {least} to {most}", seeds.len()));
+    page.made_from("seeds", format!("{}, from {least} to {most}", seeds.len()));
     page.made_from("runs", count(runs.len() as u64));
     page.made_from("Waybook", &first.summary.version);
     let short = runs
@@ -103,7 +103,17 @@ pub(super) fn plots(page: &mut Page, grid: &Grid) {
     }
 }
 
-const INTERVALS: &str = "Means over the replications with Student’s 95% intervals.";
+/// The axis of a parameter.
+pub(super) fn over(label: &str, numbers: &BTreeMap<String, f64>) -> Axis {
+    let least = numbers.values().copied().fold(f64::INFINITY, f64::min);
+    let most = numbers.values().copied().fold(f64::NEG_INFINITY, f64::max);
+    Axis {
+        logarithmic: least > 0.0 && most / least >= WIDE,
+        ..Axis::new(label)
+    }
+}
+
+const INTERVALS: &str = "Means over the runs with Student’s 95% intervals.";
 
 /// A figure over the runs of one point.
 fn mean<'a>(
@@ -120,7 +130,7 @@ fn lines(page: &mut Page, grid: &Grid, parameter: &Parameter, figure: &Figure) {
     let Some((label, numbers)) = &parameter.numbers else {
         return;
     };
-    let series = grid.by_others(Some(&parameter.name)).into_iter();
+    let series = grid.by_others(&[&parameter.name]).into_iter();
     let series = series.map(|(name, runs)| {
         let points = parameter.values.iter().filter_map(|value| {
             let here: Vec<_> = (runs.iter().copied())
@@ -135,15 +145,10 @@ fn lines(page: &mut Page, grid: &Grid, parameter: &Parameter, figure: &Figure) {
             points: points.collect(),
         }
     });
-    let least = numbers.values().copied().fold(f64::INFINITY, f64::min);
-    let most = numbers.values().copied().fold(f64::NEG_INFINITY, f64::max);
     let caption = format!("{} over {label}. {INTERVALS}", capital(figure.label));
     drawn(page, figure.file, &caption, "", series.collect(), || {
         Chart {
-            x: Axis {
-                logarithmic: least > 0.0 && most / least >= WIDE,
-                ..Axis::new(label.clone())
-            },
+            x: over(label, numbers),
             y: Axis::from_zero(figure.label),
             ..Chart::default()
         }
@@ -155,7 +160,7 @@ fn lines(page: &mut Page, grid: &Grid, parameter: &Parameter, figure: &Figure) {
 fn bars(page: &mut Page, grid: &Grid, figure: &Figure) {
     let first = grid.varied.first();
     let name = first.map(|p| p.name.as_str());
-    let series = grid.by_others(name);
+    let series = grid.by_others(name.as_slice());
     let values = first.map_or(vec![String::new()], |p| p.values.clone());
     let over = name.map_or(String::new(), |name| format!(" by {name}"));
     for (part, series) in series.chunks(LOOKS.len()).enumerate() {

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use super::figures::{CONFIDENCE, FIGURES};
 use super::page::Page;
 use super::runs::Runs;
-use super::text::{count, number};
+use super::text::{amount, count, number};
 use crate::run::Summary;
 use crate::statistics::{Interval, Moments};
 
@@ -112,9 +112,15 @@ pub(super) fn summary(page: &mut Page, runs: &Runs) {
             by_users(&mut rows, runs);
         }
     }
-    for (name, of) in setups.iter().chain(&counted) {
+    for (name, of) in &setups {
         let (value, half) = mean(of);
         rows.push(cells(name, value, half));
+    }
+    for (name, of) in &counted {
+        let (value, half) = mean(of);
+        let mut row = cells(name, value, half);
+        row[1] = amount(value);
+        rows.push(row);
     }
     let intervals = if one {
         "Intervals are from the means of batches of the one run; a figure without one needs more runs."

@@ -233,11 +233,12 @@ figcaption b,caption b{color:var(--ink)}
 figcaption{margin-top:.4rem}
 caption{padding:0 0 .4rem;max-width:46rem}
 .wide{overflow-x:auto;margin:1rem 0 1.75rem}
-table{border-collapse:collapse;font-size:.875rem;font-variant-numeric:tabular-nums}
-th,td{padding:.25rem 1rem .25rem 0;text-align:left;vertical-align:top;font-weight:400}
-thead th{font-weight:600;border-bottom:1.5px solid var(--ink);vertical-align:bottom}
+table{border-collapse:collapse;min-width:min(100%,38rem);font-size:.875rem;font-variant-numeric:tabular-nums}
+th,td{padding:.25rem .9rem .25rem 0;text-align:left;vertical-align:top;font-weight:400}
+thead th{font-weight:600;border-bottom:1.5px solid var(--ink);vertical-align:bottom;white-space:normal}
 tbody tr{border-bottom:1px solid var(--rule)}
-.n{text-align:right;white-space:nowrap}
+td.n{white-space:nowrap}
+.n{text-align:right}
 pre{overflow-x:auto;font-size:.8rem;padding:.75rem;border:1px solid var(--rule)}
 summary{cursor:pointer}
 ";

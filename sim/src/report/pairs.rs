@@ -2,8 +2,12 @@
 
 use std::collections::BTreeMap;
 
+use super::axis::Axis;
+use super::chart::{Chart, Point, Series, Shape};
 use super::figures::{CONFIDENCE, FIGURES, Figure};
 use super::grid::{Grid, Observation, Parameter};
+use super::of_run::drawn;
+use super::of_sweep::over;
 use super::page::Page;
 use super::text::{number, probability};
 use crate::statistics::paired::{Comparison, compare};
@@ -12,6 +16,9 @@ use crate::statistics::paired::{Comparison, compare};
 struct Pair<'a> {
     /// Where: what the other parameters are.
     at: String,
+    /// The same without the parameter that is the axis, and its number.
+    line: String,
+    number: f64,
     first: &'a str,
     second: &'a str,
     /// How many seeds both have.
@@ -33,6 +40,16 @@ enum Verdict {
 
 /// Compares every two values of a parameter, figure by figure.
 pub(super) fn pairs(page: &mut Page, grid: &Grid, parameter: &Parameter) {
+    page.paragraph(&format!(
+        "Values of {} are compared over runs with equal seeds, which draw the same numbers \
+         (common random numbers). A difference is that of the first less the second, with \
+         Student’s 95% interval. Each p is the probability of a difference at least so far from \
+         zero if there is none in truth: by Student’s t, by Wilcoxon’s signed ranks, and by \
+         Student’s t with Holm’s allowance for there being several comparisons in a table. The \
+         finding goes by the last, at 5%. Variance saved is by how much less the differences vary \
+         than they would with independent random numbers.",
+        parameter.name
+    ));
     for figure in &FIGURES {
         let mut pairs = every(grid, parameter, figure);
         holm(&mut pairs);
@@ -40,16 +57,22 @@ pub(super) fn pairs(page: &mut Page, grid: &Grid, parameter: &Parameter) {
         for sentence in sentences(&pairs) {
             page.paragraph(&sentence);
         }
+        differences(page, grid, parameter, figure, &pairs);
         let rows: Vec<_> = pairs.iter().map(Pair::row).collect();
         page.table(
-            &format!(
-                "{}: differences over runs with equal seeds, first minus second, with Student’s 95% interval. The probabilities are of a difference at least so far from none if there is none: by Student’s t, by Wilcoxon’s signed ranks, and Student’s with Holm’s allowance for the {} comparisons of this table, by which the finding goes (5%). Variance saved: how much less differences vary than they would with independent random numbers.",
-                figure.label,
-                pairs.len()
-            ),
+            &format!("Differences of {}.", figure.label),
             &[
-                "at", "first", "second", "runs", "difference", "95% interval", "p, Student",
-                "p, ranks", "p, Holm", "variance saved", "finding",
+                "at",
+                "first",
+                "second",
+                "runs",
+                "difference",
+                "95% interval",
+                "p, Student",
+                "p, ranks",
+                "p, Holm",
+                "variance saved",
+                "finding",
             ],
             &rows,
         );
@@ -57,24 +80,85 @@ pub(super) fn pairs(page: &mut Page, grid: &Grid, parameter: &Parameter) {
 }
 
 fn every<'a>(grid: &Grid, parameter: &'a Parameter, figure: &Figure) -> Vec<Pair<'a>> {
+    let axis = axis(grid, parameter);
+    let mut but = vec![parameter.name.as_str()];
+    let found = grid.by_others(&but);
+    but.extend(axis.map(|axis| axis.name.as_str()));
     let mut pairs = Vec::new();
-    for (at, runs) in grid.by_others(Some(&parameter.name)) {
-        for (number, first) in parameter.values.iter().enumerate() {
-            for second in &parameter.values[number + 1..] {
+    for (at, runs) in found {
+        let number = axis.and_then(|axis| {
+            let (_, numbers) = axis.numbers.as_ref()?;
+            numbers.get(runs[0].value(&axis.name)).copied()
+        });
+        for (rank, first) in parameter.values.iter().enumerate() {
+            for second in &parameter.values[rank + 1..] {
                 let (mine, theirs) = common(&runs, parameter, [first, second], figure);
-                let comparison = compare(&mine, &theirs, CONFIDENCE);
                 pairs.push(Pair {
                     at: at.clone(),
+                    line: grid.describe(runs[0], &but),
+                    number: number.unwrap_or(f64::NAN),
                     first,
                     second,
                     runs: mine.len(),
                     adjusted: 1.0,
-                    comparison,
+                    comparison: compare(&mine, &theirs, CONFIDENCE),
                 });
             }
         }
     }
     pairs
+}
+
+/// The parameter that differences are drawn over, if there is one.
+fn axis<'a>(grid: &'a Grid, parameter: &Parameter) -> Option<&'a Parameter> {
+    grid.numeric().filter(|axis| axis.name != parameter.name)
+}
+
+/// Differences with their intervals over the first parameter that is a number.
+fn differences(
+    page: &mut Page,
+    grid: &Grid,
+    parameter: &Parameter,
+    figure: &Figure,
+    pairs: &[Pair<'_>],
+) {
+    let numbers = axis(grid, parameter).and_then(|axis| axis.numbers.as_ref());
+    let Some((label, numbers)) = numbers else {
+        return;
+    };
+    let several = pairs.iter().any(|pair| pair.line != pairs[0].line);
+    let mut lines: BTreeMap<String, Vec<Point>> = BTreeMap::new();
+    for pair in pairs {
+        let at = match several {
+            true => format!(", {}", pair.line),
+            false => String::new(),
+        };
+        let line = lines.entry(format!("{} − {}{at}", pair.first, pair.second));
+        let found = pair.comparison.map(|found| found.difference);
+        let mean = found.map_or(f64::NAN, |difference| difference.mean);
+        let half = found.map(|difference| difference.half_width);
+        let point = Point::within(pair.number, mean, half);
+        line.or_default().push(point);
+    }
+    let series = lines.into_iter().map(|(name, mut points)| {
+        points.sort_by(|a, b| a.x.total_cmp(&b.x));
+        Series {
+            name,
+            shape: Shape::Bars,
+            points,
+        }
+    });
+    let caption = format!(
+        "Differences of {} over {label}, with Student’s 95% intervals over runs with equal seeds.",
+        figure.label
+    );
+    let file = format!("{}-difference", figure.file);
+    drawn(page, &file, &caption, "", series.collect(), || Chart {
+        x: over(label, numbers),
+        y: Axis::new(format!("difference of {}", figure.label)),
+        level: Some(0.0),
+        ..Chart::default()
+    });
 }
 
 /// A figure of both values, seed by seed, where both have the seed.
@@ -218,6 +302,8 @@ mod tests {
         };
         Pair {
             at: "here".into(),
+            line: String::new(),
+            number: 0.0,
             first: "a",
             second: "b",
             runs: 5,

@@ -54,12 +54,14 @@ pub(super) struct Frame {
     pub(super) right: f64,
     pub(super) top: f64,
     pub(super) bottom: f64,
+    /// Left free at both sides, so that what is at the ends does not touch the edges.
+    pub(super) inset: f64,
 }
 
 impl Frame {
     /// Where a share of the width is.
     pub(super) fn x(&self, share: f64) -> f64 {
-        self.left + share * (self.right - self.left)
+        self.left + self.inset + share * (self.right - self.left - 2.0 * self.inset)
     }
 
     /// Where a share of the height is, from below.

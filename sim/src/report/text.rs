@@ -65,6 +65,15 @@ pub(super) fn count(value: u64) -> String {
     out
 }
 
+/// A number that may be whole: as it is then, and with four digits that count otherwise.
+pub(super) fn amount(value: f64) -> String {
+    if value.fract() == 0.0 && (0.0..1e15).contains(&value) {
+        count(value as u64)
+    } else {
+        number(value)
+    }
+}
+
 /// A probability of a test.
 pub(super) fn probability(p: f64) -> String {
     if p < 0.001 {

@@ -9,15 +9,15 @@ use waybook_sim::run::{Summary, execute};
 use waybook_sim::scenario::Scenario;
 use waybook_sim::sweep::{self, Merged, RunId, Sweep};
 
-pub const STAR: &str = include_str!("../../../configs/simulations/star.toml");
+pub(crate) const STAR: &str = include_str!("../../../configs/simulations/star.toml");
 
 /// The files of a run.
 #[derive(Clone)]
-pub struct Files {
-    pub summary: Summary,
-    pub sessions: Vec<u8>,
-    pub intervals: Vec<u8>,
-    pub resources: Vec<u8>,
+pub(crate) struct Files {
+    pub(crate) summary: Summary,
+    pub(crate) sessions: Vec<u8>,
+    pub(crate) intervals: Vec<u8>,
+    pub(crate) resources: Vec<u8>,
 }
 
 fn csv<T: Table>(rows: &[T], about: &[(String, String)]) -> Vec<u8> {
@@ -32,7 +32,7 @@ fn csv<T: Table>(rows: &[T], about: &[(String, String)]) -> Vec<u8> {
 
 impl Files {
     /// What the command would have written.
-    pub fn new(summary: Summary, kept: &Kept, scenario: &str) -> Self {
+    pub(crate) fn new(summary: Summary, kept: &Kept, scenario: &str) -> Self {
         let about = [
             ("waybook".to_owned(), summary.version.clone()),
             ("seed".to_owned(), summary.seed.to_string()),
@@ -46,7 +46,7 @@ impl Files {
         }
     }
 
-    pub fn add_to(&self, runs: &mut Runs) -> Result<(), Unreadable> {
+    pub(crate) fn add_to(&self, runs: &mut Runs) -> Result<(), Unreadable> {
         let tables = Tables {
             folder: "results/",
             sessions: &mut self.sessions.as_slice(),
@@ -56,7 +56,7 @@ impl Files {
         runs.add(self.summary.clone(), tables)
     }
 
-    pub fn report(&self) -> Result<Report, Unreadable> {
+    pub(crate) fn report(&self) -> Result<Report, Unreadable> {
         let mut runs = Runs::new("results");
         self.add_to(&mut runs)?;
         Ok(of_run(&runs))
@@ -64,7 +64,7 @@ impl Files {
 }
 
 /// The star, as long and as busy as wanted, with what came out.
-pub fn star(seed: u64, duration: &str, arrivals: &str) -> (Summary, Kept, String) {
+pub(crate) fn star(seed: u64, duration: &str, arrivals: &str) -> (Summary, Kept, String) {
     let text = STAR
         .replace("duration = \"3 h\"", &format!("duration = \"{duration}\""))
         .replace("90/h", arrivals);
@@ -74,7 +74,7 @@ pub fn star(seed: u64, duration: &str, arrivals: &str) -> (Summary, Kept, String
     (summary.unwrap_or_else(|e| panic!("{e}")), kept, text)
 }
 
-pub fn files(seed: u64) -> Files {
+pub(crate) fn files(seed: u64) -> Files {
     let make = |seed| {
         let (summary, kept, text) = star(seed, "3 h", "90/h");
         Files::new(summary, &kept, &text)
@@ -92,7 +92,7 @@ fn nothing(name: &str) -> Result<String, String> {
 }
 
 /// Several runs together.
-pub fn runs(name: &str, seeds: std::ops::Range<u64>) -> Runs {
+pub(crate) fn runs(name: &str, seeds: std::ops::Range<u64>) -> Runs {
     let mut runs = Runs::new(name);
     for seed in seeds {
         files(seed).add_to(&mut runs).unwrap();
@@ -101,7 +101,7 @@ pub fn runs(name: &str, seeds: std::ops::Range<u64>) -> Runs {
 }
 
 /// A small sweep of the star over two booking protocols and a few loads.
-pub fn swept() -> Merged {
+pub(crate) fn swept() -> Merged {
     let text = r#"
         name = "load"
         scenario = "star.toml"
@@ -133,7 +133,7 @@ pub fn swept() -> Merged {
     merged
 }
 
-pub fn kept(run: RunId, values: BTreeMap<String, String>, summary: Summary) -> sweep::Kept {
+pub(crate) fn kept(run: RunId, values: BTreeMap<String, String>, summary: Summary) -> sweep::Kept {
     sweep::Kept {
         run,
         fingerprint: String::new(),
