@@ -16,6 +16,10 @@ pub(super) struct Axis {
     pub(super) from_zero: bool,
     /// It ends where the values do, and not at the next tick.
     pub(super) tight: bool,
+    /// It ends at this value at the latest; what goes beyond is cut.
+    pub(super) most: Option<f64>,
+    /// It reaches over these, too.
+    pub(super) also: Vec<f64>,
     /// Ticks are so far apart, if they would otherwise be about that far.
     pub(super) steps: &'static [f64],
 }
@@ -47,10 +51,20 @@ impl Axis {
         }
     }
 
+    /// One of shares, from zero to one.
+    pub(super) fn of_shares(label: impl Into<String>) -> Self {
+        Self {
+            most: Some(1.0),
+            ..Self::from_zero(label)
+        }
+    }
+
     /// The scale for these values; what is no number is left out.
     pub(super) fn over(&self, values: impl Iterator<Item = f64>) -> Scale {
         let (mut low, mut high) = (f64::INFINITY, f64::NEG_INFINITY);
-        for value in values.filter(|v| v.is_finite() && (*v > 0.0 || !self.logarithmic)) {
+        let counts = |v: &f64| v.is_finite() && (*v > 0.0 || !self.logarithmic);
+        for value in values.chain(self.also.iter().copied()).filter(counts) {
+            let value = value.min(self.most.unwrap_or(value));
             low = low.min(value);
             high = high.max(value);
         }
@@ -269,7 +283,7 @@ mod tests {
             logarithmic: bool,
         ) {
             let values: Vec<_> = values.iter().map(|v| v * 10_f64.powi(scale)).collect();
-            let axis = Axis { label: String::new(), logarithmic, from_zero, tight, steps: time_steps("min") };
+            let axis = Axis { label: String::new(), logarithmic, from_zero, tight, steps: time_steps("min"), ..Axis::default() };
             let scale = axis.over(values.iter().copied());
             for value in values.iter().filter(|v| !logarithmic || **v > 0.0) {
                 let at = scale.at(*value);

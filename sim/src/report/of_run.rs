@@ -66,6 +66,7 @@ pub(super) fn in_time(page: &mut Page, all: &[&Runs]) {
         x: Axis {
             tight: true,
             steps: time_steps(unit),
+            also: vec![0.0, seconds(longest) / length],
             ..Axis::new(format!("virtual time ({unit})"))
         },
         y,
@@ -111,11 +112,11 @@ pub(super) fn in_time(page: &mut Page, all: &[&Runs]) {
     );
     let blocked = "Requests that got no session, of those answered, by the class of the client’s place. Each point is a part of the time; a line stops where nothing was answered.";
     drawn(page, "blocking", blocked, "", blocking, || {
-        chart(Axis::from_zero("blocked (share)"))
+        chart(Axis::of_shares("blocked (share)"))
     });
     let shares = "What is booked or held of the capacity of each class of places and resource, at the ends of intervals.";
     drawn(page, "booked", shares, band, booked, || {
-        chart(Axis::from_zero("booked (share)"))
+        chart(Axis::of_shares("booked (share)"))
     });
     resources(page, all);
 }

@@ -12,7 +12,7 @@ use super::page::{Page, Report};
 use super::pairs::pairs;
 use super::plot::Plot;
 use super::style::LOOKS;
-use super::text::{count, number};
+use super::text::{count, number, rough};
 use crate::statistics::{Interval, Moments};
 use crate::sweep::Merged;
 
@@ -149,7 +149,7 @@ fn lines(page: &mut Page, grid: &Grid, parameter: &Parameter, figure: &Figure) {
     drawn(page, figure.file, &caption, "", series.collect(), || {
         Chart {
             x: over(label, numbers),
-            y: Axis::from_zero(figure.label),
+            y: figure.axis(),
             ..Chart::default()
         }
     });
@@ -177,7 +177,7 @@ fn bars(page: &mut Page, grid: &Grid, figure: &Figure) {
             }
         });
         let plot = Bars {
-            value: Axis::from_zero(figure.label),
+            value: figure.axis(),
             series: series.iter().map(|(name, _)| name.clone()).collect(),
             categories: categories.collect(),
         };
@@ -220,7 +220,7 @@ pub(super) fn points(page: &mut Page, grid: &Grid) {
         row.push(runs.len().to_string());
         row.extend(FIGURES.iter().map(|figure| {
             let (mean, half) = mean(&runs, figure);
-            let half = half.map(|half| format!(" ± {}", number(half)));
+            let half = half.map(|half| format!(" ± {}", rough(half)));
             format!("{}{}", number(mean), half.unwrap_or_default())
         }));
         row

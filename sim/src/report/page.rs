@@ -202,11 +202,12 @@ impl Page {
     }
 }
 
-/// How all of it looks. Series keep their colours on a dark screen but for black.
+/// How all of it looks. Series keep their colours on a dark screen, but for the black, which is
+/// light there, and the blues, which are lighter.
 fn style() -> String {
     let last = LOOKS.len() - 1;
     format!(
-        "{}@media screen and (prefers-color-scheme:dark){{{DARK}.s{last}{{stroke:#e8e8e8}}.f{last}{{fill:#e8e8e8}}}}\n@media print{{{PRINT}}}",
+        "{}@media screen and (prefers-color-scheme:dark){{{DARK}.s{last}{{stroke:#e8e8e8}}.f{last}{{fill:#e8e8e8}}.s0{{stroke:#3d9be0}}.f0{{fill:#3d9be0}}.s5{{stroke:#a3daff}}.f5{{fill:#a3daff}}}}\n@media print{{{PRINT}}}",
         PLAIN
     )
 }
@@ -239,6 +240,7 @@ thead th{font-weight:600;border-bottom:1.5px solid var(--ink);vertical-align:bot
 tbody tr{border-bottom:1px solid var(--rule)}
 td.n{white-space:nowrap}
 .n{text-align:right}
+figcaption a{white-space:nowrap}
 pre{overflow-x:auto;font-size:.8rem;padding:.75rem;border:1px solid var(--rule)}
 summary{cursor:pointer}
 ";

@@ -126,6 +126,9 @@ fn differences(
     let Some((label, numbers)) = numbers else {
         return;
     };
+    if pairs.iter().all(|pair| pair.verdict() == Verdict::Same) {
+        return;
+    }
     let several = pairs.iter().any(|pair| pair.line != pairs[0].line);
     let mut lines: BTreeMap<String, Vec<Point>> = BTreeMap::new();
     for pair in pairs {

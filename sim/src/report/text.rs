@@ -37,6 +37,15 @@ pub(super) fn in_url(text: &str) -> String {
 
 /// A number with four digits that count.
 pub(super) fn number(value: f64) -> String {
+    with_digits(value, 4)
+}
+
+/// A number of which only the size matters, with two digits that count.
+pub(super) fn rough(value: f64) -> String {
+    with_digits(value, 2)
+}
+
+fn with_digits(value: f64, digits: i32) -> String {
     if !value.is_finite() {
         return "–".to_owned();
     }
@@ -47,8 +56,8 @@ pub(super) fn number(value: f64) -> String {
     if !(1e-4..1e7).contains(&size) {
         return minus(format!("{value:.2e}"));
     }
-    let digits = size.log10().floor() as i32;
-    let decimals = usize::try_from(3 - digits).unwrap_or(0);
+    let before = size.log10().floor() as i32 + 1;
+    let decimals = usize::try_from(digits - before).unwrap_or(0);
     minus(format!("{value:.decimals$}"))
 }
 
