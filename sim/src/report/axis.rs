@@ -198,7 +198,7 @@ fn tick(value: f64, decimals: usize) -> String {
         return if value == 0.0 {
             "0".to_owned()
         } else {
-            minus(format!("{value:.1e}"))
+            minus(&format!("{value:.1e}"))
         };
     }
     let plain = format!("{:.decimals$}", value.abs());

@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use waybook_plan::{parse_bandwidth, parse_duration};
 
 use super::axis::time_unit;
+use super::text::plain;
 use crate::run::Summary;
 
 /// One run at a point.
@@ -33,6 +34,22 @@ pub(super) struct Grid {
 
 /// What stands for a parameter that a run does not have.
 const ABSENT: &str = "–";
+
+impl Parameter {
+    /// A value as tables have it: the number alone, if all of them are numbers.
+    pub(super) fn shown(&self, value: &str) -> String {
+        let number = self
+            .numbers
+            .as_ref()
+            .and_then(|(_, numbers)| numbers.get(value));
+        number.map_or_else(|| value.to_owned(), |number| plain(*number))
+    }
+
+    /// What a table's column of it says, with the unit of numbers.
+    pub(super) fn heading(&self) -> &str {
+        (self.numbers.as_ref()).map_or(&self.name, |(label, _)| label)
+    }
+}
 
 impl Observation {
     pub(super) fn value(&self, parameter: &str) -> &str {
@@ -99,9 +116,9 @@ impl Grid {
             .filter(|p| !but.contains(&p.name.as_str()))
             .collect();
         let parts = others.iter().map(|parameter| {
-            let value = run.value(&parameter.name);
+            let value = parameter.shown(run.value(&parameter.name));
             match (others.len(), &parameter.numbers) {
-                (1, None) => value.to_owned(),
+                (1, None) => value,
                 _ => format!("{} = {value}", last_step(&parameter.name)),
             }
         });

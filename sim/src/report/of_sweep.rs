@@ -208,14 +208,11 @@ pub(super) fn points(page: &mut Page, grid: &Grid) {
         let ranks = ranks.map(|rank| rank.unwrap_or(usize::MAX)).collect();
         by_point.entry(ranks).or_default().push(run);
     }
-    let mut headings: Vec<&str> = grid.varied.iter().map(|p| p.name.as_str()).collect();
+    let mut headings: Vec<&str> = grid.varied.iter().map(Parameter::heading).collect();
     headings.push("runs");
     headings.extend(FIGURES.iter().map(|figure| figure.label));
     let rows = by_point.into_values().map(|runs| {
-        let values = grid
-            .varied
-            .iter()
-            .map(|p| runs[0].value(&p.name).to_owned());
+        let values = grid.varied.iter().map(|p| p.shown(runs[0].value(&p.name)));
         let mut row: Vec<_> = values.collect();
         row.push(runs.len().to_string());
         row.extend(FIGURES.iter().map(|figure| {

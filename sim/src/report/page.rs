@@ -207,8 +207,7 @@ impl Page {
 fn style() -> String {
     let last = LOOKS.len() - 1;
     format!(
-        "{}@media screen and (prefers-color-scheme:dark){{{DARK}.s{last}{{stroke:#e8e8e8}}.f{last}{{fill:#e8e8e8}}.s0{{stroke:#3d9be0}}.f0{{fill:#3d9be0}}.s5{{stroke:#a3daff}}.f5{{fill:#a3daff}}}}\n@media print{{{PRINT}}}",
-        PLAIN
+        "{PLAIN}@media screen and (prefers-color-scheme:dark){{{DARK}.s{last}{{stroke:#e8e8e8}}.f{last}{{fill:#e8e8e8}}.s0{{stroke:#3d9be0}}.f0{{fill:#3d9be0}}.s5{{stroke:#a3daff}}.f5{{fill:#a3daff}}}}\n@media print{{{PRINT}}}"
     )
 }
 
@@ -234,8 +233,8 @@ figcaption b,caption b{color:var(--ink)}
 figcaption{margin-top:.4rem}
 caption{padding:0 0 .4rem;max-width:46rem}
 .wide{overflow-x:auto;margin:1rem 0 1.75rem}
-table{border-collapse:collapse;min-width:min(100%,38rem);font-size:.875rem;font-variant-numeric:tabular-nums}
-th,td{padding:.25rem .9rem .25rem 0;text-align:left;vertical-align:top;font-weight:400}
+table{border-collapse:collapse;min-width:min(100%,38rem);font-size:.84rem;font-variant-numeric:tabular-nums}
+th,td{padding:.25rem .75rem .25rem 0;text-align:left;vertical-align:top;font-weight:400}
 thead th{font-weight:600;border-bottom:1.5px solid var(--ink);vertical-align:bottom;white-space:normal}
 tbody tr{border-bottom:1px solid var(--rule)}
 td.n{white-space:nowrap}

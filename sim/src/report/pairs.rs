@@ -247,7 +247,7 @@ impl Pair<'_> {
                 probability(found.p_signed_rank),
                 probability(self.adjusted),
                 match found.gained.is_finite() {
-                    true => super::text::minus(format!("{:.0}%", found.gained * 100.0)),
+                    true => super::text::minus(&format!("{:.0}%", found.gained * 100.0)),
                     false => "–".to_owned(),
                 },
             ]),

@@ -82,10 +82,15 @@ impl Runs {
     /// # Errors
     /// [`Unreadable`], if a table is not what [`results`](crate::results) writes.
     pub fn add(&mut self, summary: Summary, tables: Tables<'_>) -> Result<(), Unreadable> {
-        let named = |file: &str| format!("{}{file}", tables.folder);
-        self.read_sessions(&named("sessions.csv"), tables.sessions)?;
-        self.read_intervals(&named("intervals.csv"), tables.intervals)?;
-        self.read_resources(&named("resources.csv"), tables.resources)?;
+        let Tables {
+            folder,
+            sessions,
+            intervals,
+            resources,
+        } = tables;
+        self.read_sessions(&format!("{folder}sessions.csv"), sessions)?;
+        self.read_intervals(&format!("{folder}intervals.csv"), intervals)?;
+        self.read_resources(&format!("{folder}resources.csv"), resources)?;
         for times in self.setups.values_mut() {
             times.sort_by(f64::total_cmp);
         }

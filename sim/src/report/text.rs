@@ -54,11 +54,11 @@ fn with_digits(value: f64, digits: i32) -> String {
         return "0".to_owned();
     }
     if !(1e-4..1e7).contains(&size) {
-        return minus(format!("{value:.2e}"));
+        return minus(&format!("{value:.2e}"));
     }
     let before = size.log10().floor() as i32 + 1;
     let decimals = usize::try_from(digits - before).unwrap_or(0);
-    minus(format!("{value:.decimals$}"))
+    minus(&format!("{value:.decimals$}"))
 }
 
 /// A whole number, its thousands apart.
@@ -83,6 +83,12 @@ pub(super) fn amount(value: f64) -> String {
     }
 }
 
+/// A number as it would be written in a scenario, without what arithmetic adds at the far end.
+pub(super) fn plain(value: f64) -> String {
+    let near = format!("{value:.12e}").parse().unwrap_or(value);
+    minus(&format!("{near}"))
+}
+
 /// A probability of a test.
 pub(super) fn probability(p: f64) -> String {
     if p < 0.001 {
@@ -93,7 +99,7 @@ pub(super) fn probability(p: f64) -> String {
 }
 
 /// The sign that is a minus, where a hyphen was written.
-pub(super) fn minus(text: String) -> String {
+pub(super) fn minus(text: &str) -> String {
     text.replace('-', "\u{2212}")
 }
 

@@ -53,6 +53,11 @@ fn is_sound(report: &Report) {
     }
 }
 
+/// A cell of a column of numbers.
+fn number(number: u64) -> String {
+    format!(r#"<td class="n">{number}</td>"#)
+}
+
 fn legend(html: &str, name: &str) -> bool {
     html.contains(&format!(r#"text-anchor="start">{name}</text>"#))
 }
@@ -240,12 +245,18 @@ fn every_point_of_a_sweep_is_in_its_page() {
     }
     // The load is a number within other text, and the axis says so.
     assert!(html.contains("users.viewers.arrivals, poisson (per h)</text>"));
-    for point in swept().points() {
-        let cell = format!(
-            "<td>{}</td><td class=\"n\">4</td>",
-            point.values["users.viewers.arrivals"].replace('"', "&quot;")
-        );
-        assert!(html.contains(&cell), "{cell}");
+    for protocol in ["visitor", "central"] {
+        for load in [30, 60, 90] {
+            let cells = [
+                &format!(r#"<th scope="row">{protocol}</th>"#),
+                &number(load),
+                &number(4),
+            ];
+            assert!(
+                html.contains(&cells.map(String::as_str).concat()),
+                "{cells:?}"
+            );
+        }
     }
     // Parameters that never differ are no axis, series or column.
     assert!(!html.contains("run.duration"));
