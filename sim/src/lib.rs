@@ -30,6 +30,7 @@ pub mod oracle;
 pub mod places;
 pub mod quantity;
 pub mod random;
+pub mod report;
 pub mod repository;
 pub mod results;
 pub mod run;

@@ -77,9 +77,17 @@ pub struct Summary {
     pub events: u64,
     /// Messages between places in all.
     pub messages: u64,
+    /// Requests in all, the warm-up included.
+    pub requests: u64,
 }
 
 impl Summary {
+    /// Messages between places for each request, both over the whole run; 0 without requests.
+    #[must_use]
+    pub fn messages_per_request(&self) -> f64 {
+        self.messages as f64 / self.requests.max(1) as f64
+    }
+
     /// The figures that runs are compared by, with their names in tables.
     #[must_use]
     #[allow(clippy::cast_precision_loss, reason = "counts, for means")]
@@ -98,6 +106,7 @@ impl Summary {
             ("dropped", self.dropped as f64),
             ("broken", self.broken as f64),
             ("messages", self.messages as f64),
+            ("messages_per_request", self.messages_per_request()),
             ("events", self.events as f64),
         ]
     }
@@ -173,6 +182,7 @@ pub(super) struct Tally {
     batches: Vec<Batch>,
     by_users: Vec<Vec<Batch>>,
     asked: u64,
+    requests: u64,
     qualities: BTreeMap<String, u64>,
     setup: Quantiles,
     setup_moments: Moments,
@@ -207,6 +217,7 @@ impl Tally {
             users,
             batches,
             asked: 0,
+            requests: 0,
             qualities: BTreeMap::new(),
             setup: Quantiles::new(ERROR, BINS),
             setup_moments: Moments::default(),
@@ -241,6 +252,7 @@ impl Tally {
     }
 
     pub(super) fn asked(&mut self, live: &Live) {
+        self.requests += 1;
         self.asked += u64::from(self.batch(live).is_some());
     }
 
@@ -345,6 +357,7 @@ impl Tally {
             },
             events: system.events(),
             messages: system.messages(),
+            requests: self.requests,
         }
     }
 }

@@ -2,6 +2,7 @@
 
 mod files;
 mod progress;
+mod report;
 mod run;
 mod summary;
 mod sweep;
@@ -21,6 +22,8 @@ pub(crate) enum Sim {
     Sweep(sweep::Sweep),
     /// Put the runs of a sweep together, from one folder or several
     Merge(sweep::Merge),
+    /// Make a page with plots and tables of results
+    Report(report::Report),
     /// Turn graphs into location trees
     #[command(subcommand)]
     Topology(topology::Topology),
@@ -33,6 +36,7 @@ impl Sim {
             Self::Run(command) => command.run(global),
             Self::Sweep(command) => command.run(global),
             Self::Merge(command) => command.run(global),
+            Self::Report(command) => command.run(global),
             Self::Topology(command) => command.run(global),
         }
     }

@@ -22,7 +22,7 @@ use crate::find::Global;
 use crate::show;
 
 /// Where the runs of a sweep are kept, within its folder.
-const RUNS: &str = "runs";
+pub(super) const RUNS: &str = "runs";
 
 /// Runs every point of a sweep.
 #[derive(Args)]
@@ -208,7 +208,7 @@ fn fingerprint(scenario: &str, seed: u64) -> String {
 }
 
 /// The runs that a folder of a sweep has.
-fn kept(folder: &Path) -> Done<Merged> {
+pub(super) fn kept(folder: &Path) -> Done<Merged> {
     let mut merged = Merged::default();
     let runs = folder.join(RUNS);
     let listed = fs::read_dir(&runs).map_err(|error| cannot(&runs, &error))?;
