@@ -23,6 +23,7 @@ use crate::theory::tree::Tree;
 use crate::theory::waiting::{self, Servers};
 use crate::theory::{OutOfRange, erlang, reduced_load};
 
+pub mod runner;
 mod suite;
 
 pub use suite::suite;
