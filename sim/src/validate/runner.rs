@@ -61,6 +61,42 @@ pub struct Effort {
     pub amount: Amount,
 }
 
+impl Effort {
+    /// How many times wider than [`allowed`](super::allowed) the intervals of a quick look
+    /// may be.
+    pub const WIDENING: f64 = 20.0;
+
+    /// As often and as long as it takes for intervals as narrow as
+    /// [`allowed`](super::allowed) says, with a little to spare.
+    #[must_use]
+    pub fn full(experiment: &Experiment) -> Self {
+        // Many, so that Student's quantile is small; each still far longer than its warm-up.
+        let replications = 100;
+        Self {
+            replications,
+            amount: Amount {
+                requests: experiment.subject.thousands() * 1000 / replications,
+            },
+        }
+    }
+
+    /// For a look that takes seconds: everything is run, and great differences are noticed.
+    #[must_use]
+    pub fn quick(experiment: &Experiment) -> Self {
+        let queue = matches!(
+            experiment.subject,
+            Subject::Waiting { .. } | Subject::SingleServer { .. }
+        );
+        Self {
+            replications: 20,
+            // Waits depend on each other for long, and cost little.
+            amount: Amount {
+                requests: if queue { 4_000 } else { 400 },
+            },
+        }
+    }
+}
+
 /// Why a replication gave nothing.
 #[derive(Debug, thiserror::Error)]
 pub enum MeasureError {

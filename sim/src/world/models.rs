@@ -2,8 +2,8 @@
 
 use waybook_location_tree::PlaceName;
 
-use super::{PlaceIndex, World};
 use super::slot::Machine;
+use super::{PlaceIndex, World};
 use crate::faults::Way;
 use crate::places::{Desk, PlaceModel, Waits};
 use crate::quantity::{Factor, Shift};

@@ -6,6 +6,7 @@ mod run;
 mod summary;
 mod sweep;
 mod topology;
+mod validate;
 
 use clap::Subcommand;
 
@@ -21,6 +22,8 @@ pub(crate) enum Sim {
     Sweep(sweep::Sweep),
     /// Put the runs of a sweep together, from one folder or several
     Merge(sweep::Merge),
+    /// Hold the simulator against what queueing theory says exactly
+    Validate(validate::Validate),
     /// Turn graphs into location trees
     #[command(subcommand)]
     Topology(topology::Topology),
@@ -33,6 +36,7 @@ impl Sim {
             Self::Run(command) => command.run(global),
             Self::Sweep(command) => command.run(global),
             Self::Merge(command) => command.run(global),
+            Self::Validate(command) => command.run(global),
             Self::Topology(command) => command.run(global),
         }
     }

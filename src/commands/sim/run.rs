@@ -57,7 +57,13 @@ impl Run {
                 1 => out.clone(),
                 _ => out.join(format!("seed-{seed}")),
             });
-            summaries.push(one(&self.scenario, &text, &scenario, seed, folder.as_deref())?);
+            summaries.push(one(
+                &self.scenario,
+                &text,
+                &scenario,
+                seed,
+                folder.as_deref(),
+            )?);
         }
         if global.json {
             return match summaries.as_slice() {

@@ -79,8 +79,7 @@ impl Sweep {
     pub(crate) fn run(&self, global: &Global) -> Done {
         let text = read_file(&self.sweep)?;
         let mut read = beside(&self.sweep);
-        let grid =
-            Grid::from_toml(&text, &mut read).map_err(|error| wrong(&self.sweep, &error))?;
+        let grid = Grid::from_toml(&text, &mut read).map_err(|error| wrong(&self.sweep, &error))?;
         let folder = self.out.join(RUNS);
         fs::create_dir_all(&folder).map_err(|error| cannot(&folder, &error))?;
         let found = kept(&self.out)?;
@@ -257,10 +256,18 @@ fn report(merged: &Merged, global: &Global, ran: Option<(usize, usize)>) -> Done
         show::line(&format!("{new} of {mine} runs were missing and are done"))?;
     }
     let shown = ["blocked", "fell_back", "setup_mean_s", "setup_p99_s"];
-    let parameters: Vec<_> = points.first().map_or(Vec::new(), |p| p.values.keys().collect());
+    let parameters: Vec<_> = points
+        .first()
+        .map_or(Vec::new(), |p| p.values.keys().collect());
     let mut headings = vec!["point"];
     headings.extend(parameters.iter().map(|name| name.as_str()));
-    headings.extend(["runs", "blocked", "fell back", "set-up (ms)", "set-up 99% (ms)"]);
+    headings.extend([
+        "runs",
+        "blocked",
+        "fell back",
+        "set-up (ms)",
+        "set-up 99% (ms)",
+    ]);
     let rows: Vec<_> = points
         .iter()
         .map(|point| {
@@ -283,4 +290,3 @@ fn cell(point: &Point, name: &str) -> String {
         .map_or(String::new(), |half| format!(" ±{:.4}", half * scale));
     format!("{:.4}{half}", figure.mean * scale)
 }
-

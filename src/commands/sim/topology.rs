@@ -100,7 +100,9 @@ impl Import {
         keys.insert("root".to_owned(), self.root.clone().into());
         keys.insert("rule".to_owned(), self.rule.clone().into());
         let spec = spec(keys, &self.set)?;
-        let built = spec.build(1, &mut beside(&self.graph)).map_err(Fail::usage)?;
+        let built = spec
+            .build(1, &mut beside(&self.graph))
+            .map_err(Fail::usage)?;
         give(&built, self.out.as_ref(), global)
     }
 }

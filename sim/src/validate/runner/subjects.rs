@@ -14,7 +14,7 @@ const HOLDING: f64 = 10.0;
 
 /// After how many mean holding times it counts: far longer than a loss system takes to forget
 /// that it was empty.
-const WARM_UP: f64 = 30.0;
+const WARM_UP: f64 = 10.0;
 
 /// What has no limit has this much.
 const PLENTY: u64 = 1_000_000_000;
@@ -32,6 +32,31 @@ impl Subject {
             Self::KaufmanRoberts { .. } | Self::Tree(_) => true,
             Self::Fallback(fallback) => is_star(fallback),
             _ => false,
+        }
+    }
+
+    /// How many thousand requests it takes, found by trial: for the quantity that needs
+    /// most, the variance of a replication's figure times its length, over the square of what is
+    /// allowed.
+    pub(super) fn thousands(&self) -> u64 {
+        match self {
+            Self::ErlangB { servers: 0..5, .. } => 800,
+            Self::ErlangB { servers: 5..50, .. } => 1_500,
+            Self::ErlangB { .. } => 3_000,
+            Self::Engset { .. } => 1_200,
+            Self::KaufmanRoberts { rates, .. } => 1_000 * rates.len() as u64,
+            Self::Tree(tree) => 1_000 * tree.routes().len() as u64,
+            Self::Fallback(fallback) if is_star(fallback) => 2_500,
+            Self::Fallback(_) => 1_500,
+            Self::Waiting { .. } => 9_000,
+            Self::SingleServer { service, .. } => match service {
+                Service::Constant { .. } => 5_000,
+                Service::Exponential { .. } | Service::Either { .. } => 9_000,
+            },
+            Self::Availability { .. } => 300,
+            Self::SetUp { hops: 1, .. } => 1_500,
+            Self::SetUp { .. } => 700,
+            Self::Filling { .. } => 2_000,
         }
     }
 
@@ -226,7 +251,10 @@ fn is_star(fallback: &Fallback) -> bool {
     let classes = fallback.classes();
     let hub = fallback.capacity().len() - 1;
     let own = |(leaf, class): (usize, &fallback::Class)| {
-        let mut taken = class.choices.iter().flat_map(|demand| demand.iter().enumerate());
+        let mut taken = class
+            .choices
+            .iter()
+            .flat_map(|demand| demand.iter().enumerate());
         taken.all(|(at, units)| *units == 0 || at == leaf || at == hub)
     };
     hub == classes.len() && classes.iter().enumerate().all(own)
@@ -372,11 +400,7 @@ fn set_up(hops: u32, latency: f64, loss: f64, refresh: f64, requests: f64) -> Sk
     let pause = 100.0 * refresh;
     let class = Class {
         server: alone(hops as usize),
-        ..at_one_place(
-            Askers::Few(1, constant(pause)),
-            short(),
-            &[0],
-        )
+        ..at_one_place(Askers::Few(1, constant(pause)), short(), &[0])
     };
     Sketch {
         warm_up: pause / 2.0,
