@@ -64,7 +64,7 @@ pub struct Effort {
 impl Effort {
     /// How many times wider than [`allowed`](super::allowed) the intervals of a quick look
     /// may be.
-    pub const WIDENING: f64 = 20.0;
+    pub const WIDENING: f64 = 40.0;
 
     /// As often and as long as it takes for intervals as narrow as
     /// [`allowed`](super::allowed) says, with a little to spare.
@@ -83,16 +83,16 @@ impl Effort {
     /// For a look that takes seconds: everything is run, and great differences are noticed.
     #[must_use]
     pub fn quick(experiment: &Experiment) -> Self {
-        let queue = matches!(
-            experiment.subject,
-            Subject::Waiting { .. } | Subject::SingleServer { .. }
-        );
+        let requests = match &experiment.subject {
+            // Waits depend on each other for long, and cost little.
+            Subject::Waiting { .. } | Subject::SingleServer { .. } => 2_000,
+            // Classes share them.
+            Subject::KaufmanRoberts { .. } | Subject::Tree(_) | Subject::Fallback(_) => 800,
+            _ => 400,
+        };
         Self {
             replications: 20,
-            // Waits depend on each other for long, and cost little.
-            amount: Amount {
-                requests: if queue { 4_000 } else { 400 },
-            },
+            amount: Amount { requests },
         }
     }
 }

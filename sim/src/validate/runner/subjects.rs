@@ -40,13 +40,15 @@ impl Subject {
     /// allowed.
     pub(super) fn thousands(&self) -> u64 {
         match self {
-            Self::ErlangB { servers: 0..5, .. } => 800,
-            Self::ErlangB { servers: 5..50, .. } => 1_500,
+            Self::ErlangB { servers: 0..10, .. } => 800,
+            Self::ErlangB {
+                servers: 10..50, ..
+            } => 1_500,
             Self::ErlangB { .. } => 3_000,
             Self::Engset { .. } => 1_200,
             Self::KaufmanRoberts { rates, .. } => 1_000 * rates.len() as u64,
-            Self::Tree(tree) => 1_000 * tree.routes().len() as u64,
-            Self::Fallback(fallback) if is_star(fallback) => 2_500,
+            Self::Tree(tree) => 1_200 * tree.routes().len() as u64,
+            Self::Fallback(fallback) if is_star(fallback) => 4_000,
             Self::Fallback(_) => 1_500,
             Self::Waiting { .. } => 9_000,
             Self::SingleServer { service, .. } => match service {
@@ -54,7 +56,7 @@ impl Subject {
                 Service::Exponential { .. } | Service::Either { .. } => 9_000,
             },
             Self::Availability { .. } => 300,
-            Self::SetUp { hops: 1, .. } => 1_500,
+            Self::SetUp { hops: 1, .. } => 1_000,
             Self::SetUp { .. } => 700,
             Self::Filling { .. } => 2_000,
         }
