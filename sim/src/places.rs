@@ -99,6 +99,43 @@ pub struct Service {
     pub end: Instant,
 }
 
+/// How long inputs have waited at a [`Desk`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Waits {
+    /// How many inputs have come.
+    pub inputs: u64,
+    /// How many of them had to wait for a server.
+    pub waited: u64,
+    /// How long all of them together wait, in nanoseconds.
+    pub nanos: u128,
+}
+
+impl Waits {
+    /// What has been added since an earlier look.
+    #[must_use]
+    pub fn since(&self, before: &Self) -> Self {
+        Self {
+            inputs: self.inputs - before.inputs,
+            waited: self.waited - before.waited,
+            nanos: self.nanos - before.nanos,
+        }
+    }
+
+    /// The share of inputs that had to wait.
+    #[must_use]
+    #[allow(clippy::cast_precision_loss, reason = "counts, for a share")]
+    pub fn share(&self) -> f64 {
+        self.waited as f64 / self.inputs.max(1) as f64
+    }
+
+    /// The mean wait in seconds, with those that did not wait.
+    #[must_use]
+    #[allow(clippy::cast_precision_loss, reason = "a mean")]
+    pub fn mean(&self) -> f64 {
+        self.nanos as f64 / 1e9 / self.inputs.max(1) as f64
+    }
+}
+
 /// Inputs on their way through the servers of a place: one queue, first come, first
 /// served, each by the first server that is free (G/G/c).
 ///
@@ -107,6 +144,7 @@ pub struct Service {
 pub struct Desk {
     /// Until when each server is busy that has been used.
     busy: BinaryHeap<Reverse<Instant>>,
+    waits: Waits,
 }
 
 impl Desk {
@@ -119,9 +157,18 @@ impl Desk {
         {
             start = start.max(free);
         }
+        self.waits.inputs += 1;
+        self.waits.waited += u64::from(start > arrival);
+        self.waits.nanos += start.since(arrival).as_nanos();
         let end = start + time;
         self.busy.push(Reverse(end));
         Service { start, end }
+    }
+
+    /// How long inputs have waited here since the run began, crashes or not.
+    #[must_use]
+    pub fn waits(&self) -> Waits {
+        self.waits
     }
 
     /// The place crashed: nobody is at work, and nobody waits.

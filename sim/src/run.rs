@@ -176,6 +176,12 @@ impl<S: System> Run<S> {
         (passed / self.end.since(self.start).as_secs_f64()).min(1.0)
     }
 
+    /// For how long users have been asking, the warm-up included.
+    #[must_use]
+    pub fn elapsed(&self) -> Duration {
+        self.system.now().since(self.start)
+    }
+
     /// Lets up to so many events happen. False when users no longer ask.
     ///
     /// # Errors

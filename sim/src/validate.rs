@@ -23,6 +23,7 @@ use crate::theory::tree::Tree;
 use crate::theory::waiting::{self, Servers};
 use crate::theory::{OutOfRange, erlang, reduced_load};
 
+pub mod runner;
 mod suite;
 
 pub use suite::suite;
@@ -343,6 +344,19 @@ pub enum Verdict {
     NotMeasured,
 }
 
+impl Verdict {
+    /// In a word, as tables have it.
+    #[must_use]
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Agrees => "agrees",
+            Self::Differs => "differs",
+            Self::TooWide => "too wide",
+            Self::NotMeasured => "not measured",
+        }
+    }
+}
+
 /// A line of the table.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Case {
@@ -380,6 +394,19 @@ pub type Measured = Vec<Vec<f64>>;
 /// # Errors
 /// If a parameter of an experiment is out of its formula's range.
 pub fn judge(experiments: &[Experiment], measured: &[Measured]) -> Result<Vec<Case>, OutOfRange> {
+    judge_within(experiments, measured, 1.0)
+}
+
+/// As [`judge`], for a quick look: intervals may be so many times as wide as [`allowed`]. With
+/// that, agreement says less by as much; a difference says the same.
+///
+/// # Errors
+/// As [`judge`].
+pub fn judge_within(
+    experiments: &[Experiment],
+    measured: &[Measured],
+    widening: f64,
+) -> Result<Vec<Case>, OutOfRange> {
     let mut cases = Vec::new();
     for (at, experiment) in experiments.iter().enumerate() {
         for (of, quantity) in experiment.subject.quantities()?.into_iter().enumerate() {
@@ -397,18 +424,18 @@ pub fn judge(experiments: &[Experiment], measured: &[Measured]) -> Result<Vec<Ca
             reference: experiment.subject.reference(),
             expected: quantity.exact,
             approximation: quantity.approximation,
-            verdict: verdict(quantity.exact, simulated.as_ref()),
+            verdict: verdict(quantity.exact, simulated.as_ref(), widening),
             simulated,
         }
     });
     Ok(judged.collect())
 }
 
-fn verdict(exact: f64, simulated: Option<&Interval>) -> Verdict {
+fn verdict(exact: f64, simulated: Option<&Interval>, widening: f64) -> Verdict {
     match simulated {
         None => Verdict::NotMeasured,
         Some(interval) if !interval.covers(exact) => Verdict::Differs,
-        Some(interval) if interval.half_width > allowed(exact) => Verdict::TooWide,
+        Some(interval) if interval.half_width > widening * allowed(exact) => Verdict::TooWide,
         Some(_) => Verdict::Agrees,
     }
 }

@@ -55,6 +55,37 @@ fn a_run_says_what_it_came_to_and_writes_its_tables() {
     }
 }
 
+/// Of a run, and of a sweep, a page is made that asks nobody for anything.
+#[test]
+fn results_become_a_page() {
+    let home = tempfile::tempdir().unwrap();
+    scenario(home.path());
+    for arguments in [
+        &["sim", "run", "star.toml", "--out", "star"][..],
+        &["sim", "sweep", "load.toml", "--out", "load"],
+    ] {
+        let said = run(home.path(), arguments);
+        assert_eq!(code(&said), 0, "{}", err(&said));
+    }
+    for folder in ["star", "load"] {
+        let said = run(home.path(), &["sim", "report", folder]);
+        assert_eq!(code(&said), 0, "{}", err(&said));
+        assert!(out(&said).contains("report.html"), "{}", out(&said));
+        let page = fs::read_to_string(home.path().join(folder).join("report.html")).unwrap();
+        assert!(
+            page.contains("<svg") && page.contains("blocked"),
+            "{folder}"
+        );
+        assert!(
+            !page.contains("<script") && !page.contains("src=\"http"),
+            "{folder}"
+        );
+    }
+    let said = run(home.path(), &["sim", "report", "nowhere"]);
+    assert_eq!(code(&said), 2);
+    assert!(err(&said).contains("nowhere"), "{}", err(&said));
+}
+
 #[test]
 fn what_is_wrong_with_a_scenario_is_told_with_its_file_and_line() {
     let home = tempfile::tempdir().unwrap();

@@ -2,10 +2,10 @@
 
 use waybook_location_tree::PlaceName;
 
-use super::World;
 use super::slot::Machine;
+use super::{PlaceIndex, World};
 use crate::faults::Way;
-use crate::places::{Desk, PlaceModel};
+use crate::places::{Desk, PlaceModel, Waits};
 use crate::quantity::{Factor, Shift};
 use crate::random;
 
@@ -27,6 +27,14 @@ impl World {
     /// Lets everything that takes time at a place take so many times as long.
     pub fn slow(&mut self, place: &PlaceName, factor: Factor) {
         self.machine(place).model.slowness = factor;
+    }
+
+    /// How long inputs have waited at a place until its machine turned to them; none if
+    /// nobody has said that it takes time.
+    #[must_use]
+    pub fn waits(&self, place: PlaceIndex) -> Option<Waits> {
+        let machine = self.slots.at(place).machine.as_ref();
+        machine.map(|machine| machine.desk.waits())
     }
 
     /// Sets the clock of a place forwards or backwards.

@@ -7,6 +7,7 @@ mod run;
 mod summary;
 mod sweep;
 mod topology;
+mod validate;
 
 use clap::Subcommand;
 
@@ -24,6 +25,8 @@ pub(crate) enum Sim {
     Merge(sweep::Merge),
     /// Make a page with plots and tables of results
     Report(report::Report),
+    /// Hold the simulator against what queueing theory says exactly
+    Validate(validate::Validate),
     /// Turn graphs into location trees
     #[command(subcommand)]
     Topology(topology::Topology),
@@ -37,6 +40,7 @@ impl Sim {
             Self::Sweep(command) => command.run(global),
             Self::Merge(command) => command.run(global),
             Self::Report(command) => command.run(global),
+            Self::Validate(command) => command.run(global),
             Self::Topology(command) => command.run(global),
         }
     }
