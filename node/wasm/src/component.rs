@@ -38,7 +38,7 @@ pub struct Start {
     pub config: BTreeMap<String, String>,
     /// What it may use, together with the others of its session.
     pub budget: Arc<Budget>,
-    /// Greatest memory of one instance, in bytes. `None`: as in the settings.
+    /// Greatest memory of one instance, in bytes, within that of the settings.
     pub memory: Option<u64>,
     /// How many instances of it there may be.
     pub instances: Instances,
@@ -62,7 +62,8 @@ pub struct Start {
 pub enum Instances {
     /// As many as needed, as the settings say. Each is replaced after some requests.
     Pool,
-    /// As many as needed, up to a number. Each is replaced after some requests.
+    /// As many as needed, up to a number, within those of the settings. Each is replaced
+    /// after some requests.
     UpTo(usize),
     /// One, which lives until it traps or is stopped: for a component that keeps something
     /// in memory, such as a cache.
@@ -159,10 +160,11 @@ impl Component {
             name: start.name,
             config: start.config,
             budget: start.budget,
-            memory: start.memory.unwrap_or(settings.memory),
+            // The pool has no room for more.
+            memory: start.memory.unwrap_or(u64::MAX).min(settings.memory),
             instances: match start.instances {
                 Instances::Pool => settings.instances_per_component.max(1),
-                Instances::UpTo(most) => most.max(1),
+                Instances::UpTo(most) => most.clamp(1, settings.instances_per_component.max(1)),
                 Instances::Keep => 1,
             },
             reuse: if keep {
@@ -494,7 +496,6 @@ impl Shared {
                 memory: self.memory,
                 table_elements: settings.table_elements,
                 taken: 0,
-                last: 0,
             },
         }
     }
