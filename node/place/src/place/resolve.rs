@@ -133,7 +133,9 @@ impl Place {
             if search.found.iter().any(|release| release.name == name) {
                 continue;
             }
-            let others = self.catalogue.matching(name, &VersionReq::STAR, origin, true);
+            let others = self
+                .catalogue
+                .matching(name, &VersionReq::STAR, origin, true);
             let Some(newest) = others.first() else {
                 continue;
             };
