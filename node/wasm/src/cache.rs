@@ -42,7 +42,10 @@ impl Cache {
         fs::create_dir_all(directory)?;
         for entry in fs::read_dir(directory)? {
             let path = entry?.path();
-            if path.extension().is_some_and(|extension| extension == UNFINISHED) {
+            if path
+                .extension()
+                .is_some_and(|extension| extension == UNFINISHED)
+            {
                 fs::remove_file(path)?;
             }
         }
