@@ -361,10 +361,7 @@ async fn no_component_has_more_parts_than_its_share() {
 async fn an_instance_that_cannot_be_made_is_not_tried_for_without_end() {
     let house = House::with(hasty);
     let budget = Budget::new(300 << 10, 1_000_000);
-    let start = Start {
-        budget,
-        ..start()
-    };
+    let start = Start { budget, ..start() };
     let component = house.run_with("never", start).await;
     let calls = (0..4).map(|_| ask(&component, "/"));
     for answer in futures_util::future::join_all(calls).await {
