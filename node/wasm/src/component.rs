@@ -38,7 +38,7 @@ pub struct Start {
     pub config: BTreeMap<String, String>,
     /// What it may use, together with the others of its session.
     pub budget: Arc<Budget>,
-    /// Greatest memory of one instance, in bytes. `None`: as in the settings.
+    /// Greatest memory of one instance, in bytes, within that of the settings.
     pub memory: Option<u64>,
     /// How many instances of it there may be.
     pub instances: Instances,
@@ -62,7 +62,8 @@ pub struct Start {
 pub enum Instances {
     /// As many as needed, as the settings say. Each is replaced after some requests.
     Pool,
-    /// As many as needed, up to a number. Each is replaced after some requests.
+    /// As many as needed, up to a number, within those of the settings. Each is replaced
+    /// after some requests.
     UpTo(usize),
     /// One, which lives until it traps or is stopped: for a component that keeps something
     /// in memory, such as a cache.
@@ -103,6 +104,8 @@ struct Pool {
     available: Vec<(u64, Waker)>,
     /// Workers that were told to look for one and have not yet.
     coming: BTreeSet<u64>,
+    /// No further instance could be made. Tried again when one goes or a request comes.
+    full: bool,
     live: usize,
     last: u64,
 }
@@ -159,10 +162,11 @@ impl Component {
             name: start.name,
             config: start.config,
             budget: start.budget,
-            memory: start.memory.unwrap_or(settings.memory),
+            // The pool has no room for more.
+            memory: start.memory.unwrap_or(u64::MAX).min(settings.memory),
             instances: match start.instances {
                 Instances::Pool => settings.instances_per_component.max(1),
-                Instances::UpTo(most) => most.max(1),
+                Instances::UpTo(most) => most.clamp(1, settings.instances_per_component.max(1)),
                 Instances::Keep => 1,
             },
             reuse: if keep {
@@ -311,6 +315,7 @@ impl Shared {
         let job = Arc::clone(&queued.job);
         let mut pool = self.pool();
         pool.queue.push_back(queued);
+        pool.full = false;
         self.dispatch(&mut pool);
         Place { shared: self, job }
     }
@@ -321,15 +326,18 @@ impl Shared {
             if let Some((worker, waker)) = pool.available.pop() {
                 pool.coming.insert(worker);
                 waker.wake();
-            } else if pool.live < self.instances {
+            } else if pool.live < self.instances && (pool.live == 0 || !pool.full) {
                 let worker = pool.hire();
                 let shared = Arc::clone(self);
                 self.wasm.spawn(async move {
-                    let place = Employed { shared, worker };
+                    let mut place = Employed::new(shared, worker);
                     let stop = &place.shared.stop;
                     match stop.run_until_cancelled(place.shared.make()).await {
                         Some(Ok(fresh)) => worker::work(&place.shared, worker, fresh).await,
-                        Some(Err(failure)) => place.shared.could_not_make(worker, &failure),
+                        Some(Err(failure)) => {
+                            place.leaves_room = false;
+                            place.shared.could_not_make(worker, &failure);
+                        }
                         None => {}
                     }
                 });
@@ -344,7 +352,7 @@ impl Shared {
         let worker = self.pool().hire();
         let shared = Arc::clone(self);
         self.wasm.spawn(async move {
-            let place = Employed { shared, worker };
+            let place = Employed::new(shared, worker);
             worker::work(&place.shared, worker, fresh).await;
         });
     }
@@ -372,6 +380,7 @@ impl Shared {
         let mut pool = self.pool();
         pool.absent(worker);
         let failed: Vec<_> = if pool.live > 1 {
+            pool.full = true;
             Vec::new()
         } else {
             pool.queue.drain(..).collect()
@@ -494,7 +503,6 @@ impl Shared {
                 memory: self.memory,
                 table_elements: settings.table_elements,
                 taken: 0,
-                last: 0,
             },
         }
     }
@@ -519,6 +527,18 @@ impl Pool {
 struct Employed {
     shared: Arc<Shared>,
     worker: u64,
+    /// Whether there is room for another instance when this one is gone.
+    leaves_room: bool,
+}
+
+impl Employed {
+    fn new(shared: Arc<Shared>, worker: u64) -> Self {
+        Self {
+            shared,
+            worker,
+            leaves_room: true,
+        }
+    }
 }
 
 impl Drop for Employed {
@@ -526,6 +546,7 @@ impl Drop for Employed {
         let mut pool = self.shared.pool();
         pool.absent(self.worker);
         pool.live -= 1;
+        pool.full &= !self.leaves_room;
         self.shared.dispatch(&mut pool);
     }
 }

@@ -25,6 +25,14 @@ use crate::guest::{self, Guest};
 use crate::inspect::World;
 use crate::settings::Settings;
 
+/// Most instances of modules in one instance of a component. What is made of Python has
+/// some dozens: one for each library.
+const MOST_MODULES: u32 = 256;
+/// Most linear memories of one instance of a component. Nearly all have one.
+const MOST_MEMORIES: u32 = 8;
+/// Most tables of one instance of a component.
+const MOST_TABLES: u32 = 32;
+
 /// Runs components. One per daemon; cheap to clone.
 #[derive(Clone)]
 pub struct Wasm(Arc<Inner>);
@@ -312,10 +320,14 @@ fn config(settings: &Settings) -> Config {
     let requests = u32::try_from(settings.requests_per_instance).unwrap_or(u32::MAX);
     let mut pool = PoolingAllocationConfig::new();
     // A component may be composed of many modules; what is not used costs address space only.
+    // What one may have is bounded as well, or one would leave nothing to the others.
     pool.total_component_instances(instances)
         .total_core_instances(instances.saturating_mul(16))
         .total_memories(settings.memories.max(1))
         .total_tables(instances.saturating_mul(8))
+        .max_core_instances_per_component(MOST_MODULES)
+        .max_memories_per_component(MOST_MEMORIES)
+        .max_tables_per_component(MOST_TABLES)
         .total_stacks(instances.saturating_mul(requests.clamp(1, 64)))
         .table_elements(settings.table_elements)
         .max_memory_size(usize::try_from(settings.memory.min(4 << 30)).unwrap_or(usize::MAX));

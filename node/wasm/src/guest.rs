@@ -194,16 +194,6 @@ pub(crate) struct Limiter {
     pub(crate) table_elements: usize,
     /// Taken from the budget, in bytes.
     pub(crate) taken: u64,
-    /// The last growth, which may fail yet.
-    pub(crate) last: u64,
-}
-
-impl Limiter {
-    fn give(&mut self, bytes: u64) {
-        self.taken -= bytes;
-        self.budget.give(bytes);
-        sub(&self.counters.memory_bytes, bytes);
-    }
 }
 
 impl ResourceLimiter for Limiter {
@@ -211,8 +201,12 @@ impl ResourceLimiter for Limiter {
         &mut self,
         current: usize,
         desired: usize,
-        _: Option<usize>,
+        most: Option<usize>,
     ) -> wasmtime::Result<bool> {
+        if most.is_some_and(|most| desired > most) {
+            // The component's own limit, not that of its booking.
+            return Ok(false);
+        }
         let more = desired.saturating_sub(current) as u64;
         let fits = self.taken.saturating_add(more) <= self.memory;
         if !fits || !self.budget.take(more) {
@@ -221,14 +215,14 @@ impl ResourceLimiter for Limiter {
             return Ok(false);
         }
         self.taken += more;
-        self.last = more;
         add(&self.counters.memory_bytes, more);
         Ok(true)
     }
 
+    /// What fails after it was allowed stays counted: the machine has no memory left then.
+    /// Nothing is given back here, for failures are told, too, of growth that was never
+    /// asked for, and a component could cause one after each growth that succeeds.
     fn memory_grow_failed(&mut self, _: wasmtime::Error) -> wasmtime::Result<()> {
-        let last = std::mem::take(&mut self.last);
-        self.give(last);
         Ok(())
     }
 
@@ -244,6 +238,37 @@ impl ResourceLimiter for Limiter {
 
 impl Drop for Limiter {
     fn drop(&mut self) {
-        self.give(self.taken);
+        self.budget.give(self.taken);
+        sub(&self.counters.memory_bytes, self.taken);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The last growth was given back for any failure that was told. wasmtime tells of some
+    /// without having asked, so that a component could have had memory without end.
+    #[test]
+    fn a_failure_gives_back_nothing_that_is_in_use() {
+        let budget = Budget::new(1 << 20, 1000);
+        let mut limiter = Limiter {
+            budget: Arc::clone(&budget),
+            counters: Arc::default(),
+            instance: Arc::default(),
+            memory: 1 << 20,
+            table_elements: 0,
+            taken: 0,
+        };
+        assert!(limiter.memory_growing(0, 1 << 16, None).unwrap());
+        let failure = wasmtime::Error::msg("it is too much for its type");
+        limiter.memory_grow_failed(failure).unwrap();
+        assert_eq!(budget.memory_used(), 1 << 16);
+        // Beyond its own limit it takes nothing.
+        let (now, most) = (1 << 16, 1 << 17);
+        assert!(!limiter.memory_growing(now, most + 1, Some(most)).unwrap());
+        assert_eq!(budget.memory_used(), 1 << 16);
+        drop(limiter);
+        assert_eq!(budget.memory_used(), 0);
     }
 }

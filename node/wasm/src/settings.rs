@@ -17,8 +17,8 @@ pub struct Settings {
     pub cache: PathBuf,
     /// Greatest size of a component, in bytes. 64 MiB.
     pub component_bytes: u64,
-    /// Greatest size of all linear memories of one instance, in bytes, if its [`Start`]
-    /// does not say. The budget of the session may allow less. 256 MiB.
+    /// Greatest size of all linear memories of one instance, in bytes. Its [`Start`] and the
+    /// budget of the session may allow less. 256 MiB.
     ///
     /// [`Start`]: crate::Start
     pub memory: u64,
@@ -28,7 +28,8 @@ pub struct Settings {
     pub instances: u32,
     /// Linear memories that live at the same time. 512.
     pub memories: u32,
-    /// Instances of one component that live at the same time, if its [`Start`] does not say. 4.
+    /// Instances of one component that live at the same time. Its [`Start`] may say fewer: it
+    /// says what a presentation wants, and all components share `instances`. 4.
     ///
     /// [`Start`]: crate::Start
     pub instances_per_component: usize,

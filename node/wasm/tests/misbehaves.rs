@@ -9,7 +9,7 @@ use std::time::Duration;
 use common::*;
 use http::Request;
 use http_body_util::BodyExt;
-use waybook_wasm::{Body, Budget, CallFailure, Instances, Settings, Start};
+use waybook_wasm::{Body, Budget, CallFailure, Instances, Settings, Source, Start};
 
 const SHORT: Duration = Duration::from_millis(200);
 
@@ -310,6 +310,65 @@ async fn more_instances_than_there_may_be_are_refused() {
         why.contains("no instance of the component can be made now"),
         "{why}"
     );
+}
+
+/// A presentation that asked for many instances got them, whatever the operator allowed for
+/// one component, and could so take those of all others.
+#[tokio::test]
+async fn no_component_gets_more_instances_than_the_operator_allows_it() {
+    let house = House::with(|settings| settings.instances_per_component = 2);
+    let start = Start {
+        instances: Instances::UpTo(16),
+        ..start()
+    };
+    let component = house.run_with("never", start).await;
+    let mut calls = Vec::new();
+    for _ in 0..4 {
+        let mut call = Box::pin(component.call(request("/", "")));
+        assert!(futures_util::poll!(&mut call).is_pending());
+        calls.push(call);
+    }
+    assert_eq!(component.instances(), 2);
+}
+
+/// A component of many memories could take all that the engine has.
+#[tokio::test]
+async fn no_component_has_more_parts_than_its_share() {
+    let house = House::new();
+    let load = async |instances: usize| {
+        let parts = "(core instance (instantiate $part))".repeat(instances);
+        let text = format!(
+            r#"(component
+                (core module $part (memory 1))
+                {parts}
+                (instance $handler)
+                (export "wasi:http/incoming-handler@0.2.0" (instance $handler)))"#
+        );
+        let bytes = wat::parse_str(&text).unwrap();
+        let loaded = house.wasm.load(digest(&bytes), Source::Bytes(bytes.into()));
+        loaded.await.unwrap_err().to_string()
+    };
+    let why = load(9).await;
+    assert!(why.contains("memories"), "{why}");
+    // Fewer are refused only because there is no handler in it.
+    let why = load(8).await;
+    assert!(why.contains("handle"), "{why}");
+}
+
+/// A request that waited while there was memory for one instance only was the reason to try
+/// for another one again and again, as fast as the machine could.
+#[tokio::test]
+async fn an_instance_that_cannot_be_made_is_not_tried_for_without_end() {
+    let house = House::with(hasty);
+    let budget = Budget::new(300 << 10, 1_000_000);
+    let start = Start { budget, ..start() };
+    let component = house.run_with("never", start).await;
+    let calls = (0..4).map(|_| ask(&component, "/"));
+    for answer in futures_util::future::join_all(calls).await {
+        answer.unwrap_err();
+    }
+    let refused = house.wasm.counters().memory_refused;
+    assert!((1..=100).contains(&refused), "{refused} times");
 }
 
 #[tokio::test]
