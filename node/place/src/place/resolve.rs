@@ -6,6 +6,7 @@
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
 
+use semver::VersionReq;
 use waybook_agents::Message;
 use waybook_location_tree::PlaceName;
 use waybook_plan::{KnownServer, Release, split_reference};
@@ -115,8 +116,35 @@ impl Place {
         let parent = parent.filter(|p| self.links.version(p).is_some_and(|v| v >= 2));
         if parent.is_none() {
             self.look_among(origin, search, true);
+            self.add_others(origin, search);
         }
         parent
+    }
+
+    /// Of what is still wanted, and known in no version that was asked for, adds the newest
+    /// version that there is. No range lets it be chosen; it tells whoever asked what there
+    /// is instead. Not beside versions that were found: it might be newer than what a nearer
+    /// locality has chosen for its own.
+    fn add_others(&self, origin: &PlaceName, search: &mut Search) {
+        let mut bytes: usize = search.found.iter().map(|r| weight(r)).sum();
+        let wanted = search.wanted.iter().filter_map(|w| split_reference(w).ok());
+        let names: BTreeSet<&str> = wanted.map(|(name, _)| name).collect();
+        for name in names {
+            if search.found.iter().any(|release| release.name == name) {
+                continue;
+            }
+            let others = self
+                .catalogue
+                .matching(name, &VersionReq::STAR, origin, true);
+            let Some(newest) = others.first() else {
+                continue;
+            };
+            bytes += weight(newest);
+            if search.found.len() >= MOST_FOUND || bytes > MOST_BYTES {
+                break;
+            }
+            search.found.push(Arc::clone(newest));
+        }
     }
 
     /// Adds to what was found all that may be meant by what is wanted, and to what is

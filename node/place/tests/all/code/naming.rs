@@ -100,6 +100,23 @@ fn a_subtree_that_is_cut_off_goes_on_with_the_copies_that_it_has() {
     assert!(all.ordered(order).unwrap().is_err());
 }
 
+/// Who asked for a version that nobody has was told that there was no release of that name at
+/// all, for only what fits is looked for.
+#[test]
+fn who_asks_for_a_version_that_is_not_there_is_told_which_there_is() {
+    let mut all = tree();
+    all.add(&release("cap@1.0.0", "r/h"));
+    all.add(&release("cap@1.2.0", "r/h"));
+    let order = all.order("r/a/x", CodeOrder::Prefetch("cap@^3".to_owned()));
+    all.settle();
+    let why = all.ordered(order).unwrap().unwrap_err();
+    assert!(why.contains("the newest is 1.2.0"), "{why}");
+    let order = all.order("r/a/x", CodeOrder::Prefetch("dim".to_owned()));
+    all.settle();
+    let why = all.ordered(order).unwrap().unwrap_err();
+    assert!(why.contains("there is no release of `dim`"), "{why}");
+}
+
 #[test]
 fn versions_that_do_not_go_together_are_explained_to_the_client() {
     let mut all = tree();
