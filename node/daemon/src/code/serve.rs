@@ -41,7 +41,7 @@ async fn answer(inner: &Arc<Inner>, from: &PlaceName, mut stream: Box<dyn Io>) -
     };
     match source {
         Ok(Source::Here(readable)) => {
-            frames::write(&mut stream, &TransferAnswer::Follows).await?;
+            say(inner, &mut stream, &TransferAnswer::Follows).await?;
             let (reader, writer) = tokio::io::split(stream);
             let mut output = Output::new(inner, writer);
             tokio::select! {
@@ -60,10 +60,21 @@ async fn answer(inner: &Arc<Inner>, from: &PlaceName, mut stream: Box<dyn Io>) -
             output.end().await
         }
         Err(refusal) => {
-            frames::write(&mut stream, &refusal).await?;
+            say(inner, &mut stream, &refusal).await?;
             stream.shutdown().await
         }
     }
+}
+
+/// Answers a neighbour. One that does not even take that is let go: it may grant a stream
+/// no room at all.
+async fn say(
+    inner: &Inner,
+    stream: &mut (impl AsyncWrite + Unpin),
+    answer: &TransferAnswer,
+) -> io::Result<()> {
+    let said = frames::write(stream, answer);
+    tokio::time::timeout(inner.config.reader_stall, said).await?
 }
 
 /// Where the bytes come from.
@@ -100,7 +111,8 @@ async fn find(
     let opened = tokio::time::timeout(patience, inner.peers.open_transfer(&next)).await;
     let opened = opened.map_err(|_| TransferAnswer::Unreachable)?;
     let mut upstream = opened.map_err(unreachable)?;
-    let asked = frames::write(&mut upstream, request).await;
+    let asked = tokio::time::timeout(patience, frames::write(&mut upstream, request)).await;
+    let asked = asked.map_err(|_| TransferAnswer::Unreachable)?;
     asked.map_err(unreachable)?;
     Ok(Source::Beyond(upstream))
 }

@@ -1,6 +1,6 @@
 //! What is served to whom, and what is passed on.
 
-use tokio::io::AsyncReadExt;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use waybook_agents::TransferAnswer;
 use waybook_daemon::CodeKeeper;
 use waybook_place::io::FetchFailure;
@@ -150,6 +150,30 @@ async fn a_reader_that_takes_nothing_is_let_go() {
     let mut rest = Vec::new();
     assert!(stream.read_to_end(&mut rest).await.is_err());
     assert!(rest.len() < code.len());
+}
+
+/// The answer itself was written without a limit: a neighbour that granted its streams no
+/// room kept them, and with them what may be served to all, for as long as it liked.
+#[tokio::test(start_paused = true)]
+async fn a_reader_that_does_not_take_the_answer_is_let_go() {
+    let code = bytes(FIVE);
+    let world = World::new();
+    let holder = world.holder("r", &code);
+    // One is served, one is refused.
+    for source in ["r", "r/a/x"] {
+        let (mut near, far) = tokio::io::duplex(1);
+        let repository = holder.repository.clone();
+        let serving = tokio::spawn(async move {
+            let from = super::world::name("r/a");
+            repository.serve(from, Box::new(far)).await;
+        });
+        let asked = waybook_agents::wire::encode_transfer(&request(&code, source, 0));
+        near.write_all(&asked).await.unwrap();
+        let long = std::time::Duration::from_secs(120);
+        let served = tokio::time::timeout(long, serving).await;
+        served.expect("it is let go").unwrap();
+        drop(near);
+    }
 }
 
 #[tokio::test]
