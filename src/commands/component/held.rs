@@ -163,7 +163,10 @@ fn print(detail: &CodeDetail) -> Done {
     };
     let trusted = if detail.trusted { "yes" } else { "no" };
     let here = match &code.here {
-        Some(here) => format!("{}, {} instances", state(code, here), here.instances),
+        Some(here) => {
+            let one = if here.instances == 1 { "" } else { "s" };
+            format!("{}, {} instance{one}", state(code, here), here.instances)
+        }
         None => "no".to_owned(),
     };
     let size = format!("{} ({} bytes)", release.length.text, release.length.amount);

@@ -1,7 +1,7 @@
 //! `waybook component keygen` and `sign`: publishers' keys and signatures.
 
 use std::fs::{OpenOptions, Permissions};
-use std::io::Write;
+use std::io::{self, Write};
 use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 
@@ -78,7 +78,16 @@ impl Keygen {
             file.write_all(text.as_bytes())?;
             file.sync_all()
         };
-        write().map_err(|error| Fail::failed(format!("{}: {error}", self.file.display())))?;
+        write().map_err(|error| {
+            let file = self.file.display();
+            Fail::failed(match error.kind() {
+                // Whoever loses a key by mistake loses the trust in all that it has signed.
+                io::ErrorKind::AlreadyExists => {
+                    format!("{file} is there already, and is not replaced: name another file")
+                }
+                _ => format!("{file}: {error}"),
+            })
+        })?;
         let publisher = key.publisher().to_string();
         if global.json {
             return show::json(&json!({ "key": self.file, "publisher": publisher }));
