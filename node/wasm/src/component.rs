@@ -104,6 +104,8 @@ struct Pool {
     available: Vec<(u64, Waker)>,
     /// Workers that were told to look for one and have not yet.
     coming: BTreeSet<u64>,
+    /// No further instance could be made. Tried again when one goes or a request comes.
+    full: bool,
     live: usize,
     last: u64,
 }
@@ -313,6 +315,7 @@ impl Shared {
         let job = Arc::clone(&queued.job);
         let mut pool = self.pool();
         pool.queue.push_back(queued);
+        pool.full = false;
         self.dispatch(&mut pool);
         Place { shared: self, job }
     }
@@ -323,15 +326,18 @@ impl Shared {
             if let Some((worker, waker)) = pool.available.pop() {
                 pool.coming.insert(worker);
                 waker.wake();
-            } else if pool.live < self.instances {
+            } else if pool.live < self.instances && (pool.live == 0 || !pool.full) {
                 let worker = pool.hire();
                 let shared = Arc::clone(self);
                 self.wasm.spawn(async move {
-                    let place = Employed { shared, worker };
+                    let mut place = Employed::new(shared, worker);
                     let stop = &place.shared.stop;
                     match stop.run_until_cancelled(place.shared.make()).await {
                         Some(Ok(fresh)) => worker::work(&place.shared, worker, fresh).await,
-                        Some(Err(failure)) => place.shared.could_not_make(worker, &failure),
+                        Some(Err(failure)) => {
+                            place.leaves_room = false;
+                            place.shared.could_not_make(worker, &failure);
+                        }
                         None => {}
                     }
                 });
@@ -346,7 +352,7 @@ impl Shared {
         let worker = self.pool().hire();
         let shared = Arc::clone(self);
         self.wasm.spawn(async move {
-            let place = Employed { shared, worker };
+            let place = Employed::new(shared, worker);
             worker::work(&place.shared, worker, fresh).await;
         });
     }
@@ -374,6 +380,7 @@ impl Shared {
         let mut pool = self.pool();
         pool.absent(worker);
         let failed: Vec<_> = if pool.live > 1 {
+            pool.full = true;
             Vec::new()
         } else {
             pool.queue.drain(..).collect()
@@ -520,6 +527,18 @@ impl Pool {
 struct Employed {
     shared: Arc<Shared>,
     worker: u64,
+    /// Whether there is room for another instance when this one is gone.
+    leaves_room: bool,
+}
+
+impl Employed {
+    fn new(shared: Arc<Shared>, worker: u64) -> Self {
+        Self {
+            shared,
+            worker,
+            leaves_room: true,
+        }
+    }
 }
 
 impl Drop for Employed {
@@ -527,6 +546,7 @@ impl Drop for Employed {
         let mut pool = self.shared.pool();
         pool.absent(self.worker);
         pool.live -= 1;
+        pool.full &= !self.leaves_room;
         self.shared.dispatch(&mut pool);
     }
 }

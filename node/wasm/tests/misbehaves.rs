@@ -355,6 +355,22 @@ async fn no_component_has_more_parts_than_its_share() {
     assert!(why.contains("handle"), "{why}");
 }
 
+/// A request that waited while there was memory for one instance only was the reason to try
+/// for another one again and again, as fast as the machine could.
+#[tokio::test]
+async fn an_instance_that_cannot_be_made_is_not_tried_for_without_end() {
+    let house = House::with(hasty);
+    let budget = Budget::new(300 << 10, 1_000_000);
+    let start = Start { budget, ..start() };
+    let component = house.run_with("never", start).await;
+    let calls = (0..4).map(|_| ask(&component, "/"));
+    for answer in futures_util::future::join_all(calls).await {
+        answer.unwrap_err();
+    }
+    let refused = house.wasm.counters().memory_refused;
+    assert!((1..=100).contains(&refused), "{refused} times");
+}
+
 #[tokio::test]
 async fn a_component_gets_no_more_than_its_share_of_the_processor() {
     let house = House::with(|settings| settings.timeout = Duration::from_secs(1));
