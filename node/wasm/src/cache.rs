@@ -16,6 +16,9 @@ use wasmtime::component::Component;
 /// What a file begins with; the last byte counts versions of this layout.
 const MAGIC: &[u8; 8] = b"waybook\x01";
 
+/// What the names of files end with that are being written. A crash leaves them.
+const UNFINISHED: &str = "part";
+
 /// Magic and checksum.
 const HEAD: usize = 8 + blake3::OUT_LEN;
 
@@ -37,6 +40,15 @@ pub(crate) enum Found {
 impl Cache {
     pub(crate) fn new(directory: &Path, engine: &Engine) -> io::Result<Self> {
         fs::create_dir_all(directory)?;
+        for entry in fs::read_dir(directory)? {
+            let path = entry?.path();
+            if path
+                .extension()
+                .is_some_and(|extension| extension == UNFINISHED)
+            {
+                fs::remove_file(path)?;
+            }
+        }
         let mut hasher = DefaultHasher::new();
         engine.precompile_compatibility_hash().hash(&mut hasher);
         std::env::consts::ARCH.hash(&mut hasher);
@@ -81,7 +93,7 @@ impl Cache {
         let path = self.path(digest);
         static COUNT: AtomicU64 = AtomicU64::new(0);
         let count = COUNT.fetch_add(1, Ordering::Relaxed);
-        let temporary = path.with_extension(format!("{}-{count}.part", std::process::id()));
+        let temporary = path.with_extension(format!("{}-{count}.{UNFINISHED}", std::process::id()));
         let mut file = fs::File::create(&temporary)?;
         let written = (|| {
             file.write_all(MAGIC)?;

@@ -39,6 +39,17 @@ async fn another_engine_takes_the_code_from_disk() {
     assert_eq!(ask(&component, "/").await.unwrap(), "a");
 }
 
+/// What a crash left half written stayed until the component itself was dropped.
+#[tokio::test]
+async fn what_a_crash_left_is_removed() {
+    let house = House::new();
+    drop(house.load("count").await);
+    let [file] = files(&house).try_into().unwrap();
+    std::fs::write(file.with_extension("7-0.part"), "half").unwrap();
+    let _again = Wasm::new(settings(house.cache.path())).unwrap();
+    assert_eq!(files(&house), [file]);
+}
+
 #[tokio::test]
 async fn damaged_code_is_compiled_anew() {
     let house = House::new();
