@@ -5,7 +5,7 @@
 //! heard that news then, and never will: what the transfer has brought must be as the
 //! place believes it to be.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, VecDeque};
 use std::io;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, OnceLock};
@@ -76,9 +76,17 @@ impl Ticket {
     }
 }
 
+/// So many ends are remembered of which the place may not have heard. Far more than can be
+/// on the way to it; without a bound, code that others name and nobody has would stay.
+const MOST_OVER: usize = 1_024;
+
 /// Those that the place may still give up.
 #[derive(Default)]
-pub(super) struct Tickets(HashMap<FetchId, Arc<Ticket>>);
+pub(super) struct Tickets {
+    all: HashMap<FetchId, Arc<Ticket>>,
+    /// Those that are over, the oldest first. Some may be forgotten already.
+    over: VecDeque<FetchId>,
+}
 
 impl Tickets {
     /// For a transfer that the place asks for.
@@ -94,14 +102,14 @@ impl Tickets {
             over: AtomicBool::new(false),
             writes: Arc::default(),
         });
-        self.0.insert(fetch, Arc::clone(&ticket));
+        self.all.insert(fetch, Arc::clone(&ticket));
         ticket
     }
 
     /// The place gives a transfer up, and reckons with so many bytes of it. If its end
     /// was told already, of which code it is.
     pub(super) fn give_up(&mut self, fetch: FetchId, keep: u64) -> Option<Digest> {
-        let ticket = self.0.remove(&fetch)?;
+        let ticket = self.all.remove(&fetch)?;
         let _ = ticket.keep.set(keep);
         ticket.given_up.cancel();
         let over = ticket.over.load(Ordering::Relaxed);
@@ -112,12 +120,20 @@ impl Tickets {
     pub(super) fn end(&mut self, ticket: &Ticket) -> bool {
         let wanted = !ticket.given_up.is_cancelled();
         ticket.over.store(wanted, Ordering::Relaxed);
+        if wanted {
+            self.over.push_back(ticket.fetch);
+        }
+        if self.over.len() > MOST_OVER
+            && let Some(oldest) = self.over.pop_front()
+        {
+            self.all.remove(&oldest);
+        }
         wanted
     }
 
     /// All of a piece of code is to go.
     pub(super) fn give_up_all(&mut self, digest: &Digest) {
-        self.0.retain(|_, ticket| {
+        self.all.retain(|_, ticket| {
             if ticket.digest == *digest {
                 ticket.given_up.cancel();
             }
@@ -128,6 +144,34 @@ impl Tickets {
     /// Whatever was told of that code has been heard.
     fn forget(&mut self, digest: &Digest) {
         let over = |t: &Ticket| t.digest == *digest && t.over.load(Ordering::Relaxed);
-        self.0.retain(|_, ticket| !over(ticket));
+        self.all.retain(|_, ticket| !over(ticket));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// One was kept for each piece of code whose transfer had ended and that was not asked
+    /// for again, as long as the place ran.
+    #[test]
+    fn ends_of_long_ago_are_forgotten() {
+        let mut tickets = Tickets::default();
+        let code = |number: u64| {
+            let mut digest = [0; 32];
+            digest[..8].copy_from_slice(&number.to_be_bytes());
+            Digest(digest)
+        };
+        let most = MOST_OVER as u64;
+        let under_way = tickets.issue(FetchId(0), code(0));
+        for number in 1..=most + 10 {
+            let ticket = tickets.issue(FetchId(number), code(number));
+            assert!(tickets.end(&ticket));
+        }
+        assert_eq!(tickets.all.len(), MOST_OVER + 1);
+        // What has just ended can be taken back, and what lasts be given up.
+        assert_eq!(tickets.give_up(FetchId(most), 0), Some(code(most)));
+        assert_eq!(tickets.give_up(FetchId(0), 7), None);
+        assert_eq!(under_way.kept(), Some(7));
     }
 }
