@@ -58,7 +58,7 @@ impl Subject {
             Self::Availability { .. } => 300,
             Self::SetUp { hops: 1, .. } => 1_000,
             Self::SetUp { .. } => 700,
-            Self::Filling { .. } => 2_000,
+            Self::Filling { .. } => 3_000,
         }
     }
 
