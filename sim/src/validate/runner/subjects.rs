@@ -45,7 +45,7 @@ impl Subject {
                 servers: 10..50, ..
             } => 1_500,
             Self::ErlangB { .. } => 3_000,
-            Self::Engset { .. } => 1_200,
+            Self::Engset { .. } => 1_800,
             Self::KaufmanRoberts { rates, .. } => 1_000 * rates.len() as u64,
             Self::Tree(tree) => 1_200 * tree.routes().len() as u64,
             Self::Fallback(fallback) if is_star(fallback) => 4_000,
@@ -58,7 +58,7 @@ impl Subject {
             Self::Availability { .. } => 300,
             Self::SetUp { hops: 1, .. } => 1_000,
             Self::SetUp { .. } => 700,
-            Self::Filling { .. } => 2_000,
+            Self::Filling { .. } => 3_000,
         }
     }
 
