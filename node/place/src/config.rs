@@ -153,7 +153,7 @@ impl Default for Limits {
             presentations: 10_000,
             questions: 10_000,
             repository: 8 << 30,
-            component: 256 << 20,
+            component: 64 << 20,
             downloads: 64,
             holdings: 100_000,
         }

@@ -15,6 +15,8 @@ pub struct WasmLimits {
     pub hosts: Vec<String>,
     /// The memory of one whose stage books none, in bytes.
     pub memory: u64,
+    /// The most memory of one instance in bytes, however much its stage books.
+    pub greatest_memory: u64,
     /// The share of a processor of one whose stage books none, in thousandths.
     pub cpu: u32,
     /// Instances at one time, of all components together.
@@ -41,6 +43,7 @@ impl Default for WasmLimits {
         Self {
             hosts: Vec::new(),
             memory: 64 << 20,
+            greatest_memory: of_engine.memory,
             cpu: 1000,
             instances: of_engine.instances,
             instances_per_component: of_engine.instances_per_component,
@@ -60,6 +63,7 @@ impl WasmLimits {
     pub fn engine(&self, cache: PathBuf, greatest: u64) -> waybook_wasm::Settings {
         let mut settings = waybook_wasm::Settings::new(cache);
         settings.component_bytes = greatest;
+        settings.memory = self.greatest_memory;
         settings.instances = self.instances;
         settings.memories = self.instances.saturating_mul(2);
         settings.instances_per_component = self.instances_per_component;
@@ -80,9 +84,11 @@ pub(super) fn read(section: &Section<'_>) -> WasmLimits {
         let default = u32::try_from(default).unwrap_or(u32::MAX);
         section.number(key, default, 1, most) as usize
     };
-    let memory = section.amount("memory", "64 MiB", |text| {
-        parse_amount(&Resource::memory(), text)
-    });
+    let bytes = |key: &str, example: &str| {
+        section.amount(key, example, |text| parse_amount(&Resource::memory(), text))
+    };
+    let memory = bytes("memory", "64 MiB");
+    let greatest_memory = bytes("greatest-memory", "256 MiB");
     let cpu = section.amount("cpu", "500m", |text| {
         let thousandths = parse_amount(&Resource::cpu(), text).map_err(|e| e.to_string())?;
         match u32::try_from(thousandths) {
@@ -93,6 +99,7 @@ pub(super) fn read(section: &Section<'_>) -> WasmLimits {
     WasmLimits {
         hosts: section.texts("hosts", "api.example.org"),
         memory: memory.unwrap_or(d.memory),
+        greatest_memory: greatest_memory.unwrap_or(d.greatest_memory),
         cpu: cpu.unwrap_or(d.cpu),
         instances: section.number("instances", d.instances, 1, 10_000),
         instances_per_component: count("instances-per-component", d.instances_per_component, 1_000),

@@ -79,6 +79,9 @@ fn every_setting_is_read() {
         downloads = 2
         rate = "50 Mbit/s"
         serve = 7
+        [wasm]
+        memory = "32 MiB"
+        greatest-memory = "1 GiB"
         [transport]
         idle-timeout = "20 s"
         gso = false
@@ -104,6 +107,8 @@ fn every_setting_is_read() {
         format = "json"
     "#;
     let config = read(text, &Overrides::none()).unwrap();
+    assert_eq!(config.wasm.memory, 32 << 20);
+    assert_eq!(config.wasm.engine("".into(), 1).memory, 1 << 30);
     assert_eq!(config.parent.unwrap().address, "bologna.example:4700");
     assert_eq!(
         config.identity.certificate,
