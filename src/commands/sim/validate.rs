@@ -80,7 +80,7 @@ impl Validate {
             return self.write(&experiments, folder);
         }
         let judged = self.latency.is_empty();
-        let latencies = if judged {
+        let latencies: &[Duration] = if judged {
             &[NO_LATENCY][..]
         } else {
             &self.latency
