@@ -136,9 +136,9 @@ fn names_bind_to_code_and_only_at_its_home_is_anything_added() {
     let why = add(alias, "r/h").unwrap_err();
     assert_eq!(why, "the same code was added here before, as ant@1.0.0");
     let mut long = release("fly@1.0.0", "r/h");
-    long.length = (256 << 20) + 1;
+    long.length = (64 << 20) + 1;
     let why = add(long, "r/h").unwrap_err();
-    assert!(why.ends_with("limit `component` = 256 MiB"), "{why}");
+    assert!(why.ends_with("limit `component` = 64 MiB"), "{why}");
     let mut empty = release("fly@1.0.0", "r/h");
     empty.length = 0;
     assert!(add(empty, "r/h").unwrap_err().starts_with("length"));
