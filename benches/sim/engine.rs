@@ -50,7 +50,8 @@ fn setting(places: usize) -> (Setting, Vec<PlaceName>) {
         let name = names[parent(place)].child(&label).expect("a name");
         names.push(name);
     }
-    for name in &names {
+    // All at once, so that the map is as dense as it can be.
+    let settled = names.iter().map(|name| {
         let mut place = PlaceSetting::default();
         let room = match name.depth() {
             FIRST => Some(FIRST_ROOM),
@@ -61,8 +62,9 @@ fn setting(places: usize) -> (Setting, Vec<PlaceName>) {
             place.capacity.insert(seat.clone(), room);
             place.presentations.push(Arc::clone(&film));
         }
-        setting.places.insert(name.clone(), place);
-    }
+        (name.clone(), place)
+    });
+    setting.places = settled.collect();
     let leaves = names.split_off(first_leaf(places));
     (setting, leaves)
 }

@@ -83,6 +83,13 @@ impl PlaceName {
         &self.0
     }
 
+    /// Whether the two lie in the same memory: if so they are equal, and nothing had to be
+    /// read. Equal names need not.
+    #[must_use]
+    pub fn is_same(&self, other: &Self) -> bool {
+        Arc::ptr_eq(&self.0, &other.0)
+    }
+
     /// The labels from the root downward.
     pub fn labels(&self) -> impl DoubleEndedIterator<Item = &str> {
         self.0.split('/')
@@ -270,7 +277,7 @@ fn is_label(label: &str) -> bool {
 
 impl Ord for PlaceName {
     fn cmp(&self, other: &Self) -> std::cmp::Ordering {
-        if Arc::ptr_eq(&self.0, &other.0) {
+        if self.is_same(other) {
             return std::cmp::Ordering::Equal;
         }
         // By labels means by bytes, with `/` before all others.

@@ -19,6 +19,13 @@ impl<T> Default for Lazy<T> {
     }
 }
 
+impl<T> Lazy<T> {
+    /// What has been made; nothing is made for it.
+    pub(crate) fn made(&mut self) -> Option<&mut T> {
+        self.0.as_deref_mut()
+    }
+}
+
 impl<T: Empty> Deref for Lazy<T> {
     type Target = T;
 

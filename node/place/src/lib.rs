@@ -6,11 +6,11 @@
 
 #![forbid(unsafe_code)]
 
+mod by_neighbour;
 mod config;
 pub mod io;
 mod lazy;
 mod place;
-mod sorted;
 mod time;
 mod token_bucket;
 mod view;

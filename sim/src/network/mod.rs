@@ -120,8 +120,9 @@ impl Network {
     /// of its model. The time of what shares the edge changes with the next chunk that
     /// enters or leaves.
     pub fn shape(&mut self, lower: &PlaceName, rates: Option<Rates>) {
-        if rates.is_some() || self.numbers.contains_key(lower) {
-            self.own(lower).rates = rates;
+        let edge = self.edge_mut(lower);
+        if rates.is_some() || edge.own.is_some() {
+            edge.own.get_or_insert_default().rates = rates;
         }
     }
 

@@ -110,6 +110,7 @@ impl Scenario {
             (model != PlaceSpec::default().model()).then(|| Arc::new(model))
         };
         let machines: Vec<_> = layout.classes.iter().map(machine).collect();
+        let mut settled = Vec::with_capacity(topology.len());
         for place in topology.places() {
             let class = topology.class(place);
             let number = layout.classes.iter().position(|c| c.name == class);
@@ -123,8 +124,10 @@ impl Scenario {
                 _ => links[number].clone(),
             };
             settings.machine = machines[number].clone();
-            layout.setting.places.insert(place.name.clone(), settings);
+            settled.push((place.name.clone(), settings));
         }
+        // Made of all at once, a map is as dense as it can be.
+        layout.setting.places = settled.into_iter().collect();
         layout.places.sort_unstable();
         for (number, presentation) in self.presentation.iter().enumerate() {
             let titles = serve(&mut layout, presentation, number, seed)?;

@@ -127,13 +127,17 @@ impl Slots {
 
     /// The neighbour of that name; none if a place has no such neighbour.
     pub(super) fn neighbour(&self, at: PlaceIndex, name: &PlaceName) -> Option<PlaceIndex> {
-        let parent = self.parent(at).filter(|parent| self.name(*parent) == name);
-        parent.or_else(|| {
-            let children = self.children(at);
-            if children.len() <= FEW {
-                let mut children = children.iter();
-                return children.find(|child| self.name(**child) == name).copied();
+        let parent = self.parent(at);
+        let children = self.children(at);
+        if children.len() <= FEW {
+            // Places say the names that they were told, which are those kept here.
+            let mut neighbours = parent.iter().chain(children);
+            if let Some(known) = neighbours.find(|known| self.name(**known).is_same(name)) {
+                return Some(*known);
             }
+        }
+        let parent = parent.filter(|parent| self.name(*parent) == name);
+        parent.or_else(|| {
             let found = children.binary_search_by(|child| self.name(*child).cmp(name));
             found.ok().map(|found| children[found])
         })

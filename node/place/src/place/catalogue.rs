@@ -17,6 +17,7 @@ use super::Place;
 use super::timers::Timer;
 use crate::Instant;
 use crate::io::Output;
+use crate::lazy::Empty;
 
 /// Holdings per message; a release has at most some kilobytes.
 const HOLDINGS_PART: usize = 64;
@@ -33,6 +34,16 @@ pub(super) struct Catalogue {
     stale: BTreeMap<PlaceName, BTreeSet<(Digest, PlaceName)>>,
     /// Editions of what this place says of itself, counted within its life.
     editions: u64,
+}
+
+impl Empty for Catalogue {
+    const EMPTY: &'static Self = &Self {
+        entries: BTreeMap::new(),
+        names: BTreeMap::new(),
+        size: 0,
+        stale: BTreeMap::new(),
+        editions: 0,
+    };
 }
 
 impl Catalogue {
@@ -157,7 +168,7 @@ impl Place {
         dropped: &[(Digest, PlaceName, Edition)],
         out: &mut Vec<Output>,
     ) {
-        let Some(parent) = self.config.name.parent() else {
+        let Some(parent) = self.parent.clone() else {
             return;
         };
         let tell = |held: &[Holding], dropped: &[_], out: &mut Vec<Output>| {
@@ -178,7 +189,7 @@ impl Place {
 
     /// On a new connection to the parent: all that the locality holds.
     pub(super) fn tell_all_code(&self, out: &mut Vec<Output>) {
-        let Some(parent) = self.config.name.parent() else {
+        let Some(parent) = self.parent.clone() else {
             return;
         };
         let all: Vec<_> = self.catalogue.entries().cloned().collect();
@@ -210,12 +221,18 @@ impl Place {
         }
         if complete {
             let below = self.catalogue.below(from).into_iter();
-            let stale = below.map(|(digest, place, _)| (digest, place)).collect();
-            self.catalogue.stale.insert(from.clone(), stale);
-            let at = now + self.config.timing.index_grace;
-            self.timers.set(Timer::IndexGrace(from.clone()), at);
+            let stale: BTreeSet<_> = below.map(|(digest, place, _)| (digest, place)).collect();
+            if stale.is_empty() {
+                self.catalogue.made().map(|known| known.stale.remove(from));
+            } else {
+                self.catalogue.stale.insert(from.clone(), stale);
+                let at = now + self.config.timing.index_grace;
+                self.timers.set(Timer::IndexGrace(from.clone()), at);
+            }
         }
-        if let Some(stale) = self.catalogue.stale.get_mut(from) {
+        if self.catalogue.stale.contains_key(from)
+            && let Some(stale) = self.catalogue.stale.get_mut(from)
+        {
             for holding in &held {
                 stale.remove(&(holding.release.digest, holding.place.clone()));
             }

@@ -7,7 +7,8 @@ use waybook_agents::{Event, HopReport, Progress, SessionId};
 use waybook_plan::Plan;
 
 use super::Place;
-use super::timers::Timer;
+use super::alarms::Alarm;
+use super::hops::Hop;
 use crate::Instant;
 use crate::io::{EndReason, Established, OpenRequest, Output, RequestId};
 
@@ -87,7 +88,8 @@ impl Place {
         };
         client.used = now;
         if client.established.is_some() && !std::mem::replace(&mut client.claimed, true) {
-            self.timers.cancel(&Timer::Claim(session));
+            hop.alarms.cancel(Alarm::Claim);
+            hop.attend(&mut self.timers);
             self.store_session(session, out);
         }
     }
@@ -98,13 +100,16 @@ impl Place {
         }
     }
 
-    pub(super) fn idle_timer(&mut self, now: Instant, session: SessionId, out: &mut Vec<Output>) {
-        let Some(client) = self.hops.get(&session).and_then(|h| h.client.as_ref()) else {
+    pub(super) fn idle_alarm(&mut self, now: Instant, session: SessionId, out: &mut Vec<Output>) {
+        let Some(hop) = self.hops.get_mut(&session) else {
+            return;
+        };
+        let Some(client) = &hop.client else {
             return;
         };
         let end = client.used + client.idle;
         if end > now {
-            self.timers.set(Timer::Idle(session), end);
+            hop.alarms.set(Alarm::Idle, end);
         } else {
             self.close(now, session, EndReason::Idle, out);
         }
@@ -124,18 +129,14 @@ impl Place {
         client.ending = Some(why);
         self.drive(now, session, Event::Released, out);
     }
+}
 
-    /// Sets the timers that end a session by itself.
-    pub(super) fn watch_use(
-        &mut self,
-        now: Instant,
-        session: SessionId,
-        idle: Duration,
-        longest: Option<Duration>,
-    ) {
-        self.timers.set(Timer::Idle(session), now + idle);
+impl Hop {
+    /// Sets the alarms that end a session by itself.
+    pub(super) fn watch_use(&mut self, now: Instant, idle: Duration, longest: Option<Duration>) {
+        self.alarms.set(Alarm::Idle, now + idle);
         if let Some(longest) = longest {
-            self.timers.set(Timer::Longest(session), now + longest);
+            self.alarms.set(Alarm::Longest, now + longest);
         }
     }
 }

@@ -13,6 +13,7 @@ use waybook_plan::{Component, Digest, Release, Releases, Runtime};
 use super::downloads::Claim;
 use crate::Instant;
 use crate::io::{InstanceId, Output};
+use crate::lazy::Empty;
 
 /// What an instance leads to. Only instances that are equal in this too are shared.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -71,6 +72,14 @@ pub(super) struct Components {
     next: u64,
     instances: BTreeMap<InstanceId, Instance>,
     by_key: BTreeMap<Sharing, InstanceId>,
+}
+
+impl Empty for Components {
+    const EMPTY: &'static Self = &Self {
+        next: 0,
+        instances: BTreeMap::new(),
+        by_key: BTreeMap::new(),
+    };
 }
 
 impl Components {

@@ -15,6 +15,7 @@ use super::Place;
 use super::timers::Timer;
 use crate::Instant;
 use crate::io::{FetchId, InstanceId, Output, RequestId};
+use crate::lazy::Empty;
 
 /// Downloads under way for each transfer that there may be at one time; beyond, what is
 /// wanted is refused.
@@ -213,8 +214,12 @@ impl Downloads {
         self.queue.extend(waiting);
     }
 
-    /// Those that wait for a connection wait no longer.
-    pub(super) fn unpark(&mut self) {
+    /// Whether there is nothing to be done at once.
+    fn is_at_rest(&self) -> bool {
+        self.refused.is_empty() && self.new.is_empty() && self.queue.is_empty()
+    }
+
+    fn unpark(&mut self) {
         let parked = self.jobs.iter();
         let parked: Vec<_> = parked
             .filter(|(_, job)| matches!(job.phase, Phase::Parked))
@@ -226,7 +231,28 @@ impl Downloads {
     }
 }
 
+impl Empty for Downloads {
+    const EMPTY: &'static Self = &Self {
+        jobs: BTreeMap::new(),
+        fetches: BTreeMap::new(),
+        queue: VecDeque::new(),
+        new: VecDeque::new(),
+        refused: VecDeque::new(),
+        last_fetch: 0,
+        last_agent: 0,
+        guests: BTreeMap::new(),
+        ahead: BTreeMap::new(),
+    };
+}
+
 impl Place {
+    /// Downloads that wait for a connection wait no longer.
+    pub(super) fn unpark_downloads(&mut self) {
+        if !self.downloads.jobs.is_empty() {
+            self.downloads.unpark();
+        }
+    }
+
     /// Somebody wants code that is not here. What comes of it is said later, to all who
     /// want it.
     ///
@@ -293,7 +319,8 @@ impl Place {
 
     /// Carries on with what could not be done in the midst of something else.
     pub(super) fn attend_downloads(&mut self, now: Instant, out: &mut Vec<Output>) {
-        loop {
+        // Mostly there is nothing, and nothing need be made to see it.
+        while !self.downloads.is_at_rest() {
             if let Some((instance, why)) = self.downloads.refused.pop_front() {
                 self.component_failed(now, instance, &why, out);
             } else if let Some(claim) = self.downloads.new.pop_front() {
@@ -315,14 +342,15 @@ impl Place {
     /// Sends an agent to find out where to read from.
     fn seek(&mut self, now: Instant, claim: Claim, out: &mut Vec<Output>) {
         self.give_way(&claim);
-        let Some(job) = self.downloads.jobs.get_mut(&claim) else {
+        let downloads = &mut *self.downloads;
+        let Some(job) = downloads.jobs.get_mut(&claim) else {
             return;
         };
         if !matches!(job.phase, Phase::New) {
             return;
         }
         let timing = &self.config.timing;
-        let parent = self.config.name.parent();
+        let parent = self.parent.clone();
         let ways = [self.config.name.next_hop(&job.release.home), parent];
         let cut_off = ways.iter().flatten().all(|way| !self.links.is_up(way));
         self.timers
@@ -331,11 +359,11 @@ impl Place {
             job.phase = Phase::Parked;
             return;
         }
-        self.downloads.last_agent += 1;
+        downloads.last_agent += 1;
         let id = DownloadId {
             origin: self.config.name.clone(),
             life: self.incarnation,
-            number: self.downloads.last_agent,
+            number: downloads.last_agent,
         };
         job.phase = Phase::Seeking(id.clone());
         job.asked = None;
@@ -424,7 +452,7 @@ impl Place {
                     .push("no agent that looked for it came back".to_owned());
                 job.lost = 0;
                 // Whoever sends agents to its default place can still do without it.
-                match self.config.name.parent() {
+                match self.parent.clone() {
                     Some(parent) if job.avoid.insert(parent.clone()) => {
                         self.downloads.seek_again(claim);
                     }

@@ -8,14 +8,18 @@ use waybook_location_tree::PlaceName;
 use waybook_plan::SolutionNumber;
 
 use super::Place;
+use super::alarms::Alarm;
 use super::timers::Timer;
 use crate::Instant;
+use crate::by_neighbour::ByNeighbour;
 use crate::io::Output;
 use crate::lazy::Empty;
-use crate::sorted::Sorted;
 
 /// Sessions per refresh message; it stays well below the frame limit.
 const REFRESH_PART: usize = 4_000;
+/// How often it is looked which releases are due, at most, in the time after which one is told
+/// again.
+const RELEASE_ROUNDS: u32 = 8;
 
 /// What one neighbour is fed.
 #[derive(Debug, Default)]
@@ -27,14 +31,23 @@ struct Fed {
 /// Whom this place feeds, and whom it has told to let go.
 #[derive(Debug, Default)]
 pub(super) struct Feeds {
-    fed: Sorted<PlaceName, Fed>,
-    /// Releases that have not been acknowledged, and until when they are repeated.
-    releases: BTreeMap<(PlaceName, SessionId, SolutionNumber), Instant>,
+    fed: ByNeighbour<Fed>,
+    /// Releases that have not been acknowledged.
+    releases: BTreeMap<(PlaceName, SessionId, SolutionNumber), Releasing>,
+}
+
+/// A release that has not been acknowledged.
+#[derive(Debug)]
+struct Releasing {
+    /// When it is told again.
+    again: Instant,
+    /// Until when it is told.
+    until: Instant,
 }
 
 impl Empty for Feeds {
     const EMPTY: &'static Self = &Self {
-        fed: Sorted::new(),
+        fed: ByNeighbour::new(),
         releases: BTreeMap::new(),
     };
 }
@@ -161,7 +174,7 @@ impl Place {
                     }
                 }
                 Err(Missing::Replaced) => self.counters.fenced += 1,
-                Err(Missing::Gone) => self.answer_gone(from, *feed, out),
+                Err(Missing::Gone) => self.answer_gone(now, from, *feed, out),
             }
         }
         if !working.is_empty() {
@@ -218,7 +231,7 @@ impl Place {
                 false
             }
             Err(Missing::Gone) => {
-                self.answer_gone(from, feed, out);
+                self.answer_gone(now, from, feed, out);
                 false
             }
         }
@@ -253,7 +266,8 @@ impl Place {
             return;
         };
         if !std::mem::replace(&mut sent.confirmed, true) {
-            self.timers.cancel(&Timer::Child(feed.session));
+            hop.alarms.cancel(Alarm::Child);
+            hop.attend(&mut self.timers);
             self.feed_session(now, from, feed.session);
         }
     }
@@ -272,28 +286,43 @@ impl Place {
         let until = now + timing.session_lease.max(timing.setup_lease);
         let again = timing.setup_refresh;
         self.send(&to, Message::Release(feed), out);
-        self.feeds
-            .releases
-            .entry((to.clone(), session, number))
-            .or_insert(until);
-        let at = self.jittered(now, again);
-        self.timers.set(Timer::Release(to, session, number), at);
+        let again = self.jittered(now, again);
+        let key = (to, session, number);
+        let releasing = self.feeds.releases.entry(key);
+        let releasing = releasing.or_insert(Releasing { again, until });
+        releasing.again = again;
+        // An earlier one may be set, and will see to this one as well.
+        self.timers.set_if_unset(Timer::Releases, again);
     }
 
-    pub(super) fn release_timer(
+    /// Tells again what is due, and looks again when the next one is: not for each by itself,
+    /// for a neighbour that is away may owe very many.
+    pub(super) fn releases_timer(&mut self, now: Instant, out: &mut Vec<Output>) {
+        let due = self.feeds.releases.iter();
+        let due = due.filter(|(_, releasing)| releasing.again <= now);
+        let due: Vec<_> = due.map(|(key, _)| key.clone()).collect();
+        for key in due {
+            self.release_again(now, key, out);
+        }
+        let next = self.feeds.releases.values().map(|r| r.again).min();
+        if let Some(next) = next {
+            let rest = self.config.timing.setup_refresh / RELEASE_ROUNDS;
+            self.timers.set(Timer::Releases, next.max(now + rest));
+        }
+    }
+
+    fn release_again(
         &mut self,
         now: Instant,
-        to: PlaceName,
-        session: SessionId,
-        number: SolutionNumber,
+        key: (PlaceName, SessionId, SolutionNumber),
         out: &mut Vec<Output>,
     ) {
-        let key = (to, session, number);
-        match self.feeds.releases.get(&key) {
-            Some(until) if *until > now => {
-                let at = self.jittered(now, self.config.timing.setup_refresh);
-                self.send(&key.0, Message::Release(Feed { session, number }), out);
-                self.timers.set(Timer::Release(key.0, session, number), at);
+        let again = self.jittered(now, self.config.timing.setup_refresh);
+        match self.feeds.releases.get_mut(&key) {
+            Some(releasing) if releasing.until > now => {
+                releasing.again = again;
+                let (to, session, number) = key;
+                self.send(&to, Message::Release(Feed { session, number }), out);
             }
             _ => {
                 self.feeds.releases.remove(&key);
@@ -311,15 +340,16 @@ impl Place {
             .take_while(|key| key.0 == *to)
             .cloned()
             .collect();
-        for (to, session, number) in keys {
-            self.release_timer(now, to, session, number, out);
+        for key in keys {
+            self.release_again(now, key, out);
         }
     }
 
     pub(super) fn release_acked(&mut self, from: &PlaceName, feed: Feed) {
         let key = (from.clone(), feed.session, feed.number);
-        if self.feeds.releases.remove(&key).is_some() {
-            self.timers.cancel(&Timer::Release(key.0, key.1, key.2));
+        self.feeds.releases.remove(&key);
+        if self.feeds.releases.is_empty() {
+            self.timers.cancel(&Timer::Releases);
         }
     }
 }

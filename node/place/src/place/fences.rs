@@ -1,11 +1,13 @@
 //! Fences: what was refused or released must have no effect when it arrives late.
 
-use std::collections::BTreeMap;
 use std::collections::btree_map::Entry;
+use std::collections::{BTreeMap, VecDeque};
 
 use waybook_agents::{Refuse, SessionId};
 use waybook_location_tree::PlaceName;
 use waybook_plan::SolutionNumber;
+
+use crate::Instant;
 
 /// What is remembered of a session whose visit here has ended.
 #[derive(Debug)]
@@ -14,45 +16,79 @@ pub(super) struct Fence {
     pub(super) number: SolutionNumber,
     /// What the hop before was told, to be said again if it asks: it may have been lost.
     pub(super) answer: Option<Box<Refuse>>,
+    /// When nothing of the set-up can arrive any more.
+    until: Instant,
 }
 
+type Key = (SessionId, PlaceName);
+
 /// By session and the hop before, so that no other neighbour can bar what that one sends.
-/// Forgotten by a timer, when nothing of the set-up can arrive any more.
+///
+/// A fence holds for its time, to the moment. It is swept out later, with others: there is one
+/// for every visit, so that none has a timer of its own.
 #[derive(Debug, Default)]
-pub(super) struct Fences(BTreeMap<(SessionId, PlaceName), Fence>);
+pub(super) struct Fences {
+    fences: BTreeMap<Key, Fence>,
+    /// Every fence once, about in the order in which they are over.
+    order: VecDeque<(Instant, Key)>,
+}
 
 impl Fences {
-    /// Raises the fence; it never falls. Beyond `most` fences there is none: what arrives
-    /// late then ends with its lease. Whether there is one.
+    /// Raises the fence; it never falls before its time. Beyond `most` fences there is none:
+    /// what arrives late then ends with its lease. Whether there is one.
     pub(super) fn raise(
         &mut self,
         session: SessionId,
         from: PlaceName,
         number: SolutionNumber,
+        (now, until): (Instant, Instant),
         answer: Option<Refuse>,
         most: usize,
     ) -> bool {
-        let full = self.0.len() >= most;
+        if self.fences.len() >= most {
+            self.forget(now);
+        }
+        let full = self.fences.len() >= most;
         let answer = answer.map(Box::new);
-        match self.0.entry((session, from)) {
+        let fence = Fence {
+            number,
+            answer,
+            until,
+        };
+        match self.fences.entry((session, from)) {
             Entry::Vacant(_) if full => return false,
             Entry::Vacant(place) => {
-                place.insert(Fence { number, answer });
+                self.order.push_back((until, place.key().clone()));
+                place.insert(fence);
             }
-            Entry::Occupied(mut fence) if number >= fence.get().number => {
-                fence.insert(Fence { number, answer });
+            Entry::Occupied(mut old) if number >= old.get().number || old.get().until <= now => {
+                old.insert(fence);
             }
-            Entry::Occupied(_) => {}
+            Entry::Occupied(mut old) => old.get_mut().until = until,
         }
         true
     }
 
-    pub(super) fn get(&self, session: SessionId, from: &PlaceName) -> Option<&Fence> {
-        self.0.get(&(session, from.clone()))
+    pub(super) fn get(&self, now: Instant, session: SessionId, from: &PlaceName) -> Option<&Fence> {
+        let fence = self.fences.get(&(session, from.clone()));
+        fence.filter(|fence| fence.until > now)
     }
 
-    pub(super) fn forget(&mut self, session: SessionId, from: PlaceName) {
-        self.0.remove(&(session, from));
+    /// Sweeps out what is over; when the next one is.
+    pub(super) fn forget(&mut self, now: Instant) -> Option<Instant> {
+        while self.order.front().is_some_and(|(until, _)| *until <= now) {
+            let (_, key) = self.order.pop_front()?;
+            let Some(fence) = self.fences.get(&key) else {
+                continue;
+            };
+            if fence.until <= now {
+                self.fences.remove(&key);
+            } else {
+                // Raised again since.
+                self.order.push_back((fence.until, key));
+            }
+        }
+        self.order.front().map(|(until, _)| *until)
     }
 }
 
@@ -66,12 +102,55 @@ mod tests {
         let from = PlaceName::new("r").unwrap();
         let mut raise = |session, number| {
             let (session, number) = (SessionId(session), SolutionNumber(number));
-            fences.raise(session, from.clone(), number, None, 2)
+            fences.raise(
+                session,
+                from.clone(),
+                number,
+                (Instant(1), Instant(9)),
+                None,
+                2,
+            )
         };
         assert!(raise(1, 1) && raise(2, 1) && !raise(3, 1));
         // One that is there still rises.
         assert!(raise(2, 5) && raise(2, 4));
-        assert_eq!(fences.get(SessionId(2), &from).unwrap().number.0, 5);
-        assert_eq!(fences.0.len(), 2);
+        let fence = fences.get(Instant(8), SessionId(2), &from);
+        assert_eq!(fence.unwrap().number.0, 5);
+        assert_eq!(fences.fences.len(), 2);
+    }
+
+    #[test]
+    fn they_hold_for_their_time_and_are_swept_out_later() {
+        let mut fences = Fences::default();
+        let from = PlaceName::new("r").unwrap();
+        let raise = |fences: &mut Fences, session, until| {
+            let (session, number) = (SessionId(session), SolutionNumber(1));
+            fences.raise(
+                session,
+                from.clone(),
+                number,
+                (Instant(1), Instant(until)),
+                None,
+                9,
+            )
+        };
+        let holds = |fences: &Fences, now, session| {
+            fences
+                .get(
+                    Instant(now),
+                    SessionId(session),
+                    &PlaceName::new("r").unwrap(),
+                )
+                .is_some()
+        };
+        raise(&mut fences, 1, 10);
+        raise(&mut fences, 2, 20);
+        raise(&mut fences, 1, 30);
+        assert!(holds(&fences, 29, 1) && holds(&fences, 19, 2) && !holds(&fences, 20, 2));
+        assert_eq!(fences.forget(Instant(15)), Some(Instant(20)));
+        assert_eq!(fences.forget(Instant(20)), Some(Instant(30)));
+        assert!(holds(&fences, 29, 1) && fences.fences.len() == 1);
+        assert_eq!(fences.forget(Instant(30)), None);
+        assert!(fences.fences.is_empty() && fences.order.is_empty());
     }
 }

@@ -6,8 +6,8 @@ use waybook_agents::{Event, Feed, Message, PlanVisitor, SessionId, State, Visit}
 use waybook_location_tree::PlaceName;
 
 use super::Place;
+use super::alarms::Alarm;
 use super::hops::{Hop, Sent};
-use super::timers::Timer;
 use crate::Instant;
 use crate::io::Output;
 
@@ -40,7 +40,7 @@ impl Place {
             confirmed: false,
         });
         let at = self.jittered(now, self.config.timing.setup_refresh);
-        self.timers.set(Timer::Child(session), at);
+        hop.alarms.set(Alarm::Child, at);
     }
 
     /// What the next hop is given of the set-up's time.
@@ -52,7 +52,7 @@ impl Place {
 
     /// Looks whether the next hop is silent, and repeats a hand-off that was not
     /// acknowledged.
-    pub(super) fn child_timer(&mut self, now: Instant, session: SessionId, out: &mut Vec<Output>) {
+    pub(super) fn child_alarm(&mut self, now: Instant, session: SessionId, out: &mut Vec<Output>) {
         let Some(hop) = self.hops.get(&session) else {
             return;
         };
@@ -82,7 +82,10 @@ impl Place {
             self.send(&to, Message::Confirm(Feed { session, number }), out);
         }
         let at = self.jittered(now, self.config.timing.setup_refresh);
-        self.timers.set(Timer::Child(session), at);
+        if let Some(hop) = self.hops.get_mut(&session) {
+            hop.alarms.set(Alarm::Child, at);
+            hop.attend(&mut self.timers);
+        }
     }
 
     /// On a new connection: what was under way on the old one may be lost.
@@ -98,7 +101,7 @@ impl Place {
             .map(|h| h.visitor.session())
             .collect();
         for session in open {
-            self.child_timer(now, session, out);
+            self.child_alarm(now, session, out);
         }
         self.repeat_releases(now, to, out);
     }

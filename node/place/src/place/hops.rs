@@ -2,23 +2,27 @@
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
+use std::time::Duration;
 
 use waybook_agents::{Action, Event, Feed, Message, PlanVisitor, Ready, Refuse, SessionId, State};
 use waybook_location_tree::PlaceName;
 use waybook_plan::{Demand, Resource};
 
 use super::Place;
+use super::alarms::{Alarm, Alarms};
 use super::clients::Client;
 use super::components::Use;
 use super::ledger::Account;
 use super::local::Desk;
 use super::timers::Timer;
+use crate::by_neighbour::ByNeighbour;
 use crate::io::{Output, Route};
-use crate::sorted::Sorted;
 use crate::{BookingPhase, Instant};
 
 /// How many ended visits are remembered for each session that may be here.
 const FENCES_PER_SESSION: usize = 4;
+/// How often fences that are over are forgotten, in the time that one lasts.
+const SWEEPS: u32 = 4;
 
 /// One hop of a session: its agent, and what the place has for it.
 #[derive(Debug)]
@@ -31,6 +35,7 @@ pub(super) struct Hop {
     pub(super) deadline: Instant,
     /// When the lease runs out; never at the client's place.
     pub(super) lease: Instant,
+    pub(super) alarms: Alarms,
     pub(super) booking: Option<Demand>,
     pub(super) uses: Vec<Use>,
     /// Whether requests are let through.
@@ -56,7 +61,7 @@ pub(super) struct Sent {
 /// Which sessions come from a neighbour or go on to it, so that what happens to one costs
 /// nothing for the sessions of all others.
 #[derive(Debug, Default)]
-pub(super) struct Edges(Sorted<PlaceName, BTreeSet<SessionId>>);
+pub(super) struct Edges(ByNeighbour<BTreeSet<SessionId>>);
 
 impl Edges {
     pub(super) fn add(&mut self, neighbour: &PlaceName, session: SessionId) {
@@ -86,6 +91,7 @@ impl Hop {
             arrived: now,
             deadline,
             lease: now,
+            alarms: Alarms::default(),
             booking: None,
             uses: Vec::new(),
             routed: false,
@@ -211,6 +217,7 @@ impl Place {
                 if hop.established.is_some() && before != State::Established {
                     self.store(&hop, out);
                 }
+                hop.attend(&mut self.timers);
                 self.hops.insert(session, hop);
             }
             Some(refuse) => self.finish(now, *hop, refuse, out),
@@ -257,11 +264,10 @@ impl Place {
         hop.established = Some(now);
         hop.lease = now + self.config.timing.session_lease;
         self.setups = self.setups.saturating_sub(1);
-        let session = hop.visitor.session();
-        self.timers.cancel(&Timer::Deadline(session));
+        hop.alarms.cancel(Alarm::Deadline);
         if hop.visitor.child().is_some() {
             let at = self.jittered(now, self.config.timing.setup_refresh);
-            self.timers.set(Timer::Child(session), at);
+            hop.alarms.set(Alarm::Child, at);
         }
     }
 
@@ -274,16 +280,7 @@ impl Place {
         if hop.routed {
             out.push(Output::Unroute { session });
         }
-        for timer in [
-            Timer::Lease(session),
-            Timer::Deadline(session),
-            Timer::Child(session),
-            Timer::Claim(session),
-            Timer::Idle(session),
-            Timer::Longest(session),
-        ] {
-            self.timers.cancel(&timer);
-        }
+        self.timers.cancel(&Timer::Hop(session));
         if hop.established.is_some() {
             self.forget(session, out);
         } else {
@@ -318,13 +315,24 @@ impl Place {
             .limits
             .sessions
             .saturating_mul(FENCES_PER_SESSION);
-        let from = from.clone();
-        if self
-            .fences
-            .raise(session, from.clone(), number, answer, most)
-        {
-            let lasts = self.config.timing.setup_deadline + self.config.timing.transport_idle;
-            self.timers.set(Timer::Fence(session, from), now + lasts);
+        let lasts = self.fences_last();
+        let until = now + lasts;
+        let raised = (self.fences).raise(session, from.clone(), number, (now, until), answer, most);
+        if raised {
+            let sweep = until + lasts / SWEEPS;
+            self.timers.set_if_unset(Timer::Fences, sweep);
+        }
+    }
+
+    fn fences_last(&self) -> Duration {
+        self.config.timing.setup_deadline + self.config.timing.transport_idle
+    }
+
+    /// Forgets the fences that are over.
+    pub(super) fn forget_fences(&mut self, now: Instant) {
+        if let Some(next) = self.fences.forget(now) {
+            let sweep = next.max(now + self.fences_last() / SWEEPS);
+            self.timers.set(Timer::Fences, sweep);
         }
     }
 }

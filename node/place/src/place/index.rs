@@ -110,7 +110,7 @@ impl Place {
             .collect();
         near.sort_by(|a, b| (a.0, a.1).cmp(&(b.0, b.1)));
         near.truncate(most);
-        let enough = self.config.name.parent().is_none()
+        let enough = self.parent.is_none()
             || near.len() == most && near.iter().all(|(distance, ..)| *distance <= climb);
         let known = near.into_iter().map(|(_, _, entry)| KnownServer {
             place: entry.server.clone(),
@@ -174,7 +174,7 @@ impl Place {
         withdrawn: &[(String, PlaceName, Edition)],
         out: &mut Vec<Output>,
     ) {
-        let Some(parent) = self.config.name.parent() else {
+        let Some(parent) = self.parent.clone() else {
             return;
         };
         let tell = |entries: &[IndexEntry], withdrawn: &[_], out: &mut Vec<Output>| {
@@ -195,7 +195,7 @@ impl Place {
 
     /// On a new connection to the parent: all that the locality holds.
     pub(super) fn tell_whole_index(&self, out: &mut Vec<Output>) {
-        let Some(parent) = self.config.name.parent() else {
+        let Some(parent) = self.parent.clone() else {
             return;
         };
         let all: Vec<_> = self.index.entries().cloned().collect();

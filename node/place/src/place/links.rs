@@ -8,8 +8,8 @@ use waybook_location_tree::PlaceName;
 use super::timers::Timer;
 use super::{Place, State};
 use crate::Instant;
+use crate::by_neighbour::ByNeighbour;
 use crate::io::{Output, RecordKey};
-use crate::sorted::Sorted;
 
 /// Sessions per part of a re-sync; a part stays well below the frame limit.
 const RESYNC_PART: usize = 4_000;
@@ -29,7 +29,7 @@ struct Link {
 /// The neighbours, and which of them a restarted place still waits for.
 #[derive(Debug, Default)]
 pub(super) struct Links {
-    links: Sorted<PlaceName, Link>,
+    links: ByNeighbour<Link>,
     /// Neighbours that may know of bookings which this place has lost in a crash; it
     /// grants nothing new until they have listed theirs.
     awaited: BTreeSet<PlaceName>,
@@ -45,6 +45,16 @@ impl Links {
     pub(super) fn version(&self, neighbour: &PlaceName) -> Option<u8> {
         let link = self.links.get(neighbour).filter(|l| l.up)?;
         Some(link.version)
+    }
+
+    /// The neighbour in whose locality a place lies; none if it lies below none of them.
+    pub(super) fn below(&self, here: &PlaceName, place: &PlaceName) -> Option<&PlaceName> {
+        if self.links.is_short() {
+            let mut neighbours = self.links.iter().map(|(neighbour, _)| neighbour);
+            return neighbours.find(|n| here.contains(n) && n.contains(place));
+        }
+        let next = here.next_hop(place).filter(|next| here.contains(next))?;
+        self.links.get_entry(&next).map(|(next, _)| next)
     }
 
     pub(super) fn up(&self) -> impl Iterator<Item = (&PlaceName, Incarnation)> {
@@ -79,7 +89,7 @@ impl Place {
 
     pub(super) fn send(&self, to: &PlaceName, message: Message, out: &mut Vec<Output>) {
         // Nothing waits for a connection here: whatever must arrive is repeated.
-        let Some(link) = self.links.links.get(to).filter(|l| l.up) else {
+        let Some((to, link)) = self.links.links.get_entry(to).filter(|(_, l)| l.up) else {
             return;
         };
         let Some(message) = message.for_version(link.version) else {
@@ -152,7 +162,7 @@ impl Place {
         };
         self.links.links.insert(neighbour.clone(), link);
         self.timers.cancel(&Timer::IndexGrace(neighbour.clone()));
-        self.downloads.unpark();
+        self.unpark_downloads();
         if before.is_some_and(|before| before < incarnation) {
             self.crashed(now, neighbour, out);
         }
@@ -270,7 +280,7 @@ impl Place {
         self.links.awaited.remove(from);
         if !self.links.is_recovering() {
             self.timers.cancel(&Timer::Recovery);
-            self.downloads.unpark();
+            self.unpark_downloads();
         }
     }
 }

@@ -10,6 +10,7 @@
 //! `timers` know nothing of the others.
 
 mod ahead;
+mod alarms;
 mod catalogue;
 mod clients;
 mod components;
@@ -44,7 +45,7 @@ use std::time::Duration;
 
 use rand::rngs::StdRng;
 use rand::{RngExt, SeedableRng};
-use waybook_agents::{Event, Incarnation, Message, SessionId, State};
+use waybook_agents::{Incarnation, Message, SessionId, State};
 use waybook_location_tree::PlaceName;
 use waybook_plan::{DecisionMaker, builtin_decision_makers};
 
@@ -87,7 +88,7 @@ pub struct Place {
     timers: Timers,
     links: Links,
     ledger: Ledger,
-    components: Components,
+    components: Lazy<Components>,
     hops: BTreeMap<SessionId, Box<Hop>>,
     /// How many of the hops are not established yet.
     setups: usize,
@@ -98,9 +99,9 @@ pub struct Place {
     questions: Questions,
     index: Lazy<Index>,
     summaries: Lazy<Summaries>,
-    repository: Repository,
-    downloads: Downloads,
-    catalogue: Catalogue,
+    repository: Lazy<Repository>,
+    downloads: Lazy<Downloads>,
+    catalogue: Lazy<Catalogue>,
     verified: Verified,
     orders: BTreeMap<RequestId, Prefetch>,
     keeps_sessions: bool,
@@ -194,7 +195,7 @@ impl Place {
             counters: Counters::default(),
             timers: Timers::default(),
             links: Links::default(),
-            components: Components::default(),
+            components: Lazy::default(),
             hops: BTreeMap::new(),
             setups: 0,
             edges: Edges::default(),
@@ -204,9 +205,9 @@ impl Place {
             questions: Questions::default(),
             index: Lazy::default(),
             summaries: Lazy::default(),
-            repository: Repository::default(),
-            downloads: Downloads::default(),
-            catalogue: Catalogue::default(),
+            repository: Lazy::default(),
+            downloads: Lazy::default(),
+            catalogue: Lazy::default(),
             verified: Verified::default(),
             orders: BTreeMap::new(),
             keeps_sessions: true,
@@ -269,28 +270,18 @@ impl Place {
 
     /// When the place wants an [`Input::Tick`] at the latest.
     #[must_use]
+    #[inline]
     pub fn next_timeout(&self) -> Option<Instant> {
         self.timers.next()
     }
 
     fn timer(&mut self, now: Instant, timer: Timer, out: &mut Vec<Output>) {
         match timer {
-            Timer::Lease(session) => self.lease_timer(now, session, out),
-            Timer::Deadline(session) => self.drive(now, session, Event::Deadline, out),
-            Timer::Child(session) => self.child_timer(now, session, out),
-            Timer::Fence(session, from) => self.fences.forget(session, from),
-            Timer::Release(to, session, number) => {
-                self.release_timer(now, to, session, number, out);
-            }
+            Timer::Hop(session) => self.hop_timer(now, session, out),
+            Timer::Fences => self.forget_fences(now),
+            Timer::Releases => self.releases_timer(now, out),
             Timer::FeedSetups(to) => self.feed_setups(now, to, out),
             Timer::FeedSessions(to) => self.feed_sessions(now, to, out),
-            Timer::Claim(session) => {
-                self.close(now, session, crate::io::EndReason::Unclaimed, out);
-            }
-            Timer::Idle(session) => self.idle_timer(now, session, out),
-            Timer::Longest(session) => {
-                self.close(now, session, crate::io::EndReason::Expired, out);
-            }
             Timer::Question(id) => self.question_timer(now, id, out),
             Timer::Retry(request) => self.retry(now, request, out),
             Timer::IndexGrace(child) => self.forget_locality(now, &child, out),
@@ -299,7 +290,7 @@ impl Place {
             Timer::Guest(id) => self.dismiss_guest(&id, out),
             Timer::Recovery => {
                 self.links.recovered();
-                self.downloads.unpark();
+                self.unpark_downloads();
             }
         }
     }
@@ -350,7 +341,7 @@ impl Place {
                 title,
                 most,
             } => {
-                self.search(now, from, id, origin, title, most, out);
+                self.search(from, id, origin, title, most, out);
             }
             Message::Found {
                 id,
@@ -412,6 +403,6 @@ mod tests {
     #[test]
     fn a_place_is_small() {
         let size = size_of::<Place>();
-        assert!(size <= 1024, "{size} bytes");
+        assert!(size <= 704, "{size} bytes");
     }
 }

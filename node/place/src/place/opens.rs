@@ -9,6 +9,7 @@ use waybook_agents::{Event, PlanVisitor, Ready, Refusal, RefusalReason, Refuse, 
 use waybook_plan::{KnownServer, NoPlan, Plan, Question};
 
 use super::Place;
+use super::alarms::Alarm;
 use super::clients::{Client, Key};
 use super::hops::Hop;
 use super::questions::Asker;
@@ -202,7 +203,7 @@ impl Place {
             request: Some(request),
         }));
         self.setups += 1;
-        self.timers.set(Timer::Deadline(session), now + deadline);
+        hop.alarms.set(Alarm::Deadline, now + deadline);
         self.hops.insert(session, Box::new(hop));
         self.drive(now, session, Event::Arrive, out);
     }
@@ -280,9 +281,10 @@ impl Place {
         client.request = None;
         client.established = Some(established);
         client.used = now;
-        self.timers
-            .set(Timer::Claim(session), now + self.config.timing.claim);
-        self.watch_use(now, session, client.idle, client.longest);
+        let (idle, longest) = (client.idle, client.longest);
+        let claim = now + self.config.timing.claim;
+        hop.alarms.set(Alarm::Claim, claim);
+        hop.watch_use(now, idle, longest);
     }
 
     /// A session is over at its client's place, or its set-up has failed.

@@ -81,7 +81,8 @@ impl Place {
         let most = self.config.servers_per_plan;
         let here = self.config.name.clone();
         let (servers, enough) = self.nearest_servers(&here, title, most);
-        let parent = here.parent().filter(|parent| self.links.is_up(parent));
+        let parent = self.parent.as_ref();
+        let parent = parent.filter(|parent| self.links.is_up(parent));
         let full = self.questions.open.len() >= self.config.limits.questions;
         match parent {
             Some(_) if !enough && !full => {
@@ -119,7 +120,6 @@ impl Place {
     #[allow(clippy::too_many_arguments, reason = "the fields of the message")]
     pub(super) fn search(
         &mut self,
-        _now: Instant,
         from: &PlaceName,
         id: u64,
         origin: PlaceName,
@@ -128,23 +128,17 @@ impl Place {
         out: &mut Vec<Output>,
     ) {
         // Searches only climb, so they come from the child that the asker is below.
-        if self.config.name.next_hop(&origin).as_ref() != Some(from)
-            || !self.config.name.contains(from)
-        {
+        if !self.config.name.contains(from) || !from.contains(&origin) {
             self.counters.refused_messages += 1;
             return;
         }
         let most = most.min(MOST_SERVERS);
         let (servers, enough) = self.nearest_servers(&origin, &title, usize::from(most));
-        match self
-            .config
-            .name
-            .parent()
-            .filter(|parent| self.links.is_up(parent))
-        {
+        let parent = self.parent.as_ref();
+        match parent.filter(|parent| self.links.is_up(parent)) {
             Some(parent) if !enough => {
                 self.send(
-                    &parent,
+                    parent,
                     Message::Search {
                         id,
                         origin,
@@ -176,20 +170,20 @@ impl Place {
         servers: Vec<KnownServer>,
         out: &mut Vec<Output>,
     ) {
-        if self.config.name.parent().as_ref() != Some(from) || !self.config.name.contains(&origin) {
+        if self.parent.as_ref() != Some(from) || !self.config.name.contains(&origin) {
             self.counters.refused_messages += 1;
             return;
         }
-        if let Some(next) = self.config.name.next_hop(&origin) {
-            return self.send(
-                &next,
-                Message::Found {
+        if origin != self.config.name {
+            if let Some(next) = self.links.below(&self.config.name, &origin) {
+                let message = Message::Found {
                     id,
                     origin,
                     servers,
-                },
-                out,
-            );
+                };
+                self.send(next, message, out);
+            }
+            return;
         }
         if !matches!(self.questions.open.get(&id), Some(Question::Servers { .. })) {
             self.counters.fenced += 1;
@@ -231,7 +225,7 @@ impl Place {
             },
             Some(Question::Survey { .. }) | None => return,
         };
-        if let Some(parent) = self.config.name.parent() {
+        if let Some(parent) = self.parent.clone() {
             self.send(&parent, message, out);
         }
         let again = self.jittered(now, self.config.timing.setup_refresh);

@@ -12,6 +12,7 @@ use waybook_location_tree::PlaceName;
 use waybook_plan::{Presentation, SolutionNumber};
 
 use super::Place;
+use super::alarms::Alarm;
 use super::clients::{Client, Key};
 use super::hops::{self, Hop, Sent};
 use super::ledger::Account;
@@ -136,7 +137,7 @@ impl Place {
         }
         if lived_before {
             // What was established shortly before a crash may not have been stored.
-            if let Some(parent) = self.config.name.parent() {
+            if let Some(parent) = self.parent.clone() {
                 self.links.await_resync(parent);
             }
             self.timers
@@ -166,7 +167,7 @@ impl Place {
         hop.lease = now + self.config.timing.session_lease;
         self.acquire(now, &mut hop, &stage.components, out);
         if hop.from.is_some() {
-            self.timers.set(Timer::Lease(session), hop.lease);
+            hop.alarms.set(Alarm::Lease, hop.lease);
         }
         if let Some((place, _)) = &child {
             // Whether the next hop knows is not known; it is told again.
@@ -177,7 +178,7 @@ impl Place {
             });
             self.feed_setup(now, place, session);
             let at = self.jittered(now, self.config.timing.setup_refresh);
-            self.timers.set(Timer::Child(session), at);
+            hop.alarms.set(Alarm::Child, at);
         }
         if let Some(record) = client {
             let established = Established {
@@ -192,10 +193,10 @@ impl Place {
             };
             self.remember_key(record.key.clone(), session);
             if !record.claimed {
-                self.timers
-                    .set(Timer::Claim(session), now + self.config.timing.claim);
+                let claim = now + self.config.timing.claim;
+                hop.alarms.set(Alarm::Claim, claim);
             }
-            self.watch_use(now, session, record.idle, record.longest);
+            hop.watch_use(now, record.idle, record.longest);
             hop.client = Some(Box::new(Client::restored(
                 record.key,
                 record.claimed,

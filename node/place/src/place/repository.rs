@@ -9,6 +9,8 @@ use std::sync::Arc;
 
 use waybook_plan::{Digest, Release, Resource, format_amount};
 
+use crate::lazy::Empty;
+
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum State {
     /// It is here, whole.
@@ -60,6 +62,15 @@ pub(super) struct Repository {
     uses: BTreeMap<Digest, usize>,
     bytes: u64,
     sequence: u64,
+}
+
+impl Empty for Repository {
+    const EMPTY: &'static Self = &Self {
+        entries: BTreeMap::new(),
+        uses: BTreeMap::new(),
+        bytes: 0,
+        sequence: 0,
+    };
 }
 
 impl Repository {

@@ -122,7 +122,7 @@ impl Place {
         let here = self.config.name.clone();
         let mut search = Search { wanted, found };
         self.add_others(&here, &mut search);
-        let parent = here.parent();
+        let parent = self.parent.clone();
         let gap = parent.map(|parent| format!("{parent} did not answer in time"));
         self.releases_known(now, asker, search.found, gap.as_deref(), out);
     }
@@ -159,7 +159,7 @@ impl Place {
         if search.wanted.is_empty() {
             return Above::None;
         }
-        let above = match self.config.name.parent() {
+        let above = match self.parent.clone() {
             None => Above::None,
             Some(parent) => match self.links.version(&parent) {
                 Some(version) if version >= 2 => return Above::Ask(parent),
@@ -292,8 +292,7 @@ impl Place {
         found: Vec<Arc<Release>>,
         out: &mut Vec<Output>,
     ) {
-        let comes_down =
-            self.config.name.parent().as_ref() == Some(from) && self.config.name.contains(&origin);
+        let comes_down = self.parent.as_ref() == Some(from) && self.config.name.contains(&origin);
         if !comes_down || !are_sound(&found) {
             self.counters.refused_messages += 1;
             return;

@@ -21,6 +21,10 @@ impl Place {
         components: &[Component],
         out: &mut Vec<Output>,
     ) {
+        if components.is_empty() {
+            hop.uses.clear();
+            return;
+        }
         let releases = Arc::clone(&hop.visitor.plan().releases);
         let (session, goes_on) = (hop.visitor.session(), hop.visitor.child().is_some());
         let (uses, waiting) = self
@@ -64,6 +68,9 @@ impl Place {
 
     /// The session no longer needs these.
     pub(super) fn release_uses(&mut self, session: SessionId, uses: &[Use], out: &mut Vec<Output>) {
+        if uses.is_empty() {
+            return;
+        }
         for ended in self.components.release(session, uses, out) {
             self.code_unused(&ended, out);
         }

@@ -5,7 +5,6 @@ use std::collections::{BTreeMap, BinaryHeap};
 
 use waybook_agents::{DownloadId, SessionId};
 use waybook_location_tree::PlaceName;
-use waybook_plan::SolutionNumber;
 
 use super::downloads::Claim;
 use crate::Instant;
@@ -14,27 +13,16 @@ use crate::io::RequestId;
 /// What a timer is for.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Timer {
-    /// The lease of a hop may have run out. Armed once and looked at when it fires, so
-    /// that a refresh costs nothing.
-    Lease(SessionId),
-    /// A set-up's time is over at this hop.
-    Deadline(SessionId),
-    /// The next hop may be silent, or a hand-off may need to be repeated.
-    Child(SessionId),
-    /// What was refused or released of this session, to that neighbour, may be forgotten.
-    Fence(SessionId, PlaceName),
-    /// A release has not been acknowledged.
-    Release(PlaceName, SessionId, SolutionNumber),
+    /// The earliest [alarm](super::alarms) of that session's hop goes off.
+    Hop(SessionId),
+    /// Some of what was refused or released may be forgotten.
+    Fences,
+    /// Some releases have not been acknowledged.
+    Releases,
     /// The set-ups that go on to this neighbour are to be refreshed.
     FeedSetups(PlaceName),
     /// The established sessions that go on to this neighbour are to be refreshed.
     FeedSessions(PlaceName),
-    /// Nobody has claimed the session in time.
-    Claim(SessionId),
-    /// The session may have been idle for too long. Looked at when it fires.
-    Idle(SessionId),
-    /// The session has reached its greatest duration.
-    Longest(SessionId),
     /// A search or survey has not been answered in time.
     Question(u64),
     /// An open that was refused because of other set-ups' holds is to be tried again.
@@ -108,6 +96,7 @@ impl Timers {
         Some(timer)
     }
 
+    #[inline]
     pub(super) fn next(&self) -> Option<Instant> {
         self.due.peek().map(|Reverse((at, _))| *at)
     }

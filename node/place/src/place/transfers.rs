@@ -29,7 +29,8 @@ impl Place {
     ) {
         let limits = self.config.limits;
         let is_behind = self.downloads.is_behind(&claim);
-        let Some(job) = self.downloads.jobs.get_mut(&claim) else {
+        let downloads = &mut *self.downloads;
+        let Some(job) = downloads.jobs.get_mut(&claim) else {
             return;
         };
         self.timers.cancel(&Timer::Download(claim.clone()));
@@ -37,9 +38,9 @@ impl Place {
             job.phase = Phase::Queued(source);
             return;
         }
-        if self.downloads.fetches.len() >= limits.downloads {
+        if downloads.fetches.len() >= limits.downloads {
             job.phase = Phase::Queued(source);
-            return self.downloads.queue.push_back(claim);
+            return downloads.queue.push_back(claim);
         }
         job.home_tried |= source == claim.home;
         if !job.reserved {
@@ -56,12 +57,13 @@ impl Place {
                 }
             }
         }
-        let Some(job) = self.downloads.jobs.get_mut(&claim) else {
+        let downloads = &mut *self.downloads;
+        let Some(job) = downloads.jobs.get_mut(&claim) else {
             return;
         };
-        self.downloads.last_fetch += 1;
-        let fetch = FetchId(self.downloads.last_fetch);
-        self.downloads.fetches.insert(fetch, claim.clone());
+        downloads.last_fetch += 1;
+        let fetch = FetchId(downloads.last_fetch);
+        downloads.fetches.insert(fetch, claim.clone());
         job.phase = Phase::Fetching(fetch, source.clone());
         job.flows = false;
         let release = Arc::clone(&job.release);
@@ -167,7 +169,7 @@ impl Place {
             FetchFailure::Slow => format!("{source} stopped sending, or sent too slowly"),
             // Its own transfer broke, most likely: an agent can wait there until it goes on.
             FetchFailure::NotHeld
-                if self.config.name.parent().as_ref() == Some(&source)
+                if self.parent.as_ref() == Some(&source)
                     && !std::mem::replace(&mut job.unready, true) =>
             {
                 return self.downloads.seek_again(claim);

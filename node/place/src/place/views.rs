@@ -189,6 +189,7 @@ impl Place {
 
     /// What has been counted.
     #[must_use]
+    #[inline]
     pub fn counters(&self) -> Counters {
         self.counters
     }

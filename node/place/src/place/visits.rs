@@ -9,8 +9,8 @@ use waybook_location_tree::PlaceName;
 use waybook_plan::SolutionNumber;
 
 use super::Place;
+use super::alarms::Alarm;
 use super::hops::Hop;
-use super::timers::Timer;
 use crate::Instant;
 use crate::io::Output;
 
@@ -52,12 +52,12 @@ impl Place {
         }
         if self
             .fences
-            .get(feed.session, from)
+            .get(now, feed.session, from)
             .is_some_and(|f| f.number >= feed.number)
         {
             self.counters.fenced += 1;
             self.send(from, Message::VisitAck(feed), out);
-            self.answer_gone(from, feed, out);
+            self.answer_gone(now, from, feed, out);
             return;
         }
 
@@ -76,9 +76,8 @@ impl Place {
             None => self.setups += 1,
         }
         hop.lease = now + self.config.timing.setup_lease;
-        self.timers.set(Timer::Lease(feed.session), hop.lease);
-        self.timers.set(Timer::Deadline(feed.session), deadline);
-        self.timers.cancel(&Timer::Child(feed.session));
+        hop.alarms.set(Alarm::Lease, hop.lease);
+        hop.alarms.set(Alarm::Deadline, deadline);
         self.edges.add(from, feed.session);
         self.hops.insert(feed.session, Box::new(hop));
         let answers = out.len();
@@ -120,10 +119,16 @@ impl Place {
     }
 
     /// A visit that is over: what it was answered, or that there is nothing.
-    pub(super) fn answer_gone(&mut self, from: &PlaceName, feed: Feed, out: &mut Vec<Output>) {
+    pub(super) fn answer_gone(
+        &mut self,
+        now: Instant,
+        from: &PlaceName,
+        feed: Feed,
+        out: &mut Vec<Output>,
+    ) {
         let fence = self
             .fences
-            .get(feed.session, from)
+            .get(now, feed.session, from)
             .filter(|f| f.number == feed.number);
         match fence.and_then(|f| f.answer.clone()) {
             Some(refuse) => self.send(from, Message::Refuse(*refuse), out),
@@ -326,12 +331,12 @@ impl Place {
     }
 
     /// The lease of a hop may have run out.
-    pub(super) fn lease_timer(&mut self, now: Instant, session: SessionId, out: &mut Vec<Output>) {
-        let Some(hop) = self.hops.get(&session) else {
+    pub(super) fn lease_alarm(&mut self, now: Instant, session: SessionId, out: &mut Vec<Output>) {
+        let Some(hop) = self.hops.get_mut(&session) else {
             return;
         };
         if hop.lease > now {
-            return self.timers.set(Timer::Lease(session), hop.lease);
+            return hop.alarms.set(Alarm::Lease, hop.lease);
         }
         self.counters.lapsed += 1;
         let (from, feed) = (hop.from.clone(), hop.feed());
