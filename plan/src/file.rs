@@ -48,6 +48,38 @@ impl Path {
     }
 }
 
+/// As [`Path`], of a value that is only checked: made of borrowed steps, since what is checked
+/// mostly has no problem, and a place checks what every answer to a search tells it.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Trail<'a> {
+    Top,
+    Key(&'a Trail<'a>, &'a str),
+    Element(&'a Trail<'a>, usize, Option<&'a str>),
+}
+
+impl<'a> Trail<'a> {
+    pub(crate) fn key(&'a self, key: &'a str) -> Self {
+        Self::Key(self, key)
+    }
+
+    pub(crate) fn element(&'a self, index: usize, name: Option<&'a str>) -> Self {
+        Self::Element(self, index, name)
+    }
+
+    /// That something is wrong here.
+    pub(crate) fn problem(&self, message: impl AsRef<str>) -> Problem {
+        self.path().problem(message)
+    }
+
+    fn path(&self) -> Path {
+        match self {
+            Self::Top => Path::default(),
+            Self::Key(before, key) => before.path().key(key),
+            Self::Element(before, index, name) => before.path().element(*index, *name),
+        }
+    }
+}
+
 /// A message without what a terminal would obey: it may quote the file.
 fn harmless(message: &str) -> String {
     message.replace(|c: char| c.is_control(), "\u{fffd}")

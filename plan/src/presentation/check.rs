@@ -3,12 +3,12 @@
 use std::collections::BTreeSet;
 
 use super::{Presentation, Quality};
-use crate::file::{Path, Problem};
+use crate::file::{Problem, Trail};
 use crate::text::{check_name, quote};
 use crate::{Component, Demand, Resource, Runtime, split_reference};
 
 pub(super) fn check(presentation: &Presentation) -> Result<(), Problem> {
-    let root = Path::default();
+    let root = Trail::Top;
     named(
         &root.key("title"),
         &presentation.title,
@@ -65,7 +65,7 @@ pub(super) fn check(presentation: &Presentation) -> Result<(), Problem> {
     Ok(())
 }
 
-fn check_quality(at: &Path, quality: &Quality) -> Result<(), Problem> {
+fn check_quality(at: &Trail<'_>, quality: &Quality) -> Result<(), Problem> {
     let demand_at = at.key("demand");
     let mut sum = Demand::none();
     for (name, demand) in quality.demand.of_places() {
@@ -103,7 +103,7 @@ fn check_quality(at: &Path, quality: &Quality) -> Result<(), Problem> {
     Ok(())
 }
 
-fn check_component(at: &Path, component: &Component) -> Result<(), Problem> {
+fn check_component(at: &Trail<'_>, component: &Component) -> Result<(), Problem> {
     let name_at = at.key("name");
     match component.runtime {
         Runtime::Wasm => split_reference(&component.name)
@@ -133,11 +133,11 @@ fn check_component(at: &Path, component: &Component) -> Result<(), Problem> {
     Ok(())
 }
 
-fn named(at: &Path, text: &str, most: usize) -> Result<(), Problem> {
+fn named(at: &Trail<'_>, text: &str, most: usize) -> Result<(), Problem> {
     check_name(text, most).map_err(|message| at.problem(message))
 }
 
-fn at_most(at: &Path, what: &str, found: usize, most: usize) -> Result<(), Problem> {
+fn at_most(at: &Trail<'_>, what: &str, found: usize, most: usize) -> Result<(), Problem> {
     if found > most {
         return Err(at.problem(format!("has {found} {what}; at most {most} are allowed")));
     }
@@ -146,7 +146,7 @@ fn at_most(at: &Path, what: &str, found: usize, most: usize) -> Result<(), Probl
 
 /// Lines and tabs are fine in a description or a setting; what steers a terminal, or
 /// ends a string in a process's environment, is not.
-fn printable(at: &Path, text: &str) -> Result<(), Problem> {
+fn printable(at: &Trail<'_>, text: &str) -> Result<(), Problem> {
     if text
         .chars()
         .any(|c| c.is_control() && !matches!(c, '\n' | '\t'))
