@@ -48,4 +48,5 @@ pub mod world;
 
 pub use check::Violation;
 pub use setting::Setting;
+pub use waybook_place::Strategies;
 pub use world::World;

@@ -12,6 +12,7 @@ pub(crate) use live::reason;
 pub use summary::{Proportion, Summary};
 pub use system::{News, System};
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use waybook_place::Instant;
@@ -63,7 +64,7 @@ pub fn execute(
     match scenario.protocol.booking {
         BookingProtocol::Central => {
             let layout = scenario.layout(seed, files)?;
-            let central = Central::new(&layout, seed);
+            let central = Central::new(&layout, seed, Arc::clone(&scenario.strategies));
             let run = Run::over(central, scenario, layout, seed)?;
             go(run, sink, progress)
         }

@@ -26,8 +26,7 @@ use std::time::Duration;
 
 use waybook_location_tree::{LocationTree, PlaceName};
 use waybook_place::io::{Output, RequestId};
-use waybook_place::{BookingPhase, Counters, Instant, Place};
-use waybook_plan::{DecisionMaker, builtin_decision_makers};
+use waybook_place::{BookingPhase, Counters, Instant, Place, Strategies};
 
 pub use code::Ordered;
 pub use options::{Checks, Options, Wire};
@@ -43,7 +42,7 @@ use crate::setting::Setting;
 use crate::transcript::Transcript;
 use crate::transfer::TransferModel;
 use code::Orders;
-use kinds::{Deciders, Kinds};
+use kinds::Kinds;
 use queue::{Event, Queue};
 use slot::Machine;
 use slots::Slots;
@@ -106,8 +105,8 @@ pub struct World {
     setting: Arc<Setting>,
     options: Options,
     kinds: Kinds,
-    /// The Decision Makers of all places.
-    deciders: Deciders,
+    /// What all places choose from.
+    strategies: Arc<Strategies>,
     tree: LocationTree,
     seed: u64,
     now: Instant,
@@ -155,21 +154,21 @@ impl World {
         seed: u64,
         options: Options,
     ) -> Result<Self, Violation> {
-        Self::with_deciders(setting, seed, options, builtin_decision_makers())
+        Self::with_strategies(setting, seed, options, Arc::default())
     }
 
-    /// As [`World::with_options`], with other Decision Makers for all places to choose from.
+    /// As [`World::with_options`], with other strategies for all places to choose from.
     ///
     /// # Errors
     /// As [`World::new`].
     ///
     /// # Panics
     /// As [`World::new`].
-    pub fn with_deciders(
+    pub fn with_strategies(
         setting: impl Into<Arc<Setting>>,
         seed: u64,
         options: Options,
-        deciders: Vec<Arc<dyn DecisionMaker>>,
+        strategies: Arc<Strategies>,
     ) -> Result<Self, Violation> {
         let setting = setting.into();
         let model = LinkModel {
@@ -186,7 +185,7 @@ impl World {
             durable: options.disk,
             options,
             kinds: Kinds::default(),
-            deciders: Deciders(deciders.into()),
+            strategies,
             seed,
             now: Instant(1_000_000_000),
             queue: Queue::default(),
@@ -265,6 +264,12 @@ impl World {
     #[must_use]
     pub fn handled(&self) -> u64 {
         self.handled
+    }
+
+    /// What all places choose from.
+    #[must_use]
+    pub fn strategies(&self) -> &Strategies {
+        &self.strategies
     }
 
     /// How much is looked at.

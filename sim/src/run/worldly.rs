@@ -1,5 +1,6 @@
 //! Real places in a world, as what a run drives.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use waybook_location_tree::PlaceName;
@@ -29,7 +30,8 @@ pub(super) fn start(scenario: &Scenario, layout: &Layout, seed: u64) -> Result<W
             false => Wire::Sized,
         },
     };
-    let mut world = World::with_options(layout.setting.clone(), seed, options)?;
+    let (setting, strategies) = (layout.setting.clone(), Arc::clone(&scenario.strategies));
+    let mut world = World::with_strategies(setting, seed, options, strategies)?;
     world.run_for(Duration::from_secs(10))?;
     for release in &layout.releases {
         let home = release.home.clone();

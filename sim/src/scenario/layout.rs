@@ -181,7 +181,7 @@ impl Scenario {
                     unsigned: true,
                     ..Trust::default()
                 },
-                strategy: protocol.download,
+                strategy: protocol.download_strategy(),
                 ..CodeConfig::default()
             },
             ..Setting::new()

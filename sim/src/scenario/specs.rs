@@ -4,9 +4,9 @@ use serde::Deserialize;
 use std::collections::BTreeMap;
 use std::num::NonZeroU32;
 use std::time::Duration;
+use waybook_place::Strategies;
 use waybook_plan::Resource;
 
-use super::protocol::decision_maker;
 use super::{ScenarioError, text};
 use crate::distribution::Distribution;
 use crate::places::{Clock, PlaceModel};
@@ -200,17 +200,19 @@ pub struct UsersSpec {
 }
 
 impl UsersSpec {
-    pub(super) fn check(&self) -> Result<(), ScenarioError> {
+    pub(super) fn check(&self, strategies: &Strategies) -> Result<(), ScenarioError> {
         let wrong = |what: &str| Err(ScenarioError::new(format!("users `{}`: {what}", self.name)));
         match (&self.arrivals, &self.population) {
             (None, None) => wrong("say when they ask, by `arrivals` or `population`"),
             (Some(_), Some(_)) => wrong("has `arrivals` and `population`: choose one"),
             _ => Ok(()),
         }?;
-        match &self.decision_maker {
-            Some(name) => decision_maker("users.decision-maker", name),
-            None => Ok(()),
+        if let Some(name) = &self.decision_maker
+            && let Err(why) = strategies.decision_maker(name)
+        {
+            return wrong(&format!("`decision-maker`: {why}"));
         }
+        Ok(())
     }
 }
 

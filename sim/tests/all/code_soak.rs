@@ -90,7 +90,7 @@ fn setting(rng: &mut StdRng) -> Setting {
     }
     setting.limits.downloads = rng.random_range(1..5);
     for name in ["r", "r/a", "r/a/x", "r/a/z", "r/b", "r/b/y", "r/b/w"] {
-        let strategy = pick(rng, &DownloadStrategy::ALL).1;
+        let strategy = pick(rng, &DownloadStrategy::ALL).1.clone();
         let gpu = rng.random_bool(0.5);
         setting = setting.code(name, |code| {
             code.strategy = strategy;
@@ -143,7 +143,7 @@ fn meddle(world: &mut World, rng: &mut StdRng, code: &[Arc<Release>]) -> Result<
             world.add_code(&release.home, release).map(drop)
         }
         5 => {
-            let strategy = pick(rng, &DownloadStrategy::ALL).1;
+            let strategy = pick(rng, &DownloadStrategy::ALL).1.clone();
             world.change_strategy(&at, strategy)
         }
         6 => {
