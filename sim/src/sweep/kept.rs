@@ -114,7 +114,9 @@ impl Merged {
         let figure = |run: &Kept| {
             let figures = run.summary.figures();
             let found = figures.iter().find(|(figure, _)| *figure == name);
-            found.unwrap_or_else(|| panic!("there is no figure `{name}`")).1
+            found
+                .unwrap_or_else(|| panic!("there is no figure `{name}`"))
+                .1
         };
         of_point.map(figure).collect()
     }

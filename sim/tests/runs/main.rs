@@ -3,6 +3,7 @@
 mod determinism;
 mod errors;
 mod outcomes;
+mod own_strategies;
 mod sweeps;
 mod tables;
 
