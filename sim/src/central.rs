@@ -378,14 +378,15 @@ impl System for Central {
                 booked.established, booked.resource
             ))
         });
-        match left {
-            Some(what) => Err(Violation {
-                seed: self.seed,
-                at: self.now,
-                what,
-                tail: String::new(),
-            }),
-            None => Ok(()),
+        left.map_or(Ok(()), |what| Err(self.violation(what)))
+    }
+
+    fn violation(&self, what: String) -> Violation {
+        Violation {
+            seed: self.seed,
+            at: self.now,
+            what,
+            tail: String::new(),
         }
     }
 

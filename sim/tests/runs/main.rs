@@ -6,6 +6,7 @@ mod outcomes;
 mod own_strategies;
 mod sweeps;
 mod tables;
+mod violations;
 
 use waybook_sim::results::{Rows, Sink};
 use waybook_sim::run::{Summary, execute};

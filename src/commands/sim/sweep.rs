@@ -14,7 +14,7 @@ use waybook_sim::sweep::{Kept, Merged, Point, RunId, Shard, Sweep as Grid};
 
 use super::files::{cannot, write_whole};
 use super::progress::Progress;
-use super::run::{beside, broken, wrong};
+use super::run::{at_point, beside, broken, wrong};
 use crate::commands::read_file;
 use crate::fail::{Done, Fail};
 use crate::find::Global;
@@ -158,9 +158,11 @@ impl Sweep {
     fn run_one(&self, grid: &Grid, run: &RunId, folder: &Path, fingerprint: String) -> Done {
         let path = &self.sweep;
         let at = path.with_file_name(&grid.spec.scenario);
+        let command = at_point(path, run.point);
         let kept = grid
             .execute(run, &mut beside(&at), &mut Nowhere)
-            .map_err(|error| broken(path, grid.seed(run), error).during(format!("run {run}")))?;
+            .map_err(|error| broken(&at, &command, grid.seed(run), error))
+            .map_err(|fail| fail.during(format!("run {run}")))?;
         let kept = Kept {
             fingerprint,
             ..kept

@@ -20,9 +20,14 @@ const PATIENCE: Duration = Duration::from_secs(24 * 3600);
 
 /// Starts the places of a scenario, adds its code, and waits until each place has heard
 /// what its locality serves.
-pub(super) fn start(scenario: &Scenario, layout: &Layout, seed: u64) -> Result<World, RunError> {
+pub(super) fn start(
+    scenario: &Scenario,
+    layout: &Layout,
+    seed: u64,
+    transcript: bool,
+) -> Result<World, RunError> {
     let options = Options {
-        transcript: false,
+        transcript,
         checks: scenario.run.checks,
         disk: !scenario.fault.is_empty(),
         wire: match scenario.run.decode {
@@ -127,7 +132,6 @@ impl System for World {
     }
 
     fn suffer(&mut self, act: &Act) -> Result<(), Violation> {
-        let parent = |place: &PlaceName| place.parent().expect("an edge is above it");
         match act {
             Act::Crash(place) if self.place(place).is_some() => self.crash(place, &Tell::Both),
             Act::Restart(place, disk) if self.place(place).is_none() => {
@@ -138,10 +142,11 @@ impl System for World {
             Act::Cut(place, way) => self.mute_edge(place, *way, true),
             Act::Mend(place, way) => self.mute_edge(place, *way, false),
             Act::Disturb(place, disturbance) => {
-                let above = parent(place);
-                let disturbance = disturbance.as_deref();
-                self.network.disturb(place, &above, disturbance.cloned());
-                self.network.disturb(&above, place, disturbance.cloned());
+                if let Some(above) = place.parent() {
+                    let disturbance = disturbance.as_deref();
+                    self.network.disturb(place, &above, disturbance.cloned());
+                    self.network.disturb(&above, place, disturbance.cloned());
+                }
             }
             Act::Slow(place, factor) => self.slow(place, *factor),
             Act::Step(place, by) => self.step_clock(place, *by),
@@ -151,6 +156,10 @@ impl System for World {
 
     fn settle(&mut self) -> Result<(), Violation> {
         self.run_until_quiet(PATIENCE)
+    }
+
+    fn violation(&self, what: String) -> Violation {
+        World::violation(self, what)
     }
 
     fn events(&self) -> u64 {
