@@ -339,7 +339,9 @@ impl World {
     /// then in a long run, so that clients are not kept for ever. What was scheduled for one of
     /// them has no effect any more.
     pub fn take_finished(&mut self) -> Vec<(RequestId, Client)> {
-        self.clients.take_finished()
+        let told = self.clients.take_told().into_iter();
+        told.filter_map(|id| Some((id, self.clients.take_if_over(id)?)))
+            .collect()
     }
 
     /// What a client knows.

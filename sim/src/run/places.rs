@@ -104,23 +104,10 @@ impl System for World {
             let Some(client) = self.clients().get(request) else {
                 continue;
             };
-            let news = match &client.knows {
-                Knows::Session(session) => News::Established(session.clone()),
-                Knows::Refused { refused, plan } => News::Refused {
-                    solutions: plan.solutions.len() as u64,
-                    refusals: refused.len() as u64,
-                    first: (refused.first()).map(|r| (r.place.clone(), live::reason(&r.reason))),
-                },
-                Knows::NoPlan(_) => News::NoPlan,
-                Knows::Rejected(_) => News::Rejected,
-                Knows::Cut(_) => News::Cut,
-                Knows::Ended(_, why) => News::Ended(why.clone()),
-                Knows::Nothing | Knows::Closed | Knows::Survey(_) => continue,
-            };
-            into.push((request, news));
+            into.extend(news(&client.knows).map(|news| (request, news)));
+            // Nobody asks about it again.
+            drop(self.clients.take_if_over(request));
         }
-        // Nobody asks about them again.
-        drop(self.take_finished());
     }
 
     fn resources(&self, place: &PlaceName) -> Option<Vec<ResourceView>> {
@@ -169,4 +156,21 @@ impl System for World {
     fn messages(&self) -> u64 {
         self.network.sent()
     }
+}
+
+/// What a user is told of a request.
+fn news(knows: &Knows) -> Option<News> {
+    Some(match knows {
+        Knows::Session(session) => News::Established(session.clone()),
+        Knows::Refused { refused, plan } => News::Refused {
+            solutions: plan.solutions.len() as u64,
+            refusals: refused.len() as u64,
+            first: (refused.first()).map(|r| (r.place.clone(), live::reason(&r.reason))),
+        },
+        Knows::NoPlan(_) => News::NoPlan,
+        Knows::Rejected(_) => News::Rejected,
+        Knows::Cut(_) => News::Cut,
+        Knows::Ended(_, why) => News::Ended(why.clone()),
+        Knows::Nothing | Knows::Closed | Knows::Survey(_) => return None,
+    })
 }
