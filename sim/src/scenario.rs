@@ -3,13 +3,12 @@
 //! A scenario is one TOML file: the tree, what its places and edges are like, what is
 //! served, who asks for it, what goes wrong, and how long to look. [`Scenario::from_toml`]
 //! reads it with errors that say line and field; [`Scenario::layout`] makes the tree of a
-//! seed. `configs/simulations/` has scenarios that show every setting.
+//! seed. `configs/simulations/every-setting.toml` shows every setting.
 
 mod layout;
 mod presentations;
 mod protocol;
 mod specs;
-mod text;
 
 pub use layout::{Class, Layout};
 pub use presentations::PresentationSpec;

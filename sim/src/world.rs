@@ -36,8 +36,7 @@ pub use slots::PlaceIndex;
 use crate::check::{self, Violation, Walks};
 use crate::client::{Client, Clients, Knows};
 use crate::network::{EdgeModel, LinkModel, Network};
-use crate::places::{Desk, PlaceModel};
-use crate::random;
+use crate::places::PlaceModel;
 use crate::setting::Setting;
 use crate::transcript::Transcript;
 use crate::transfer::TransferModel;
@@ -218,11 +217,8 @@ impl World {
             slot.edge = edge;
             slot.repository.capacity = place.disk;
             slot.machine = place.machine.as_ref().map(|model| {
-                Box::new(Machine {
-                    model: PlaceModel::clone(model),
-                    desk: Desk::default(),
-                    rng: random::small(seed, name.as_str(), 0),
-                })
+                let model = PlaceModel::clone(model);
+                Box::new(Machine::new(model, seed, name))
             });
             world.start(at)?;
         }

@@ -7,10 +7,10 @@ use std::time::Duration;
 use waybook_place::Strategies;
 use waybook_plan::Resource;
 
-use super::{ScenarioError, text};
+use super::ScenarioError;
 use crate::distribution::Distribution;
 use crate::places::{Clock, PlaceModel};
-use crate::quantity::{Bandwidth, Bytes, Factor, Span};
+use crate::quantity::{Bandwidth, Bytes, Factor, Span, some_amounts};
 use crate::workload::{Arrivals, Mobility, Sources};
 use crate::world::Checks;
 
@@ -77,7 +77,7 @@ impl RunSpec {
 #[serde(rename_all = "kebab-case", deny_unknown_fields, default)]
 pub struct PlaceSpec {
     /// How much there is of each resource; a resource that is not named has none.
-    #[serde(deserialize_with = "text::some_amounts")]
+    #[serde(deserialize_with = "some_amounts")]
     pub capacity: Option<BTreeMap<Resource, u64>>,
     /// How long one server is busy with one input; no time unless it is said.
     pub processing: Option<Distribution>,
@@ -117,7 +117,6 @@ impl PlaceSpec {
             slowness: self.slowness.unwrap_or(usual.slowness),
             start: some(&self.start, 20),
             compile: some(&self.compile, 50),
-            disk: self.disk.map(|bytes| bytes.0),
             clock: self.clock.unwrap_or(usual.clock),
         }
     }
