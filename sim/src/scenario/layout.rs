@@ -203,14 +203,14 @@ impl Scenario {
                     at.len()
                 )));
             }
-            if spec.version.parse::<semver::Version>().is_err() {
-                return Err(ScenarioError::new(format!(
+            let version = spec.version.parse().map_err(|_| {
+                ScenarioError::new(format!(
                     "`{field}`: `{}` is not a version such as 1.0.0",
                     spec.version
-                )));
-            }
-            let home = &layout.places[at[0]].0;
-            let release = setting::release(&spec.name, &spec.version, spec.size.0, home.as_str());
+                ))
+            })?;
+            let home = layout.places[at[0]].0.clone();
+            let release = setting::release_of(&spec.name, version, spec.size.0, home);
             releases.push(Arc::new(release));
         }
         Ok(releases)
