@@ -2,6 +2,7 @@
 
 mod determinism;
 mod errors;
+mod every_setting;
 mod outcomes;
 mod own_strategies;
 mod sweeps;
