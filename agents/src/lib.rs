@@ -19,7 +19,8 @@ mod transfer;
 pub mod wire;
 
 pub use download::{
-    Download, DownloadId, DownloadStrategy, Found, Nowhere, Site, Standing, Step as DownloadStep,
+    Download, DownloadId, DownloadRule, DownloadStrategy, Found, Nowhere, Site, Standing,
+    Step as DownloadStep, builtin_download_rules,
 };
 pub use ids::{Incarnation, SessionId};
 pub use message::{

@@ -22,6 +22,7 @@
 //! | tag | content |
 //! |---|---|
 //! | 1 | releases of the plan, behind a visit, a survey, an agent or a record of one: `Vec<Release>` |
+//! | 2 | the name of a download agent's strategy, if it does not come with Waybook: a text. The body says `direct` then, so that whoever skips the block leads the agent home |
 //!
 //! Version 2 has the layouts of version 1, with more variants: runtime 2 (`wasm`), messages
 //! 19 to 22. A message is written in the oldest version that can say it
@@ -53,7 +54,7 @@ mod frugal;
 use serde::{Deserialize, Serialize};
 use waybook_location_tree::PlaceName;
 
-use crate::{Envelope, Incarnation, Message, PlanVisitor};
+use crate::{DownloadStrategy, Envelope, Incarnation, Message, PlanVisitor};
 use frugal::{Budget, Frugal};
 use std::sync::Arc;
 use waybook_plan::{Release, Releases, Runtime};
@@ -75,6 +76,8 @@ pub const GREATEST_FRAME: usize = 16 << 20;
 const HEADER: usize = 6;
 /// The tag of the block with a plan's releases.
 const RELEASES: u16 = 1;
+/// The tag of the block with the name of a download strategy.
+const STRATEGY: u16 = 2;
 /// Bytes of a tagged block before its content: tag, length.
 const BLOCK_HEADER: usize = 6;
 /// Greatest length of what a decoder said, as passed on: it may quote the input.
@@ -137,12 +140,11 @@ pub enum WireError {
 #[must_use]
 pub fn encode(envelope: &Envelope) -> Vec<u8> {
     let message = &envelope.message;
-    prefixed(
-        Kind::Envelope,
-        message.version(),
-        envelope,
-        releases_of(message),
-    )
+    let beside = Beside {
+        releases: releases_of(message),
+        strategy: strategy_of(message),
+    };
+    prefixed(Kind::Envelope, message.version(), envelope, beside)
 }
 
 /// Decodes a frame without its prefix. A visiting agent has been checked, plan included.
@@ -171,6 +173,11 @@ pub fn decode(frame: &[u8]) -> Result<Envelope, WireError> {
                 return Err(WireError::Body(shortened(what)));
             }
         }
+        Message::Download(agent) => {
+            if let Some(name) = read_strategy(&blocks)? {
+                agent.strategy = DownloadStrategy::Own(name);
+            }
+        }
         _ => {}
     }
     Ok(envelope)
@@ -185,10 +192,21 @@ fn releases_of(message: &Message) -> Option<&Releases> {
     }
 }
 
+/// The name of a strategy that a body cannot say.
+fn strategy_of(message: &Message) -> Option<&str> {
+    match message {
+        Message::Download(agent) => match &agent.strategy {
+            DownloadStrategy::Own(name) => Some(name),
+            _ => None,
+        },
+        _ => None,
+    }
+}
+
 /// Encodes a hello as one frame, prefix included. Its own version never changes.
 #[must_use]
 pub fn encode_hello(hello: &Hello) -> Vec<u8> {
-    prefixed(Kind::Hello, HELLO_VERSION, hello, None)
+    prefixed(Kind::Hello, HELLO_VERSION, hello, Beside::default())
 }
 
 /// Decodes a hello without its prefix.
@@ -223,8 +241,8 @@ pub fn negotiate(theirs: &Hello) -> Option<u8> {
 #[must_use]
 pub fn encode_agent(agent: &PlanVisitor) -> Vec<u8> {
     let mut bytes = Vec::new();
-    let releases = Some(&*agent.plan().releases);
-    write_frame(&mut bytes, Kind::Agent, VERSION, agent, releases);
+    let beside = Beside::releases(&agent.plan().releases);
+    write_frame(&mut bytes, Kind::Agent, VERSION, agent, beside);
     bytes
 }
 
@@ -250,7 +268,8 @@ pub fn decode_agent(bytes: &[u8]) -> Result<PlanVisitor, WireError> {
 #[must_use]
 pub fn encode_record<T: Serialize>(record: &T) -> Vec<u8> {
     let mut bytes = Vec::new();
-    write_frame(&mut bytes, Kind::Record, VERSION, record, None);
+    let beside = Beside::default();
+    write_frame(&mut bytes, Kind::Record, VERSION, record, beside);
     bytes
 }
 
@@ -261,7 +280,8 @@ pub fn encode_record<T: Serialize>(record: &T) -> Vec<u8> {
 #[must_use]
 pub fn encode_record_with<T: Serialize>(record: &T, releases: &Releases) -> Vec<u8> {
     let mut bytes = Vec::new();
-    write_frame(&mut bytes, Kind::Record, VERSION, record, Some(releases));
+    let beside = Beside::releases(releases);
+    write_frame(&mut bytes, Kind::Record, VERSION, record, beside);
     bytes
 }
 
@@ -288,7 +308,7 @@ pub fn decode_record_with<T: serde::de::DeserializeOwned>(
 /// Encodes what is said on a transfer's stream as one frame, prefix included.
 #[must_use]
 pub fn encode_transfer<T: Serialize>(value: &T) -> Vec<u8> {
-    prefixed(Kind::Transfer, VERSION, value, None)
+    prefixed(Kind::Transfer, VERSION, value, Beside::default())
 }
 
 /// Decodes a frame of a transfer's stream, without its prefix.
@@ -299,14 +319,25 @@ pub fn decode_transfer<T: serde::de::DeserializeOwned>(frame: &[u8]) -> Result<T
     read_body(split(frame, Kind::Transfer)?.0)
 }
 
-fn prefixed<T: Serialize>(
-    kind: Kind,
-    version: u8,
-    value: &T,
-    releases: Option<&Releases>,
-) -> Vec<u8> {
+/// What stands in blocks behind a body.
+#[derive(Clone, Copy, Default)]
+struct Beside<'a> {
+    releases: Option<&'a Releases>,
+    strategy: Option<&'a str>,
+}
+
+impl<'a> Beside<'a> {
+    fn releases(releases: &'a Releases) -> Self {
+        Self {
+            releases: Some(releases),
+            ..Self::default()
+        }
+    }
+}
+
+fn prefixed<T: Serialize>(kind: Kind, version: u8, value: &T, beside: Beside<'_>) -> Vec<u8> {
     let mut bytes = vec![0; PREFIX];
-    write_frame(&mut bytes, kind, version, value, releases);
+    write_frame(&mut bytes, kind, version, value, beside);
     let length = bytes.len() - PREFIX;
     put_length(&mut bytes, 0, length);
     bytes
@@ -317,16 +348,23 @@ fn write_frame<T: Serialize>(
     kind: Kind,
     version: u8,
     value: &T,
-    releases: Option<&Releases>,
+    beside: Beside<'_>,
 ) {
     bytes.extend([kind as u8, version, 0, 0, 0, 0]);
     write_value(bytes, value);
-    if let Some(releases) = releases.filter(|releases| !releases.is_empty()) {
-        bytes.extend(RELEASES.to_le_bytes());
-        bytes.extend([0; 4]);
+    if let Some(releases) = beside.releases.filter(|releases| !releases.is_empty()) {
         let releases: Vec<&Release> = releases.iter().map(|release| &**release).collect();
-        write_value(bytes, &releases);
+        write_block(bytes, RELEASES, &releases);
     }
+    if let Some(strategy) = beside.strategy {
+        write_block(bytes, STRATEGY, &strategy);
+    }
+}
+
+fn write_block<T: Serialize>(bytes: &mut Vec<u8>, tag: u16, value: &T) {
+    bytes.extend(tag.to_le_bytes());
+    bytes.extend([0; 4]);
+    write_value(bytes, value);
 }
 
 /// Writes a value, and its length into the four bytes before it.
@@ -346,6 +384,7 @@ fn put_length(bytes: &mut [u8], at: usize, length: usize) {
 #[derive(Default)]
 struct Blocks<'a> {
     releases: Option<&'a [u8]>,
+    strategy: Option<&'a [u8]>,
 }
 
 /// Finds the body and the blocks of a frame of that kind, and sees that all else of the
@@ -384,8 +423,10 @@ fn split(frame: &[u8], kind: Kind) -> Result<(&[u8], Blocks<'_>), WireError> {
         (content, blocks) = rest
             .split_at_checked(u32::from_le_bytes(length) as usize)
             .ok_or(WireError::CutOff)?;
-        if u16::from_le_bytes([tag_low, tag_high]) == RELEASES {
-            known.releases = Some(content);
+        match u16::from_le_bytes([tag_low, tag_high]) {
+            RELEASES => known.releases = Some(content),
+            STRATEGY => known.strategy = Some(content),
+            _ => {}
         }
     }
     Ok((body, known))
@@ -397,6 +438,25 @@ fn read_releases(blocks: &Blocks<'_>) -> Result<Arc<Releases>, WireError> {
     };
     let releases: Vec<Arc<Release>> = read_body(content)?;
     Ok(Arc::new(releases.into_iter().collect()))
+}
+
+/// The name of a strategy that does not come with Waybook.
+fn read_strategy(blocks: &Blocks<'_>) -> Result<Option<String>, WireError> {
+    let Some(content) = blocks.strategy else {
+        return Ok(None);
+    };
+    let name: String = read_body(content)?;
+    match DownloadStrategy::named(&name) {
+        DownloadStrategy::Own(name) if name.len() <= DownloadStrategy::MAX_NAME => Ok(Some(name)),
+        DownloadStrategy::Own(name) => Err(WireError::Body(format!(
+            "the name of a download strategy has {} bytes; at most {} are allowed",
+            name.len(),
+            DownloadStrategy::MAX_NAME
+        ))),
+        shipped => Err(WireError::Body(format!(
+            "the body does not say the download strategy `{shipped}`"
+        ))),
+    }
 }
 
 fn read_body<T: serde::de::DeserializeOwned>(body: &[u8]) -> Result<T, WireError> {

@@ -6,8 +6,8 @@ use std::time::Duration;
 
 use proptest::prelude::*;
 use waybook_agents::{
-    Download, DownloadId, DownloadStep, DownloadStrategy, Found, Incarnation, Nowhere, Site,
-    Standing,
+    Download, DownloadId, DownloadRule, DownloadStep, DownloadStrategy, Found, Incarnation,
+    Nowhere, Site, Standing, builtin_download_rules,
 };
 use waybook_location_tree::PlaceName;
 use waybook_plan::{Digest, Release};
@@ -80,6 +80,15 @@ impl Site for Here<'_> {
     }
 }
 
+/// The rule that an agent goes by.
+fn rule(agent: &Download) -> Arc<dyn DownloadRule> {
+    let rules = builtin_download_rules();
+    let mut rules = rules.into_iter();
+    rules
+        .find(|rule| rule.strategy() == agent.strategy)
+        .unwrap()
+}
+
 /// Lets an agent travel until it is back, checked wherever it arrives. Where it went, what
 /// it came back with, and in how many steps.
 fn travel(
@@ -109,7 +118,7 @@ fn travel(
             };
             to
         } else {
-            match agent.step(&Here(world, here.clone())) {
+            match rule(&agent).step(&mut agent, &Here(world, here.clone())) {
                 DownloadStep::Go(to) => to,
                 DownloadStep::Return(found) => {
                     agent.found = Some(found);
@@ -127,7 +136,8 @@ fn travel(
                 }
             }
         };
-        assert_eq!(agent.check(&here, &to), Ok(()), "{here} to {to}: {agent:?}");
+        let checked = agent.check(Some(&*rule(&agent)), &here, &to);
+        assert_eq!(checked, Ok(()), "{here} to {to}: {agent:?}");
         agent.arrive(&to);
         way.push(to.to_string());
         here = to;
@@ -149,7 +159,7 @@ fn each_strategy_goes_its_own_way() {
     let table = |title: &str, world: &World, origin, avoid: &[&str], home| {
         let mut lines = vec![title.to_owned()];
         for strategy in [DefaultPlace, Direct, NearestHolder] {
-            let (way, _) = travel(world, origin, strategy, avoid, home);
+            let (way, _) = travel(world, origin, strategy.clone(), avoid, home);
             lines.push(format!("  {strategy}: {way}"));
         }
         lines.join("\n")
@@ -231,7 +241,10 @@ fn agents_that_could_not_be_where_they_are_are_refused() {
         agent
     };
     use DownloadStrategy::{DefaultPlace, Direct, NearestHolder};
-    let sent = |agent: &Download, from, to| agent.check(&name(from), &name(to)).is_ok();
+    let sent = |agent: &Download, from, to| {
+        let checked = agent.check(Some(&*rule(agent)), &name(from), &name(to));
+        checked.is_ok()
+    };
     assert!(sent(&agent(Direct, &["r/a"], false), "r/a", "r"));
     // From somebody who is not on its trail.
     assert!(!sent(&agent(Direct, &["r/a"], false), "r/b", "r"));
@@ -304,8 +317,8 @@ proptest! {
             world.standing.insert(name(place), Standing::Coming);
         }
         // The way back is not walked over broken edges here: only the way out counts.
-        let (_, strategy) = DownloadStrategy::ALL[strategy];
-        let (_, agent) = travel(&world, &origin, strategy, &avoid, &home);
+        let (_, strategy) = &DownloadStrategy::ALL[strategy];
+        let (_, agent) = travel(&world, &origin, strategy.clone(), &avoid, &home);
         if let Some(Ok(Found { source })) = &agent.found {
             prop_assert!(*source != name(&origin));
             prop_assert!(!avoid.contains(&source.as_str()));

@@ -21,7 +21,7 @@ use rand::rngs::StdRng;
 use waybook_agents::{HopReport, Refusal, RefusalReason, SessionId};
 use waybook_location_tree::{LocationTree, PlaceName};
 use waybook_place::io::{EndReason, Established, OpenRequest, RequestId};
-use waybook_place::{Account, Counters, Instant, Ledger, ResourceView};
+use waybook_place::{Account, Counters, Instant, Ledger, ResourceView, Strategies};
 use waybook_plan::{KnownServer, Load, Plan, Release, Solution};
 
 use crate::check::Violation;
@@ -37,6 +37,7 @@ pub struct Central {
     now: Instant,
     seed: u64,
     setting: Setting,
+    strategies: Arc<Strategies>,
     tree: LocationTree,
     servers: BTreeMap<String, Vec<KnownServer>>,
     releases: Vec<Arc<Release>>,
@@ -79,9 +80,10 @@ struct Request {
 }
 
 impl Central {
-    /// The places of a layout, with nothing booked.
+    /// The places of a layout, with nothing booked; the root decides by one of these
+    /// Decision Makers.
     #[must_use]
-    pub fn new(layout: &Layout, seed: u64) -> Self {
+    pub fn new(layout: &Layout, seed: u64, strategies: Arc<Strategies>) -> Self {
         let setting = layout.setting.clone();
         let tree = setting.tree();
         let mut servers: BTreeMap<String, Vec<KnownServer>> = BTreeMap::new();
@@ -104,6 +106,7 @@ impl Central {
             ledgers: setting.places.keys().map(ledger).collect(),
             processing: root.spec.processing.clone().unwrap_or_default(),
             setting,
+            strategies,
             tree,
             servers,
             releases: layout.releases.clone(),
@@ -180,7 +183,8 @@ impl Central {
             server.load = Some(self.load(&server.place));
         }
         let client = (place, self.tree.is_default_place(place));
-        oracle::decide(&self.setting, &servers, &self.releases, client, open).map_err(drop)
+        let (setting, strategies) = (&self.setting, &self.strategies);
+        oracle::decide(setting, strategies, &servers, &self.releases, client, open).map_err(drop)
     }
 
     fn views(&self, place: &PlaceName) -> Vec<ResourceView> {
@@ -374,14 +378,15 @@ impl System for Central {
                 booked.established, booked.resource
             ))
         });
-        match left {
-            Some(what) => Err(Violation {
-                seed: self.seed,
-                at: self.now,
-                what,
-                tail: String::new(),
-            }),
-            None => Ok(()),
+        left.map_or(Ok(()), |what| Err(self.violation(what)))
+    }
+
+    fn violation(&self, what: String) -> Violation {
+        Violation {
+            seed: self.seed,
+            at: self.now,
+            what,
+            tail: String::new(),
         }
     }
 

@@ -88,6 +88,23 @@ pub enum Knows {
     Survey(Result<Survey, NoPlan>),
 }
 
+impl Knows {
+    /// Whether nothing more can become of the request.
+    #[must_use]
+    pub fn is_over(&self) -> bool {
+        match self {
+            Self::Refused { .. }
+            | Self::NoPlan(_)
+            | Self::Rejected(_)
+            | Self::Closed
+            | Self::Ended(..)
+            | Self::Survey(_) => true,
+            // One that was cut may have a session that its place finds again.
+            Self::Nothing | Self::Session(_) | Self::Cut(_) => false,
+        }
+    }
+}
+
 /// One request of a client.
 #[derive(Debug, Clone)]
 pub struct Client {
@@ -129,10 +146,8 @@ pub struct Clients {
     waiting: usize,
     /// How many there have been.
     count: u64,
-    /// Those that were told something since this was last asked.
+    /// Those of whom something new is known since this was last asked.
     told: Vec<RequestId>,
-    /// Those whose story is over and who have not been taken out.
-    finished: Vec<RequestId>,
 }
 
 impl Clients {
@@ -171,16 +186,16 @@ impl Clients {
         self.waiting
     }
 
-    /// The requests that something was told since this was last called, in that order.
+    /// The requests of which something new is known since this was last called, in that
+    /// order.
     pub(crate) fn take_told(&mut self) -> Vec<RequestId> {
         std::mem::take(&mut self.told)
     }
 
-    /// Takes out those whose story is over.
-    pub(crate) fn take_finished(&mut self) -> Vec<(RequestId, Client)> {
-        let finished = std::mem::take(&mut self.finished).into_iter();
-        let taken = finished.filter_map(|id| Some((id, self.by_request.remove(&id)?)));
-        taken.collect()
+    /// Takes out a client whose story is over; none if it is not.
+    pub(crate) fn take_if_over(&mut self, id: RequestId) -> Option<Client> {
+        let over = self.get(id).is_some_and(|client| client.knows.is_over());
+        over.then(|| self.by_request.remove(&id)).flatten()
     }
 
     /// Takes the answer to an open; refused if nobody waits for it. The session, if there
@@ -205,10 +220,8 @@ impl Clients {
         self.told.push(id);
         if let Some(session) = session {
             self.by_session.entry(session).or_default().push(id);
-            return Ok(Some(session));
         }
-        self.finished.push(id);
-        Ok(None)
+        Ok(session)
     }
 
     /// A client hangs up before it has its answer; its place. An answer that is on its way
@@ -220,7 +233,7 @@ impl Clients {
         }
         self.waiting -= 1;
         client.knows = Knows::Closed;
-        self.finished.push(id);
+        self.told.push(id);
         Some(client.at)
     }
 
@@ -231,7 +244,7 @@ impl Clients {
         survey: Result<Survey, NoPlan>,
     ) -> Result<(), String> {
         self.expect(id)?.knows = Knows::Survey(survey);
-        self.finished.push(id);
+        self.told.push(id);
         Ok(())
     }
 
@@ -255,7 +268,6 @@ impl Clients {
             client.knows = match std::mem::replace(&mut client.knows, Knows::Nothing) {
                 Knows::Session(known) | Knows::Cut(Some(known)) => {
                     self.told.push(id);
-                    self.finished.push(id);
                     Knows::Ended(known, why.clone())
                 }
                 other => other,

@@ -158,6 +158,15 @@ impl Target {
     }
 }
 
+impl Fault {
+    /// Whether it strikes a place. The root has no edge above it that could be struck.
+    #[must_use]
+    pub fn strikes(&self, member: Member<'_>) -> bool {
+        let rootless = self.effect.is_of_edge() && member.name.depth() == 0;
+        self.target.holds(member) && !rootless
+    }
+}
+
 impl Effect {
     /// Whether it strikes the edge above a place, which a root has not.
     fn is_of_edge(&self) -> bool {
@@ -225,8 +234,7 @@ impl Timeline {
         };
         for member in places {
             for (number, fault) in timeline.faults.iter().enumerate() {
-                let rootless = fault.effect.is_of_edge() && member.name.depth() == 0;
-                if fault.target.holds(member) && !rootless {
+                if fault.strikes(member) {
                     timeline.subjects.push(Subject {
                         place: member.name.clone(),
                         draws: Draws::new(seed ^ FAULTS, member.name.as_str(), number as u64),

@@ -5,11 +5,11 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use waybook_location_tree::PlaceName;
-use waybook_place::Place;
 use waybook_place::io::OpenRequest;
+use waybook_place::{Place, Strategies};
 use waybook_plan::{
     KnownServer, NoPlan, Plan, Question, Release, Resource, Solution, SolutionNumber,
-    builtin_decision_makers, split_reference,
+    split_reference,
 };
 
 use crate::{Setting, World};
@@ -28,6 +28,7 @@ pub type Free = BTreeMap<PlaceName, BTreeMap<Resource, u64>>;
 /// If the strategy does not exist.
 pub fn plan(
     setting: &Setting,
+    strategies: &Strategies,
     added: &[Arc<Release>],
     client: &PlaceName,
     request: &OpenRequest,
@@ -47,6 +48,7 @@ pub fn plan(
     let is_default_place = setting.tree().is_default_place(client);
     decide(
         setting,
+        strategies,
         &servers,
         added,
         (client, is_default_place),
@@ -64,6 +66,7 @@ pub fn plan(
 /// If the strategy does not exist.
 pub fn decide(
     setting: &Setting,
+    strategies: &Strategies,
     servers: &[KnownServer],
     added: &[Arc<Release>],
     (client, client_is_default_place): (&PlaceName, bool),
@@ -84,9 +87,8 @@ pub fn decide(
         most_servers: setting.servers_per_plan,
         most_solutions: setting.limits.solutions,
     };
-    let makers = builtin_decision_makers();
-    let maker = makers.iter().find(|maker| maker.name() == strategy);
-    maker.expect("a strategy that exists").decide(&question)
+    let maker = strategies.decision_maker(strategy);
+    maker.unwrap_or_else(|e| panic!("{e}")).decide(&question)
 }
 
 /// The releases that references may mean at a place: for each, and for each that these

@@ -1,18 +1,5 @@
-//! How places behave besides deciding: how long they take, what they keep, and how their
-//! clocks go.
-//!
-//! ```toml
-//! [place]
-//! processing = { exponential = "200 us" }
-//! servers = 1
-//! slowness = 1.0
-//! start = "50 ms"
-//! compile = { log-normal = { mean = "300 ms", deviation = "100 ms" } }
-//! disk = "4 GiB"
-//! clock = { offset = "2 s", drift-ppm = 50.0 }
-//! ```
-//!
-//! What is left out takes no time, has no limit and is exact.
+//! How places behave besides deciding: how long they take, and how their clocks go. A
+//! scenario says so in its [`PlaceSpec`](crate::scenario::PlaceSpec)s.
 
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;
@@ -25,11 +12,10 @@ use serde::de::{Deserializer, Error};
 use waybook_place::Instant;
 
 use crate::distribution::Distribution;
-use crate::quantity::{Bytes, Factor, Invalid, Shift};
+use crate::quantity::{Factor, Invalid, Shift};
 
 /// How a place, or every place of a class, behaves.
-#[derive(Debug, Clone, PartialEq, Deserialize)]
-#[serde(default, deny_unknown_fields)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct PlaceModel {
     /// How long one server is busy with one input.
     pub processing: Distribution,
@@ -41,15 +27,8 @@ pub struct PlaceModel {
     pub start: Distribution,
     /// How long compiling the code of a component takes, where it runs for the first time.
     pub compile: Distribution,
-    /// What its disk takes in bytes of code; none for no limit.
-    #[serde(deserialize_with = "disk")]
-    pub disk: Option<u64>,
     /// How its clock goes.
     pub clock: Clock,
-}
-
-fn disk<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<u64>, D::Error> {
-    Bytes::deserialize(deserializer).map(|bytes| Some(bytes.0))
 }
 
 impl Default for PlaceModel {
@@ -60,7 +39,6 @@ impl Default for PlaceModel {
             slowness: Factor::default(),
             start: Distribution::default(),
             compile: Distribution::default(),
-            disk: None,
             clock: Clock::default(),
         }
     }
@@ -72,15 +50,14 @@ impl PlaceModel {
         self.slowness.times(self.processing.sample(rng))
     }
 
-    /// How long a component takes to answer; longer if its code must be compiled first.
-    pub fn start_time<R: Rng + ?Sized>(&self, compile: bool, rng: &mut R) -> Duration {
-        let start = self.start.sample(rng);
-        let compile = if compile {
-            self.compile.sample(rng)
-        } else {
-            Duration::ZERO
-        };
-        self.slowness.times(start + compile)
+    /// How long a component takes to answer, once its code is compiled.
+    pub fn start_time<R: Rng + ?Sized>(&self, rng: &mut R) -> Duration {
+        self.slowness.times(self.start.sample(rng))
+    }
+
+    /// How long code takes to compile.
+    pub fn compile_time<R: Rng + ?Sized>(&self, rng: &mut R) -> Duration {
+        self.slowness.times(self.compile.sample(rng))
     }
 
     /// Whether inputs are taken at the moment they come, so that no desk is needed.

@@ -12,10 +12,12 @@
 //!
 //! What is out of range is refused where it stands, with the values that are allowed.
 
+use std::collections::BTreeMap;
 use std::fmt;
 use std::time::Duration;
 
-use serde::de::{Deserialize, Deserializer, Error, Unexpected, Visitor};
+use serde::Deserialize;
+use serde::de::{Deserializer, Error, Unexpected, Visitor};
 use waybook_plan::{Resource, UnitError, parse_amount, parse_bandwidth, parse_duration};
 
 /// A model that makes no sense: which of its fields, and what would be right.
@@ -261,4 +263,38 @@ impl<'de> Deserialize<'de> for Factor {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         deserializer.deserialize_any(Number("a finite number above 0", Self::new))
     }
+}
+
+/// A text, or a number that stands for itself.
+#[derive(Deserialize)]
+#[serde(untagged)]
+enum Written {
+    Text(String),
+    Integer(i64),
+    Float(f64),
+}
+
+impl Written {
+    fn text(self) -> String {
+        match self {
+            Self::Text(text) => text,
+            Self::Integer(number) => number.to_string(),
+            Self::Float(number) => number.to_string(),
+        }
+    }
+}
+
+/// Reads amounts of resources, each in its own unit: a table by their names.
+pub(crate) fn some_amounts<'de, D: Deserializer<'de>>(
+    from: D,
+) -> Result<Option<BTreeMap<Resource, u64>>, D::Error> {
+    let written = BTreeMap::<String, Written>::deserialize(from)?;
+    let mut amounts = BTreeMap::new();
+    for (name, amount) in written {
+        let resource = Resource::new(&name).map_err(D::Error::custom)?;
+        let amount = parse_amount(&resource, &amount.text())
+            .map_err(|e| D::Error::custom(format!("`{name}`: {e}")))?;
+        amounts.insert(resource, amount);
+    }
+    Ok(Some(amounts))
 }

@@ -204,7 +204,7 @@ impl Sink for Nowhere {
 
 /// A sink that keeps every row.
 #[derive(Debug, Clone, Default)]
-pub struct Kept {
+pub struct Rows {
     /// The requests.
     pub sessions: Vec<SessionRow>,
     /// The intervals.
@@ -213,7 +213,7 @@ pub struct Kept {
     pub resources: Vec<ResourceRow>,
 }
 
-impl Sink for Kept {
+impl Sink for Rows {
     fn session(&mut self, row: &SessionRow) {
         self.sessions.push(row.clone());
     }

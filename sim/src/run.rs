@@ -3,25 +3,27 @@
 mod agenda;
 mod live;
 mod observe;
+mod places;
 mod summary;
 mod system;
 mod users;
-mod worldly;
 
 pub(crate) use live::reason;
 pub use summary::{Proportion, Summary};
 pub use system::{News, System};
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use waybook_place::Instant;
 use waybook_place::io::RequestId;
 
 use crate::central::Central;
-use crate::faults::{Act, Timeline};
-use crate::results::{End, Fate, Sink};
+use crate::faults::{Act, Target, Timeline};
+use crate::results::{End, Fate, Nowhere, Sink};
 use crate::scenario::{BookingProtocol, Files, Layout, Scenario, ScenarioError};
 use crate::workload::Member;
+use crate::world::Checks;
 use crate::{Violation, World};
 use agenda::{Agenda, Doing};
 use live::{Live, Lives};
@@ -51,6 +53,9 @@ const STRIDE: u64 = 10_000;
 /// Runs a scenario from its beginning to its end; `progress` is told now and then how much
 /// of it is done, from 0 to 1.
 ///
+/// No transcript is written until there is something to be seen in it: if a rule was broken,
+/// the run is repeated up to there, as it comes out the same.
+///
 /// # Errors
 /// [`RunError`] if the scenario is wrong or a rule was broken.
 pub fn execute(
@@ -58,16 +63,25 @@ pub fn execute(
     seed: u64,
     files: &mut Files<'_>,
     sink: &mut dyn Sink,
-    progress: impl FnMut(f64),
+    mut progress: impl FnMut(f64),
 ) -> Result<Summary, RunError> {
     match scenario.protocol.booking {
         BookingProtocol::Central => {
             let layout = scenario.layout(seed, files)?;
-            let central = Central::new(&layout, seed);
+            let central = Central::new(&layout, seed, Arc::clone(&scenario.strategies));
             let run = Run::over(central, scenario, layout, seed)?;
             go(run, sink, progress)
         }
-        BookingProtocol::Visitor => go(Run::new(scenario, seed, files)?, sink, progress),
+        BookingProtocol::Visitor => {
+            let first = Run::new(scenario, seed, files);
+            match first.and_then(|run| go(run, sink, &mut progress)) {
+                Err(RunError::Violation(_)) => {
+                    let again = Run::with_transcript(scenario, seed, files)?;
+                    go(again, &mut Nowhere, progress)
+                }
+                done => done,
+            }
+        }
     }
 }
 
@@ -97,6 +111,7 @@ pub struct Run<S> {
     end: Instant,
     interval: Duration,
     drain: bool,
+    checked: bool,
     news: Vec<(RequestId, News)>,
 }
 
@@ -107,8 +122,30 @@ impl Run<World> {
     /// # Errors
     /// [`RunError`] if the scenario is wrong or a place breaks a rule.
     pub fn new(scenario: &Scenario, seed: u64, files: &mut Files<'_>) -> Result<Self, RunError> {
+        Self::start(scenario, seed, files, false)
+    }
+
+    /// As [`Run::new`], with every input and output put into words, so that a violation shows
+    /// what came before it. Takes many times as long; what happens is the same.
+    ///
+    /// # Errors
+    /// As [`Run::new`].
+    pub fn with_transcript(
+        scenario: &Scenario,
+        seed: u64,
+        files: &mut Files<'_>,
+    ) -> Result<Self, RunError> {
+        Self::start(scenario, seed, files, true)
+    }
+
+    fn start(
+        scenario: &Scenario,
+        seed: u64,
+        files: &mut Files<'_>,
+        transcript: bool,
+    ) -> Result<Self, RunError> {
         let layout = scenario.layout(seed, files)?;
-        let world = worldly::start(scenario, &layout, seed)?;
+        let world = places::start(scenario, &layout, seed, transcript)?;
         Self::over(world, scenario, layout, seed)
     }
 }
@@ -137,7 +174,7 @@ impl<S: System> Run<S> {
             }
             users.push(class);
         }
-        let mut faults = faults(scenario, &layout, seed);
+        let mut faults = faults(scenario, &layout, seed)?;
         let next_fault = faults.next();
         if let Some((at, _)) = &next_fault {
             agenda.add(start + at.since(Instant::default()), Doing::Fault);
@@ -155,6 +192,7 @@ impl<S: System> Run<S> {
             end,
             interval: spec.interval.0,
             drain: spec.drain,
+            checked: spec.checks != Checks::Off,
             news: Vec::new(),
         })
     }
@@ -207,7 +245,8 @@ impl<S: System> Run<S> {
         Ok(true)
     }
 
-    /// Ends the run: everybody leaves if the scenario says so, and nothing may be left.
+    /// Ends the run: everybody leaves if the scenario says so, and nothing may be left; and
+    /// the sessions that were counted add up, by Little's law.
     ///
     /// # Errors
     /// [`RunError`] if a rule was broken.
@@ -227,7 +266,12 @@ impl<S: System> Run<S> {
         if self.drain {
             self.system.settle()?;
         }
-        Ok(self.observer.summary(&self.system))
+        let summary = self.observer.summary(&self.system);
+        if self.checked && !summary.little.holds {
+            let what = format!("Little's law does not hold: {:?}", summary.little);
+            return Err(self.system.violation(what).into());
+        }
+        Ok(summary)
     }
 
     fn act(&mut self, doing: Doing, sink: &mut dyn Sink) -> Result<(), RunError> {
@@ -425,11 +469,32 @@ impl<S: System> Run<S> {
     }
 }
 
-/// What goes wrong, counted from the beginning of the run.
-fn faults(scenario: &Scenario, layout: &Layout, seed: u64) -> Timeline {
-    let members = layout.places.iter().map(|(name, class)| Member {
-        name,
-        class: &layout.classes[*class].name,
-    });
-    Timeline::new(scenario.fault.clone(), members, seed)
+/// What goes wrong, counted from the beginning of the run. A fault that strikes nothing is
+/// not what anybody has meant.
+fn faults(scenario: &Scenario, layout: &Layout, seed: u64) -> Result<Timeline, ScenarioError> {
+    let members = || {
+        layout.places.iter().map(|(name, class)| Member {
+            name,
+            class: &layout.classes[*class].name,
+        })
+    };
+    for (number, fault) in (1..).zip(&scenario.fault) {
+        if members().any(|member| fault.strikes(member)) {
+            continue;
+        }
+        let classes: Vec<_> = layout.classes.iter().map(|c| c.name.as_str()).collect();
+        let why = match &fault.target {
+            Target::Place(name) | Target::Below(name) if layout.number_of(name).is_none() => {
+                format!("there is no place `{name}`")
+            }
+            Target::Class(class) if !classes.contains(&class.as_str()) => format!(
+                "there is no class of places `{class}`; there are {}",
+                classes.join(", ")
+            ),
+            _ => "it is of the edge above a place, and the root has none: name places below it"
+                .to_owned(),
+        };
+        return Err(ScenarioError::new(format!("`fault` {number}: {why}")));
+    }
+    Ok(Timeline::new(scenario.fault.clone(), members(), seed))
 }

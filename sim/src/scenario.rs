@@ -3,13 +3,12 @@
 //! A scenario is one TOML file: the tree, what its places and edges are like, what is
 //! served, who asks for it, what goes wrong, and how long to look. [`Scenario::from_toml`]
 //! reads it with errors that say line and field; [`Scenario::layout`] makes the tree of a
-//! seed. `configs/simulations/` has scenarios that show every setting.
+//! seed. `configs/simulations/every-setting.toml` shows every setting.
 
 mod layout;
 mod presentations;
 mod protocol;
 mod specs;
-mod text;
 
 pub use layout::{Class, Layout};
 pub use presentations::PresentationSpec;
@@ -17,8 +16,10 @@ pub use protocol::{BookingProtocol, ProtocolSpec};
 pub use specs::{PlaceSpec, ReleaseSpec, RunSpec, Selection, UsersSpec};
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use serde::Deserialize;
+use waybook_place::Strategies;
 
 use crate::faults::Fault;
 use crate::network::EdgeModel;
@@ -65,6 +66,10 @@ pub struct Scenario {
     /// What goes wrong.
     #[serde(default)]
     pub fault: Vec<Fault>,
+    /// What `decision-maker` and `download` choose from. Those that come with Waybook,
+    /// unless the scenario was read [with others](Scenario::with_strategies).
+    #[serde(skip)]
+    pub strategies: Arc<Strategies>,
 }
 
 /// What is wrong with a scenario.
@@ -92,19 +97,34 @@ impl Scenario {
     /// # Errors
     /// [`ScenarioError`] names line and field, and what would be right.
     pub fn from_toml(text: &str) -> Result<Self, ScenarioError> {
-        let scenario: Self = toml::from_str(text).map_err(|e| ScenarioError::new(e.to_string()))?;
-        scenario.check()?;
-        Ok(scenario)
+        Self::with_strategies(text, Arc::default())
+    }
+
+    /// As [`Scenario::from_toml`], with other strategies to choose from by name.
+    ///
+    /// # Errors
+    /// As [`Scenario::from_toml`].
+    pub fn with_strategies(text: &str, strategies: Arc<Strategies>) -> Result<Self, ScenarioError> {
+        let read = toml::from_str(text).map_err(|e| ScenarioError::new(e.to_string()))?;
+        Self::checked(read, strategies)
     }
 
     /// Reads a scenario from a table whose values a sweep has changed.
     ///
     /// # Errors
     /// As [`Scenario::from_toml`], without lines.
-    pub fn from_table(table: toml::Table) -> Result<Self, ScenarioError> {
-        let scenario: Self = table
+    pub fn from_table(
+        table: toml::Table,
+        strategies: Arc<Strategies>,
+    ) -> Result<Self, ScenarioError> {
+        let read = table
             .try_into()
             .map_err(|e: toml::de::Error| ScenarioError::new(e.to_string()))?;
+        Self::checked(read, strategies)
+    }
+
+    fn checked(read: Self, strategies: Arc<Strategies>) -> Result<Self, ScenarioError> {
+        let scenario = Self { strategies, ..read };
         scenario.check()?;
         Ok(scenario)
     }
@@ -112,7 +132,7 @@ impl Scenario {
     /// What no single field can know.
     fn check(&self) -> Result<(), ScenarioError> {
         self.run.check()?;
-        self.protocol.check()?;
+        self.protocol.check(&self.strategies)?;
         if self.presentation.is_empty() {
             return Err(ScenarioError::new(
                 "there is no `[[presentation]]`: say what is served",
@@ -133,7 +153,7 @@ impl Scenario {
             }
         }
         for users in &self.users {
-            users.check()?;
+            users.check(&self.strategies)?;
         }
         for presentation in &self.presentation {
             presentation.check()?;

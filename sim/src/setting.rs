@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
+use semver::Version;
 use waybook_location_tree::{LocationTree, PlaceName};
 use waybook_place::{CodeConfig, Config, Limits, Timing, Trust};
 use waybook_plan::{Digest, Presentation, Release, Resource};
@@ -196,6 +197,12 @@ impl Setting {
 #[must_use]
 pub fn release(name: &str, version: &str, length: u64, home: &str) -> Release {
     let version = version.parse().unwrap_or_else(|e| panic!("{e}"));
+    release_of(name, version, length, parse(home))
+}
+
+/// As [`release`], of what has been read before.
+#[must_use]
+pub fn release_of(name: &str, version: Version, length: u64, home: PlaceName) -> Release {
     let mut release = Release {
         name: name.to_owned(),
         version,
@@ -206,7 +213,7 @@ pub fn release(name: &str, version: &str, length: u64, home: &str) -> Release {
         digest: Digest([0; 32]),
         length,
         root: [0; 32],
-        home: parse(home),
+        home,
         signature: None,
     };
     release.digest = Digest(random::bytes(length, &release.reference(), 0));

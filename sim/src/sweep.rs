@@ -10,11 +10,15 @@ mod kept;
 pub use kept::{Figure, Kept, Merged, Point};
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 use toml::{Table, Value};
+use waybook_place::Strategies;
 
-use crate::scenario::{Scenario, ScenarioError};
+use crate::results::Sink;
+use crate::run::{RunError, execute};
+use crate::scenario::{Files, Scenario, ScenarioError};
 
 /// A sweep, as researchers write it.
 #[derive(Debug, Clone, PartialEq, Deserialize)]
@@ -52,6 +56,7 @@ pub struct Sweep {
     pub spec: SweepSpec,
     /// What it is varied of.
     base: Table,
+    strategies: Arc<Strategies>,
 }
 
 /// One run of a sweep.
@@ -106,6 +111,19 @@ impl Sweep {
         text: &str,
         read: impl FnOnce(&str) -> Result<String, String>,
     ) -> Result<Self, ScenarioError> {
+        Self::with_strategies(text, read, Arc::default())
+    }
+
+    /// As [`Sweep::from_toml`], with other strategies for the scenario to choose from by
+    /// name.
+    ///
+    /// # Errors
+    /// As [`Sweep::from_toml`].
+    pub fn with_strategies(
+        text: &str,
+        read: impl FnOnce(&str) -> Result<String, String>,
+        strategies: Arc<Strategies>,
+    ) -> Result<Self, ScenarioError> {
         let spec: SweepSpec =
             toml::from_str(text).map_err(|e| ScenarioError::new(e.to_string()))?;
         if spec.replications == 0 {
@@ -122,12 +140,16 @@ impl Sweep {
             ScenarioError::new(format!("`scenario`: cannot read {}: {e}", spec.scenario))
         })?;
         // Said with lines, where they can be.
-        Scenario::from_toml(&scenario)
+        Scenario::with_strategies(&scenario, Arc::clone(&strategies))
             .map_err(|e| ScenarioError::new(format!("{}: {e}", spec.scenario)))?;
         let base = scenario
             .parse()
             .map_err(|e: toml::de::Error| ScenarioError::new(e.to_string()))?;
-        let sweep = Self { spec, base };
+        let sweep = Self {
+            spec,
+            base,
+            strategies,
+        };
         for point in 1..=sweep.points() {
             sweep.scenario(point)?;
         }
@@ -158,7 +180,7 @@ impl Sweep {
     /// # Errors
     /// [`ScenarioError`] if there is none such.
     pub fn scenario(&self, point: usize) -> Result<Scenario, ScenarioError> {
-        Scenario::from_table(self.table(point)?)
+        Scenario::from_table(self.table(point)?, Arc::clone(&self.strategies))
             .map_err(|e| ScenarioError::new(format!("point {point}: {e}")))
     }
 
@@ -184,6 +206,30 @@ impl Sweep {
         self.spec.seed + run.replication - 1
     }
 
+    /// Runs one, with its rows for the sink. Its fingerprint is empty: whoever keeps runs
+    /// knows by what to tell that one is no longer of this sweep.
+    ///
+    /// # Errors
+    /// [`RunError`] if the scenario is wrong at that point, or a rule was broken.
+    pub fn execute(
+        &self,
+        run: &RunId,
+        files: &mut Files<'_>,
+        sink: &mut dyn Sink,
+    ) -> Result<Kept, RunError> {
+        let scenario = self.scenario(run.point)?;
+        let summary = execute(&scenario, self.seed(run), files, sink, |_| {})?;
+        let values = self.values(run.point).into_iter();
+        Ok(Kept {
+            run: run.clone(),
+            fingerprint: String::new(),
+            values: values
+                .map(|(way, value)| (way.to_owned(), written(value)))
+                .collect(),
+            summary,
+        })
+    }
+
     /// The runs of a share, replication by replication, so that a sweep that was stopped
     /// has something of every point.
     pub fn runs(&self, share: Shard) -> impl Iterator<Item = RunId> + '_ {
@@ -194,6 +240,13 @@ impl Sweep {
         let mine = move |(number, _): &(usize, RunId)| number % share.of == share.index - 1;
         all.enumerate().filter(mine).map(|(_, run)| run)
     }
+}
+
+/// A value as it is written, without the quotation marks of a string.
+fn written(value: &Value) -> String {
+    value
+        .as_str()
+        .map_or_else(|| value.to_string(), str::to_owned)
 }
 
 /// Sets the value at the end of a way such as `users.viewers.holding`: an element of a list

@@ -26,8 +26,7 @@ use std::time::Duration;
 
 use waybook_location_tree::{LocationTree, PlaceName};
 use waybook_place::io::{Output, RequestId};
-use waybook_place::{BookingPhase, Counters, Instant, Place};
-use waybook_plan::{DecisionMaker, builtin_decision_makers};
+use waybook_place::{BookingPhase, Counters, Instant, Place, Strategies};
 
 pub use code::Ordered;
 pub use options::{Checks, Options, Wire};
@@ -37,13 +36,12 @@ pub use slots::PlaceIndex;
 use crate::check::{self, Violation, Walks};
 use crate::client::{Client, Clients, Knows};
 use crate::network::{EdgeModel, LinkModel, Network};
-use crate::places::{Desk, PlaceModel};
-use crate::random;
+use crate::places::PlaceModel;
 use crate::setting::Setting;
 use crate::transcript::Transcript;
 use crate::transfer::TransferModel;
 use code::Orders;
-use kinds::{Deciders, Kinds};
+use kinds::Kinds;
 use queue::{Event, Queue};
 use slot::Machine;
 use slots::Slots;
@@ -106,8 +104,8 @@ pub struct World {
     setting: Arc<Setting>,
     options: Options,
     kinds: Kinds,
-    /// The Decision Makers of all places.
-    deciders: Deciders,
+    /// What all places choose from.
+    strategies: Arc<Strategies>,
     tree: LocationTree,
     seed: u64,
     now: Instant,
@@ -155,21 +153,21 @@ impl World {
         seed: u64,
         options: Options,
     ) -> Result<Self, Violation> {
-        Self::with_deciders(setting, seed, options, builtin_decision_makers())
+        Self::with_strategies(setting, seed, options, Arc::default())
     }
 
-    /// As [`World::with_options`], with other Decision Makers for all places to choose from.
+    /// As [`World::with_options`], with other strategies for all places to choose from.
     ///
     /// # Errors
     /// As [`World::new`].
     ///
     /// # Panics
     /// As [`World::new`].
-    pub fn with_deciders(
+    pub fn with_strategies(
         setting: impl Into<Arc<Setting>>,
         seed: u64,
         options: Options,
-        deciders: Vec<Arc<dyn DecisionMaker>>,
+        strategies: Arc<Strategies>,
     ) -> Result<Self, Violation> {
         let setting = setting.into();
         let model = LinkModel {
@@ -186,7 +184,7 @@ impl World {
             durable: options.disk,
             options,
             kinds: Kinds::default(),
-            deciders: Deciders(deciders.into()),
+            strategies,
             seed,
             now: Instant(1_000_000_000),
             queue: Queue::default(),
@@ -219,11 +217,8 @@ impl World {
             slot.edge = edge;
             slot.repository.capacity = place.disk;
             slot.machine = place.machine.as_ref().map(|model| {
-                Box::new(Machine {
-                    model: PlaceModel::clone(model),
-                    desk: Desk::default(),
-                    rng: random::small(seed, name.as_str(), 0),
-                })
+                let model = PlaceModel::clone(model);
+                Box::new(Machine::new(model, seed, name))
             });
             world.start(at)?;
         }
@@ -265,6 +260,12 @@ impl World {
     #[must_use]
     pub fn handled(&self) -> u64 {
         self.handled
+    }
+
+    /// What all places choose from.
+    #[must_use]
+    pub fn strategies(&self) -> &Strategies {
+        &self.strategies
     }
 
     /// How much is looked at.
@@ -334,7 +335,9 @@ impl World {
     /// then in a long run, so that clients are not kept for ever. What was scheduled for one of
     /// them has no effect any more.
     pub fn take_finished(&mut self) -> Vec<(RequestId, Client)> {
-        self.clients.take_finished()
+        let told = self.clients.take_told().into_iter();
+        told.filter_map(|id| Some((id, self.clients.take_if_over(id)?)))
+            .collect()
     }
 
     /// What a client knows.

@@ -8,6 +8,7 @@
 //! round, it takes back what it has walked. So its trail is always the tree's own path
 //! from its origin, which every place can check.
 
+mod rule;
 mod strategies;
 
 use std::collections::BTreeSet;
@@ -22,6 +23,8 @@ use waybook_plan::{Digest, Release};
 
 use crate::Incarnation;
 
+pub use rule::{DownloadRule, builtin_download_rules};
+
 /// Tells download agents apart; never used twice.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct DownloadId {
@@ -33,11 +36,9 @@ pub struct DownloadId {
     pub number: u64,
 }
 
-/// How a download agent looks for code.
-#[derive(
-    Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default, Serialize, Deserialize,
-)]
-#[serde(rename_all = "kebab-case")]
+/// How a download agent looks for code: the name of a [`DownloadRule`].
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Default, Serialize, Deserialize)]
+#[serde(from = "Shipped", into = "Shipped")]
 pub enum DownloadStrategy {
     /// First to the default place, which gets the code for itself too; then home. What
     /// the design that Waybook goes back to did.
@@ -49,6 +50,38 @@ pub enum DownloadStrategy {
     /// From the nearest place that holds it, through the tree; the places between keep
     /// nothing.
     NearestHolder,
+    /// By a rule that does not come with Waybook, of that name. In bytes this is `direct`
+    /// with the name beside it (see [`wire`](crate::wire)).
+    Own(String),
+}
+
+/// The strategies as an agent's body tells them. Frozen: others are told beside it.
+#[derive(Serialize, Deserialize)]
+enum Shipped {
+    DefaultPlace,
+    Direct,
+    NearestHolder,
+}
+
+impl From<DownloadStrategy> for Shipped {
+    fn from(strategy: DownloadStrategy) -> Self {
+        match strategy {
+            DownloadStrategy::DefaultPlace => Self::DefaultPlace,
+            // Whoever knows of no others leads the agent home.
+            DownloadStrategy::Direct | DownloadStrategy::Own(_) => Self::Direct,
+            DownloadStrategy::NearestHolder => Self::NearestHolder,
+        }
+    }
+}
+
+impl From<Shipped> for DownloadStrategy {
+    fn from(strategy: Shipped) -> Self {
+        match strategy {
+            Shipped::DefaultPlace => Self::DefaultPlace,
+            Shipped::Direct => Self::Direct,
+            Shipped::NearestHolder => Self::NearestHolder,
+        }
+    }
 }
 
 /// A migrating download agent.
@@ -153,23 +186,17 @@ impl Download {
         }
     }
 
-    /// Decides what to do at the place that it is at.
-    pub fn step(&mut self, site: &dyn Site) -> Step {
-        match self.strategy {
-            DownloadStrategy::DefaultPlace => strategies::default_place(self, site),
-            DownloadStrategy::Direct => strategies::direct(self, site),
-            DownloadStrategy::NearestHolder => strategies::nearest_holder(self, site),
-        }
-    }
-
     /// The place that it waits at cannot get the code: what it goes back with.
     pub fn denied(&mut self, here: &PlaceName, why: &str) -> Result<Found, Nowhere> {
         self.avoid.insert(here.clone());
         self.home_or(&format!("{here}: {why}"))
     }
 
-    /// Home, if there is any use in reading from there.
-    fn home_or(&self, why: &str) -> Result<Found, Nowhere> {
+    /// Home, if there is any use in reading from there; else nowhere, because of that.
+    ///
+    /// # Errors
+    /// The reason as it was given, if its origin is home itself, or home is to be avoided.
+    pub fn home_or(&self, why: &str) -> Result<Found, Nowhere> {
         let home = &self.release.home;
         if *home == self.id.origin || self.avoid.contains(home) {
             return Err(Nowhere::new(why.to_owned()));
@@ -200,11 +227,17 @@ impl Download {
 
     /// Checks an agent that came from elsewhere: it must be bounded, and its trail the
     /// tree's path from its origin to the sender, one step from here; on its way back,
-    /// one step farther than here.
+    /// one step farther than here. `rule` is that of its strategy; none if this place does
+    /// not know it, and then an agent may be anywhere.
     ///
     /// # Errors
     /// What is wrong.
-    pub fn check(&self, from: &PlaceName, here: &PlaceName) -> Result<(), String> {
+    pub fn check(
+        &self,
+        rule: Option<&dyn DownloadRule>,
+        from: &PlaceName,
+        here: &PlaceName,
+    ) -> Result<(), String> {
         if self.trail.len() > Self::MAX_PLACES || self.avoid.len() > Self::MAX_PLACES {
             return Err(format!("it names more than {} places", Self::MAX_PLACES));
         }
@@ -222,35 +255,17 @@ impl Download {
         if !path.is_some_and(|path| path.iter().eq(walked)) {
             return Err("it did not come the way that it says".to_owned());
         }
+        let may_be_at = |place| rule.is_none_or(|rule| rule.may_be_at(self, place));
         let turned = self.previous() == Some(here);
-        let onward = here.is_neighbour_of(from) && !turned && self.may_be_at(here);
+        let onward = here.is_neighbour_of(from) && !turned && may_be_at(here);
         // Where it turned round it must have had some business.
-        let turned = turned && self.may_be_at(from);
-        let looks = match self.strategy {
-            DownloadStrategy::Direct => onward || turned,
-            DownloadStrategy::DefaultPlace | DownloadStrategy::NearestHolder => onward,
-        };
+        let turned = turned && may_be_at(from);
+        let looks_back = rule.is_none_or(DownloadRule::looks_on_the_way_back);
+        let looks = onward || turned && looks_back;
         match self.found {
             Some(_) if turned => Ok(()),
-            None if looks && self.may_be_at(from) => Ok(()),
+            None if looks && may_be_at(from) => Ok(()),
             _ => Err("it does not go where its strategy leads".to_owned()),
-        }
-    }
-
-    /// Whether its strategy may lead it to that place.
-    fn may_be_at(&self, place: &PlaceName) -> bool {
-        let origin = &self.id.origin;
-        let climbs = place.contains(origin);
-        match self.strategy {
-            DownloadStrategy::DefaultPlace => {
-                place == origin || origin.parent().as_ref() == Some(place)
-            }
-            DownloadStrategy::NearestHolder => climbs,
-            // Home, and if that is of no use, up from wherever that turned out.
-            DownloadStrategy::Direct => {
-                let path = origin.path_to(&self.release.home);
-                climbs || path.is_some_and(|path| path.contains(place))
-            }
         }
     }
 }
@@ -269,33 +284,58 @@ impl Nowhere {
     }
 }
 
+impl Found {
+    /// That place.
+    #[must_use]
+    pub fn at(place: &PlaceName) -> Self {
+        Self {
+            source: place.clone(),
+        }
+    }
+}
+
 impl DownloadStrategy {
-    /// All strategies, with the names that they are configured by.
+    /// Greatest length of a name in bytes.
+    pub const MAX_NAME: usize = 64;
+
+    /// The strategies that come with Waybook, with the names that they are configured by.
     pub const ALL: [(&'static str, Self); 3] = [
         ("default-place", Self::DefaultPlace),
         ("direct", Self::Direct),
         ("nearest-holder", Self::NearestHolder),
     ];
+
+    /// The strategy of that name, whether it comes with Waybook or not.
+    #[must_use]
+    pub fn named(name: &str) -> Self {
+        let shipped = Self::ALL.into_iter().find(|(shipped, _)| *shipped == name);
+        shipped.map_or_else(|| Self::Own(name.to_owned()), |(_, strategy)| strategy)
+    }
 }
 
 impl fmt::Display for DownloadStrategy {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let name = Self::ALL.iter().find(|(_, s)| s == self);
-        f.pad(name.map_or("", |(name, _)| name))
+        let name = match self {
+            Self::DefaultPlace => "default-place",
+            Self::Direct => "direct",
+            Self::NearestHolder => "nearest-holder",
+            Self::Own(name) => name,
+        };
+        f.pad(name)
     }
 }
 
+/// Reads the name of one that comes with Waybook.
 impl FromStr for DownloadStrategy {
     type Err = String;
 
     fn from_str(text: &str) -> Result<Self, String> {
-        let found = Self::ALL.iter().find(|(name, _)| *name == text);
-        found.map(|(_, strategy)| *strategy).ok_or_else(|| {
-            let names = Self::ALL.map(|(name, _)| name);
-            format!(
+        match Self::named(text) {
+            Self::Own(_) => Err(format!(
                 "there is no download strategy `{text}`; there are {}",
-                names.join(", ")
-            )
-        })
+                Self::ALL.map(|(name, _)| name).join(", ")
+            )),
+            shipped => Ok(shipped),
+        }
     }
 }

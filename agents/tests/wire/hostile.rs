@@ -2,7 +2,10 @@
 
 use proptest::prelude::*;
 use waybook_agents::wire::{self, GREATEST_FRAME, MAX_FRAME, WireError};
-use waybook_agents::{Feed, Message, PlaceSummary, SessionId, TransferAnswer, TransferRequest};
+use waybook_agents::{
+    Download, DownloadStrategy, Feed, Message, PlaceSummary, SessionId, TransferAnswer,
+    TransferRequest,
+};
 use waybook_plan::SolutionNumber;
 
 use crate::memory::peak;
@@ -107,6 +110,42 @@ fn tagged_blocks_of_later_builds_are_skipped() {
     }
     frame.extend([9, 0, 0xff, 0xff, 0xff, 0xff, 1, 2, 3]);
     assert_eq!(wire::decode(&frame), Err(WireError::CutOff));
+}
+
+/// A strategy that no body can say stands in a block; who skips that reads `direct`.
+#[test]
+fn a_strategy_that_did_not_come_with_waybook_is_named_beside_the_body() {
+    let agents = one_of_each().into_iter().filter_map(|m| match m {
+        Message::Download(agent) => Some(agent),
+        _ => None,
+    });
+    let mut agent = agents.last().expect("one of each kind");
+    let sent = |agent: &Download| {
+        unprefixed(&wire::encode(&envelope(Message::Download(agent.clone())))).to_vec()
+    };
+    let read = |frame: &[u8]| match wire::decode(frame)?.message {
+        Message::Download(agent) => Ok::<_, WireError>(agent.strategy),
+        other => panic!("{other:?}"),
+    };
+    agent.strategy = DownloadStrategy::Direct;
+    let direct = sent(&agent);
+    let block = |name: &str| {
+        let mut frame = direct.clone();
+        let length = 1 + name.len() as u32;
+        frame.extend([2, 0]);
+        frame.extend(length.to_le_bytes());
+        frame.push(u8::try_from(name.len()).unwrap());
+        frame.extend(name.as_bytes());
+        frame
+    };
+    agent.strategy = DownloadStrategy::Own("mine".to_owned());
+    assert_eq!(sent(&agent), block("mine"));
+    assert_eq!(read(&block("mine")), Ok(agent.strategy));
+    assert_eq!(read(&direct), Ok(DownloadStrategy::Direct));
+    for (name, word) in [("nearest-holder", "does not say"), (&"x".repeat(65), "64")] {
+        let refused = read(&block(name)).unwrap_err().to_string();
+        assert!(refused.contains(word), "{refused}");
+    }
 }
 
 #[test]

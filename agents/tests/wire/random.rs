@@ -102,6 +102,7 @@ fn any_download() -> impl Strategy<Value = Download> {
         Just(DownloadStrategy::DefaultPlace),
         Just(DownloadStrategy::Direct),
         Just(DownloadStrategy::NearestHolder),
+        "[a-z]{1,8}-own".prop_map(DownloadStrategy::Own),
     ];
     let id = (any_place(), any::<(u64, u64)>()).prop_map(|(origin, (life, number))| DownloadId {
         origin,

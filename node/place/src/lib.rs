@@ -11,12 +11,14 @@ mod config;
 pub mod io;
 mod lazy;
 mod place;
+mod strategies;
 mod time;
 mod token_bucket;
 mod view;
 
 pub use config::{CodeConfig, Common, Config, Limits, Settings, Timing, Trust};
 pub use place::{Account, Ledger, Place, code_record, part_record};
+pub use strategies::Strategies;
 pub use time::Instant;
 pub use token_bucket::TokenBucket;
 pub use view::{BookingPhase, BookingView, CodeView, Counters, HopView, ResourceView, SessionView};

@@ -15,7 +15,8 @@
 //! ```
 //!
 //! What is left out is as in [`DirectionModel`]'s default; what `up` and `down` leave out is
-//! as for both.
+//! as for both. How long a connection is kept without a sign of life is no property of a
+//! link: it is `protocol.transport-idle`.
 
 use std::fmt;
 
@@ -25,7 +26,7 @@ use serde::de::{Deserializer, Error, MapAccess, Unexpected, Visitor};
 
 use super::model::{Bursts, DirectionModel, Discipline, Disturbance, EdgeModel, Loss, Messages};
 use crate::distribution::Distribution;
-use crate::quantity::{Bandwidth, Probability, Span};
+use crate::quantity::{Bandwidth, Probability};
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -36,7 +37,6 @@ struct Fields {
     duplicate: Option<Probability>,
     reorder: Option<Probability>,
     late: Option<Distribution>,
-    idle: Option<Span>,
     bandwidth: Option<Bandwidth>,
     discipline: Option<Discipline>,
     messages: Option<Messages>,
@@ -53,7 +53,7 @@ impl Fields {
             duplicate: self.duplicate.unwrap_or(model.duplicate),
             reorder: self.reorder.unwrap_or(model.reorder),
             late: self.late.unwrap_or(model.late),
-            idle: self.idle.map_or(model.idle, |idle| idle.0),
+            idle: model.idle,
             bandwidth: self.bandwidth.map_or(model.bandwidth, |rate| Some(rate.0)),
             discipline: self.discipline.unwrap_or(model.discipline),
             messages: self.messages.unwrap_or(model.messages),

@@ -88,6 +88,9 @@ pub trait System {
     /// [`Violation`] if something is.
     fn settle(&mut self) -> Result<(), Violation>;
 
+    /// An objection at this moment.
+    fn violation(&self, what: String) -> Violation;
+
     /// How many events there have been.
     fn events(&self) -> u64;
 

@@ -27,7 +27,7 @@ pub struct Class {
 /// The tree of a scenario and a seed.
 #[derive(Debug, Clone)]
 pub struct Layout {
-    /// The classes, by name.
+    /// The classes, in the order of the topology.
     pub classes: Vec<Class>,
     /// Every place with its class, in the order of names.
     pub places: Vec<(PlaceName, usize)>,
@@ -40,6 +40,13 @@ pub struct Layout {
 }
 
 impl Layout {
+    /// The number of a place in `places`; none if there is no such place.
+    #[must_use]
+    pub fn number_of(&self, name: &PlaceName) -> Option<usize> {
+        let by_name = |(place, _): &(PlaceName, usize)| place.cmp(name);
+        self.places.binary_search_by(by_name).ok()
+    }
+
     /// The places of a selection, as numbers in `places`.
     ///
     /// # Errors
@@ -57,11 +64,7 @@ impl Layout {
                 continue;
             }
             let place = PlaceName::new(word).ok();
-            let found = place.and_then(|name| {
-                let by_name = |(place, _): &(PlaceName, usize)| place.cmp(&name);
-                self.places.binary_search_by(by_name).ok()
-            });
-            let Some(number) = found else {
+            let Some(number) = place.and_then(|name| self.number_of(&name)) else {
                 let names: Vec<_> = self.classes.iter().map(|c| c.name.as_str()).collect();
                 return Err(ScenarioError::new(format!(
                     "`{field}`: `{word}` is neither a place nor a class of places; the classes are {}",
@@ -184,7 +187,7 @@ impl Scenario {
                     unsigned: true,
                     ..Trust::default()
                 },
-                strategy: protocol.download,
+                strategy: protocol.download_strategy(),
                 ..CodeConfig::default()
             },
             ..Setting::new()
@@ -203,14 +206,14 @@ impl Scenario {
                     at.len()
                 )));
             }
-            if spec.version.parse::<semver::Version>().is_err() {
-                return Err(ScenarioError::new(format!(
+            let version = spec.version.parse().map_err(|_| {
+                ScenarioError::new(format!(
                     "`{field}`: `{}` is not a version such as 1.0.0",
                     spec.version
-                )));
-            }
-            let home = &layout.places[at[0]].0;
-            let release = setting::release(&spec.name, &spec.version, spec.size.0, home.as_str());
+                ))
+            })?;
+            let home = layout.places[at[0]].0.clone();
+            let release = setting::release_of(&spec.name, version, spec.size.0, home);
             releases.push(Arc::new(release));
         }
         Ok(releases)

@@ -2,8 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 use waybook_agents::DownloadStrategy;
-use waybook_place::Timing;
-use waybook_plan::builtin_decision_makers;
+use waybook_place::{Strategies, Timing};
 
 use super::ScenarioError;
 use crate::quantity::Span;
@@ -30,7 +29,7 @@ pub struct ProtocolSpec {
     /// The Decision Maker of users who ask for none.
     pub decision_maker: String,
     /// How download agents look for code.
-    pub download: DownloadStrategy,
+    pub download: String,
     /// A plan considers at most that many servers.
     pub servers_per_plan: usize,
     /// How long a set-up may take.
@@ -57,7 +56,7 @@ impl Default for ProtocolSpec {
         Self {
             booking: BookingProtocol::default(),
             decision_maker: "nearest".to_owned(),
-            download: DownloadStrategy::default(),
+            download: DownloadStrategy::default().to_string(),
             servers_per_plan: 3,
             setup_deadline: Span(timing.setup_deadline),
             setup_lease: Span(timing.setup_lease),
@@ -88,23 +87,19 @@ impl ProtocolSpec {
         }
     }
 
-    pub(super) fn check(&self) -> Result<(), ScenarioError> {
-        self.timing()
-            .check()
-            .map_err(|why| ScenarioError::new(format!("`protocol`: {why}")))?;
-        decision_maker("protocol.decision-maker", &self.decision_maker)
+    /// How download agents look for code.
+    #[must_use]
+    pub fn download_strategy(&self) -> DownloadStrategy {
+        DownloadStrategy::named(&self.download)
     }
-}
 
-/// Refuses a Decision Maker that there is not.
-pub(super) fn decision_maker(field: &str, name: &str) -> Result<(), ScenarioError> {
-    let makers = builtin_decision_makers();
-    if makers.iter().any(|maker| maker.name() == name) {
-        return Ok(());
+    pub(super) fn check(&self, strategies: &Strategies) -> Result<(), ScenarioError> {
+        let wrong =
+            |field: &str, why: String| ScenarioError::new(format!("`protocol{field}`: {why}"));
+        let known = strategies.decision_maker(&self.decision_maker);
+        known.map_err(|why| wrong(".decision-maker", why))?;
+        let known = strategies.download_rule(&self.download_strategy());
+        known.map_err(|why| wrong(".download", why))?;
+        self.timing().check().map_err(|why| wrong("", why))
     }
-    let names: Vec<_> = makers.iter().map(|maker| maker.name()).collect();
-    Err(ScenarioError::new(format!(
-        "`{field}`: there is no Decision Maker `{name}`; there are {}",
-        names.join(", ")
-    )))
 }

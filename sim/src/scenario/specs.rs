@@ -4,13 +4,13 @@ use serde::Deserialize;
 use std::collections::BTreeMap;
 use std::num::NonZeroU32;
 use std::time::Duration;
+use waybook_place::Strategies;
 use waybook_plan::Resource;
 
-use super::protocol::decision_maker;
-use super::{ScenarioError, text};
+use super::ScenarioError;
 use crate::distribution::Distribution;
 use crate::places::{Clock, PlaceModel};
-use crate::quantity::{Bandwidth, Bytes, Factor, Span};
+use crate::quantity::{Bandwidth, Bytes, Factor, Span, some_amounts};
 use crate::workload::{Arrivals, Mobility, Sources};
 use crate::world::Checks;
 
@@ -77,7 +77,7 @@ impl RunSpec {
 #[serde(rename_all = "kebab-case", deny_unknown_fields, default)]
 pub struct PlaceSpec {
     /// How much there is of each resource; a resource that is not named has none.
-    #[serde(deserialize_with = "text::some_amounts")]
+    #[serde(deserialize_with = "some_amounts")]
     pub capacity: Option<BTreeMap<Resource, u64>>,
     /// How long one server is busy with one input; no time unless it is said.
     pub processing: Option<Distribution>,
@@ -117,7 +117,6 @@ impl PlaceSpec {
             slowness: self.slowness.unwrap_or(usual.slowness),
             start: some(&self.start, 20),
             compile: some(&self.compile, 50),
-            disk: self.disk.map(|bytes| bytes.0),
             clock: self.clock.unwrap_or(usual.clock),
         }
     }
@@ -200,17 +199,19 @@ pub struct UsersSpec {
 }
 
 impl UsersSpec {
-    pub(super) fn check(&self) -> Result<(), ScenarioError> {
+    pub(super) fn check(&self, strategies: &Strategies) -> Result<(), ScenarioError> {
         let wrong = |what: &str| Err(ScenarioError::new(format!("users `{}`: {what}", self.name)));
         match (&self.arrivals, &self.population) {
             (None, None) => wrong("say when they ask, by `arrivals` or `population`"),
             (Some(_), Some(_)) => wrong("has `arrivals` and `population`: choose one"),
             _ => Ok(()),
         }?;
-        match &self.decision_maker {
-            Some(name) => decision_maker("users.decision-maker", name),
-            None => Ok(()),
+        if let Some(name) = &self.decision_maker
+            && let Err(why) = strategies.decision_maker(name)
+        {
+            return wrong(&format!("`decision-maker`: {why}"));
         }
+        Ok(())
     }
 }
 

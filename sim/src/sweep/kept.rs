@@ -103,6 +103,24 @@ impl Merged {
             .collect()
     }
 
+    /// A figure of every replication of a point, in their order: what two points are compared
+    /// by.
+    ///
+    /// # Panics
+    /// If there is no figure of that name.
+    #[must_use]
+    pub fn figure(&self, point: usize, name: &str) -> Vec<f64> {
+        let of_point = self.runs.values().filter(|run| run.run.point == point);
+        let figure = |run: &Kept| {
+            let figures = run.summary.figures();
+            let found = figures.iter().find(|(figure, _)| *figure == name);
+            found
+                .unwrap_or_else(|| panic!("there is no figure `{name}`"))
+                .1
+        };
+        of_point.map(figure).collect()
+    }
+
     /// The columns of the table of runs.
     #[must_use]
     pub fn columns(&self) -> Vec<Column> {

@@ -52,7 +52,10 @@ impl World {
         open: bool,
     ) -> RequestId {
         let expected = (self.index_known)
-            .then(|| oracle::plan(&self.setting, &self.added(), place, &request).ok())
+            .then(|| {
+                let (setting, strategies) = (&self.setting, &self.strategies);
+                oracle::plan(setting, strategies, &self.added(), place, &request).ok()
+            })
             .flatten();
         let at = self.slots.find(place).expect("a place of this run");
         let request = self.clients.add(Client {
@@ -181,8 +184,9 @@ impl World {
         let records = slot.records(&name);
         let mut out = Vec::new();
         let now = slot.local(self.now);
-        let deciders = Arc::clone(&self.deciders.0);
-        let started = Place::with_deciders(config, life, seed, records, deciders, now, &mut out);
+        let strategies = Arc::clone(&self.strategies);
+        let started =
+            Place::with_strategies(config, life, seed, records, strategies, now, &mut out);
         let mut place = started.map_err(|why| self.violation(format!("{name}: {why}")))?;
         place.watch_sessions(self.options.every_step());
         if !self.options.disk {

@@ -1,11 +1,9 @@
 //! What places of one kind are told alike, kept once for all of them.
 
-use std::fmt;
 use std::sync::Arc;
 
 use waybook_location_tree::PlaceName;
 use waybook_place::{Common, Settings};
-use waybook_plan::DecisionMaker;
 
 use crate::Setting;
 use crate::setting::PlaceSetting;
@@ -43,16 +41,6 @@ impl Kinds {
             name: name.clone(),
             common,
         }
-    }
-}
-
-/// The Decision Makers of all places of a run.
-pub(super) struct Deciders(pub(super) Arc<[Arc<dyn DecisionMaker>]>);
-
-impl fmt::Debug for Deciders {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let names = self.0.iter().map(|decider| decider.name());
-        f.debug_list().entries(names).finish()
     }
 }
 

@@ -5,9 +5,8 @@ use waybook_location_tree::PlaceName;
 use super::slot::Machine;
 use super::{PlaceIndex, World};
 use crate::faults::Way;
-use crate::places::{Desk, PlaceModel, Waits};
+use crate::places::{PlaceModel, Waits};
 use crate::quantity::{Factor, Shift};
-use crate::random;
 
 impl World {
     /// Lets nothing more, or everything again, pass the edge above a place, without any end
@@ -55,14 +54,9 @@ impl World {
             compile: self.compile_time.into(),
             ..PlaceModel::default()
         };
-        let rng = random::small(self.seed, place.as_str(), 0);
+        let seed = self.seed;
         let slot = self.slots.get_mut(place).expect("a place of this run");
-        slot.machine.get_or_insert_with(|| {
-            Box::new(Machine {
-                model: ideal,
-                desk: Desk::default(),
-                rng,
-            })
-        })
+        slot.machine
+            .get_or_insert_with(|| Box::new(Machine::new(ideal, seed, place)))
     }
 }

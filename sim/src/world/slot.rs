@@ -13,7 +13,7 @@ use waybook_plan::{Component, Digest as CodeDigest, Release};
 use crate::check::Books;
 use crate::network::EdgeId;
 use crate::places::{Desk, PlaceModel};
-use crate::random::Small;
+use crate::random::{Draws, Small};
 use crate::repository::Repository;
 
 /// A component that a place has started and not stopped.
@@ -40,7 +40,38 @@ impl Running {
 pub(super) struct Machine {
     pub(super) model: PlaceModel,
     pub(super) desk: Desk,
-    pub(super) rng: Small,
+    draws: Draws,
+    /// How often each purpose has been drawn for.
+    drawn: [u64; 3],
+}
+
+/// What is drawn for a machine. Each has draws of its own, so that to change one of its
+/// times changes no other.
+#[derive(Clone, Copy)]
+enum Purpose {
+    Processing,
+    Start,
+    Compile,
+}
+
+/// Keeps the draws of machines apart from those of edges of the same name.
+const MACHINES: u64 = 0x6d61_6368_696e_6573;
+
+impl Machine {
+    pub(super) fn new(model: PlaceModel, seed: u64, place: &PlaceName) -> Self {
+        Self {
+            model,
+            desk: Desk::default(),
+            draws: Draws::new(seed ^ MACHINES, place.as_str(), 0),
+            drawn: [0; 3],
+        }
+    }
+
+    fn next(&mut self, purpose: Purpose) -> Small {
+        let drawn = &mut self.drawn[purpose as usize];
+        *drawn += 1;
+        self.draws.nth(purpose as u64, *drawn)
+    }
 }
 
 /// A place with the model of its machine.
@@ -157,21 +188,23 @@ impl Slot {
         if machine.model.is_immediate() || *input == Input::Tick {
             return None;
         }
-        let time = machine.model.processing_time(&mut machine.rng);
+        let mut draw = machine.next(Purpose::Processing);
+        let time = machine.model.processing_time(&mut draw);
         Some(machine.desk.take(now, machine.model.servers, time).end)
     }
 
     /// How long a component takes to answer here; none if nobody has said.
     pub(super) fn start_time(&mut self) -> Option<Duration> {
         let machine = self.machine.as_mut()?;
-        Some(machine.model.start_time(false, &mut machine.rng))
+        let mut draw = machine.next(Purpose::Start);
+        Some(machine.model.start_time(&mut draw))
     }
 
     /// How long code takes to compile here; none if nobody has said.
     pub(super) fn compile_time(&mut self) -> Option<Duration> {
         let machine = self.machine.as_mut()?;
-        let time = machine.model.compile.sample(&mut machine.rng);
-        Some(machine.model.slowness.times(time))
+        let mut draw = machine.next(Purpose::Compile);
+        Some(machine.model.compile_time(&mut draw))
     }
 
     /// The disk is lost.

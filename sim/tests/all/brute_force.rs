@@ -126,7 +126,7 @@ fn compare(setting: &Setting, clients: &[(PlaceName, bool)]) {
         if *best_quality {
             open.strategy = Some("best-quality".to_owned());
         }
-        let plan = oracle::plan(setting, &[], client, &open).unwrap();
+        let plan = oracle::plan(setting, world.strategies(), &[], client, &open).unwrap();
         let free = oracle::free(&world);
         let wanted = oracle::first_feasible(&plan, &free);
         let id = world.dry_run(client, open.clone());

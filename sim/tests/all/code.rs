@@ -345,7 +345,7 @@ fn only_what_a_trusted_publisher_signed_runs_where_that_is_asked_for() {
 fn a_lost_download_agent_changes_no_outcome() {
     for strategy in DownloadStrategy::ALL.map(|(_, strategy)| strategy) {
         let mut setting = setting();
-        setting.code.strategy = strategy;
+        setting.code.strategy = strategy.clone();
         for nth in 0..6 {
             let mut world = with_code(&setting, &[pass(3, "r/b/w")]);
             let id = ask(&mut world, "r/a/x");

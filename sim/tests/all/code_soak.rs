@@ -18,8 +18,8 @@ use waybook_sim::{Setting, Violation, World, random};
 
 use crate::code::CHUNK;
 use crate::scenarios::settings::{MBIT, film, place, quality, quality_with, two_localities};
-use crate::soak::{ms, names, pick, trouble};
-use crate::support::{Findings, LIMIT, MS, SECOND, seeds, titled};
+use crate::soak::{make_noise, ms, names, pick, trouble, with_seeds};
+use crate::support::{LIMIT, SECOND, titled};
 
 const TITLES: [&str; 4] = ["one", "two", "three", "four"];
 
@@ -90,7 +90,7 @@ fn setting(rng: &mut StdRng) -> Setting {
     }
     setting.limits.downloads = rng.random_range(1..5);
     for name in ["r", "r/a", "r/a/x", "r/a/z", "r/b", "r/b/y", "r/b/w"] {
-        let strategy = pick(rng, &DownloadStrategy::ALL).1;
+        let strategy = pick(rng, &DownloadStrategy::ALL).1.clone();
         let gpu = rng.random_bool(0.5);
         setting = setting.code(name, |code| {
             code.strategy = strategy;
@@ -143,7 +143,7 @@ fn meddle(world: &mut World, rng: &mut StdRng, code: &[Arc<Release>]) -> Result<
             world.add_code(&release.home, release).map(drop)
         }
         5 => {
-            let strategy = pick(rng, &DownloadStrategy::ALL).1;
+            let strategy = pick(rng, &DownloadStrategy::ALL).1.clone();
             world.change_strategy(&at, strategy)
         }
         6 => {
@@ -176,11 +176,7 @@ fn soak(seed: u64, noise: f64, troubles: usize) -> Result<(), Violation> {
         world.add_code(&release.home, release)?.ok();
     }
     world.run_for(SECOND)?;
-    world.network.model.jitter = 20 * MS;
-    world.network.model.loss = noise;
-    world.network.model.duplicate = noise;
-    world.network.model.reorder = noise;
-    world.network.model.late = 3 * SECOND;
+    make_noise(&mut world, noise);
     ask(&mut world, &mut rng, 40);
     for _ in 0..troubles {
         for _ in 0..6 {
@@ -196,33 +192,23 @@ fn soak(seed: u64, noise: f64, troubles: usize) -> Result<(), Violation> {
     for at in names(&world) {
         world.no_trouble(&at);
     }
-    world.network.model.loss = 0.0;
-    world.network.model.duplicate = 0.0;
-    world.network.model.reorder = 0.0;
+    make_noise(&mut world, 0.0);
     world.run_until_quiet(LIMIT)
-}
-
-fn soak_all(count: u64, noise: f64, troubles: usize) {
-    let mut findings = Findings::default();
-    for seed in seeds(count) {
-        findings.add(&format!("seed {seed}"), soak(seed, noise, troubles));
-    }
-    findings.none();
 }
 
 #[test]
 fn many_clients_need_much_code() {
-    soak_all(100, 0.0, 0);
+    with_seeds(100, |seed| soak(seed, 0.0, 0));
 }
 
 #[test]
 fn many_clients_need_code_that_operators_and_faults_meddle_with() {
-    soak_all(100, 0.0, 6);
+    with_seeds(100, |seed| soak(seed, 0.0, 6));
 }
 
 #[test]
 fn many_clients_need_code_with_everything_going_wrong() {
-    soak_all(100, 0.05, 6);
+    with_seeds(100, |seed| soak(seed, 0.05, 6));
 }
 
 #[test]

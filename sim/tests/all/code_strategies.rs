@@ -42,7 +42,7 @@ fn locality(strategy: DownloadStrategy) -> Setting {
 /// last one had its session.
 fn row(strategy: DownloadStrategy, clients: usize, warm: bool) -> String {
     let code = Arc::new(release("pass", "1.0.0", 16 * CHUNK, "r/b/home"));
-    let mut world = with_code(&locality(strategy), &[Arc::clone(&code)]);
+    let mut world = with_code(&locality(strategy.clone()), &[Arc::clone(&code)]);
     if warm {
         world.open(
             &place("r/a/w"),

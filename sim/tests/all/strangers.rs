@@ -60,7 +60,9 @@ fn feed(session: u128) -> Feed {
 }
 
 fn plan(world: &World, client: &str) -> Plan {
-    oracle::plan(world.setting(), &[], &place(client), &request("film")).unwrap()
+    let (setting, strategies) = (world.setting(), world.strategies());
+    let request = request("film");
+    oracle::plan(setting, strategies, &[], &place(client), &request).unwrap()
 }
 
 fn entry(server: &str) -> IndexEntry {

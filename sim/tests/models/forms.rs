@@ -1,12 +1,10 @@
 //! How models are written, and what is said of those that are wrong.
 
-use std::time::Duration;
-
 use serde::de::DeserializeOwned;
 use waybook_sim::distribution::Distribution;
 use waybook_sim::faults::Fault;
 use waybook_sim::network::{DirectionModel, Discipline, EdgeModel, LinkModel, Loss, Messages};
-use waybook_sim::places::PlaceModel;
+use waybook_sim::scenario::PlaceSpec;
 use waybook_sim::workload::{Arrivals, Mobility, Origins, Sources, Titles};
 
 use crate::support::{MS, exponential, read};
@@ -76,7 +74,6 @@ fn links() {
          bandwidth = '10 Mbit/s'
          discipline = 'fair'
          messages = 'within'
-         idle = '3 s'
          [up]
          latency = '20 ms'
          loss = { to-bad = 0.001, to-good = 0.2, bad = 0.5 }",
@@ -89,7 +86,6 @@ fn links() {
         assert_eq!(direction.bandwidth, Some(10_000_000));
         assert_eq!(direction.discipline, Discipline::Fair);
         assert_eq!(direction.messages, Messages::Within);
-        assert_eq!(direction.idle, Duration::from_secs(3));
         assert_eq!(direction.late, DirectionModel::default().late);
     }
     assert!((model.up.loss.mean() - 0.5 / 201.0).abs() < 1e-12);
@@ -99,6 +95,7 @@ fn links() {
         Ok(EdgeModel::from(&LinkModel::default()))
     );
 
+    refused::<EdgeModel>("{ idle = '3 s' }", &["`idle`"]);
     refused::<EdgeModel>("{ lag = '5 ms' }", &["`lag`", "`latency`"]);
     refused::<EdgeModel>("{ loss = 1.5 }", &["loss", "1.5", "from 0 to 1"]);
     refused::<EdgeModel>("{ loss = { to-bad = 0.1 } }", &["missing", "`to-good`"]);
@@ -112,7 +109,7 @@ fn links() {
 
 #[test]
 fn places() {
-    let model: PlaceModel = toml::from_str(
+    let spec: PlaceSpec = toml::from_str(
         "processing = { exponential = '200 us' }
          servers = 4
          slowness = 2
@@ -122,19 +119,21 @@ fn places() {
          clock = { offset = '-2 s', drift-ppm = 50 }",
     )
     .unwrap_or_else(|e| panic!("{e}"));
+    assert_eq!(spec.disk.map(|bytes| bytes.0), Some(4 << 30));
+    let model = spec.model();
     assert_eq!(model.servers.get(), 4);
-    assert_eq!(model.disk, Some(4 << 30));
     assert_eq!(
         model.clock.local(crate::support::at(2_000_000)).0,
         1_998_100_000_000
     );
-    assert_eq!(read::<PlaceModel>("{}"), Ok(PlaceModel::default()));
+    assert_eq!(read::<PlaceSpec>("{}"), Ok(PlaceSpec::default()));
+    assert!(PlaceSpec::default().model().is_immediate());
 
-    refused::<PlaceModel>("{ servers = 0 }", &["servers", "nonzero"]);
-    refused::<PlaceModel>("{ slowness = 0 }", &["0", "above 0"]);
-    refused::<PlaceModel>("{ disk = '4' }", &["memory", "GiB"]);
-    refused::<PlaceModel>("{ clock = { offset = '2' } }", &["time", "ms"]);
-    refused::<PlaceModel>("{ clock = { drift-ppm = 1e6 } }", &["drift-ppm", "500000"]);
+    refused::<PlaceSpec>("{ servers = 0 }", &["servers", "nonzero"]);
+    refused::<PlaceSpec>("{ slowness = 0 }", &["0", "above 0"]);
+    refused::<PlaceSpec>("{ disk = '4' }", &["memory", "GiB"]);
+    refused::<PlaceSpec>("{ clock = { offset = '2' } }", &["time", "ms"]);
+    refused::<PlaceSpec>("{ clock = { drift-ppm = 1e6 } }", &["drift-ppm", "500000"]);
 }
 
 #[test]

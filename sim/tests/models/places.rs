@@ -84,8 +84,8 @@ fn a_slow_place_takes_longer_for_everything() {
         ..PlaceModel::default()
     };
     assert_eq!(model.processing_time(&mut rng), MS.mul_f64(2.5));
-    assert_eq!(model.start_time(false, &mut rng), 25 * MS);
-    assert_eq!(model.start_time(true, &mut rng), 100 * MS);
+    assert_eq!(model.start_time(&mut rng), 25 * MS);
+    assert_eq!(model.compile_time(&mut rng), 75 * MS);
     assert!(!model.is_immediate() && PlaceModel::default().is_immediate());
 }
 

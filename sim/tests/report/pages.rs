@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use waybook_sim::report::{Folder, Report, Runs, of_folders, of_run, of_sweep};
-use waybook_sim::results::Kept;
+use waybook_sim::results::Rows;
 use waybook_sim::run::Summary;
 use waybook_sim::sweep::{Merged, RunId};
 
@@ -161,7 +161,7 @@ fn a_run_in_which_nothing_happened_has_a_page() {
         setup: waybook_sim::run::Summary::clone(&summary).setup,
         ..summary
     };
-    let files = Files::new(empty, &Kept::default(), &text);
+    let files = Files::new(empty, &Rows::default(), &text);
     let report = files.report().unwrap();
     is_sound(&report);
     assert!(report.html.contains("There is nothing to draw."));

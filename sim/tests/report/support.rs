@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::OnceLock;
 
 use waybook_sim::report::{Report, Runs, Tables, Unreadable, of_run};
-use waybook_sim::results::{CsvTable, IntervalRow, Kept, ResourceRow, SessionRow, Table};
+use waybook_sim::results::{CsvTable, IntervalRow, Nowhere, ResourceRow, Rows, SessionRow, Table};
 use waybook_sim::run::{Summary, execute};
 use waybook_sim::scenario::Scenario;
 use waybook_sim::sweep::{self, Merged, RunId, Sweep};
@@ -32,7 +32,7 @@ fn csv<T: Table>(rows: &[T], about: &[(String, String)]) -> Vec<u8> {
 
 impl Files {
     /// What the command would have written.
-    pub(crate) fn new(summary: Summary, kept: &Kept, scenario: &str) -> Self {
+    pub(crate) fn new(summary: Summary, kept: &Rows, scenario: &str) -> Self {
         let about = [
             ("waybook".to_owned(), summary.version.clone()),
             ("seed".to_owned(), summary.seed.to_string()),
@@ -64,12 +64,12 @@ impl Files {
 }
 
 /// The star, as long and as busy as wanted, with what came out.
-pub(crate) fn star(seed: u64, duration: &str, arrivals: &str) -> (Summary, Kept, String) {
+pub(crate) fn star(seed: u64, duration: &str, arrivals: &str) -> (Summary, Rows, String) {
     let text = STAR
         .replace("duration = \"3 h\"", &format!("duration = \"{duration}\""))
         .replace("90/h", arrivals);
     let scenario = Scenario::from_toml(&text).unwrap_or_else(|e| panic!("{e}"));
-    let mut kept = Kept::default();
+    let mut kept = Rows::default();
     let summary = execute(&scenario, seed, &mut nothing, &mut kept, |_| {});
     (summary.unwrap_or_else(|e| panic!("{e}")), kept, text)
 }
@@ -117,18 +117,8 @@ pub(crate) fn swept() -> Merged {
     let sweep = sweep.unwrap_or_else(|e| panic!("{e}"));
     let mut merged = Merged::default();
     for run in sweep.runs(sweep::Shard::ALL) {
-        let scenario = sweep.scenario(run.point).unwrap();
-        let mut rows = Kept::default();
-        let seed = sweep.seed(&run);
-        let summary = execute(&scenario, seed, &mut nothing, &mut rows, |_| {}).unwrap();
-        let values = sweep.values(run.point).into_iter();
-        let values = values.map(|(name, value)| {
-            let written = value
-                .as_str()
-                .map_or_else(|| value.to_string(), str::to_owned);
-            (name.to_owned(), written)
-        });
-        merged.add(kept(run, values.collect(), summary)).unwrap();
+        let kept = sweep.execute(&run, &mut nothing, &mut Nowhere).unwrap();
+        merged.add(kept).unwrap();
     }
     merged
 }

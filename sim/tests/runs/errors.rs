@@ -100,3 +100,26 @@ fn faults_and_the_central_baseline_are_refused_together() {
     let said = said("[edges]", fault);
     assert!(said.contains("fault") && said.contains("central"), "{said}");
 }
+
+#[test]
+fn a_fault_that_strikes_nothing_is_named() {
+    for (target, words) in [
+        ("place = \"cellar\"", ["`fault` 1", "`cellar`"]),
+        ("below = \"cellar\"", ["`fault` 1", "`cellar`"]),
+        ("class = \"cellar\"", ["`cellar`", "root, leaf"]),
+        ("class = \"root\"", ["`fault` 1", "edge"]),
+    ] {
+        let fault = format!("[[fault]]\n{target}\nat = \"1 h\"\npartition = \"both\"\n\n[edges]");
+        let said = said("[edges]", &fault);
+        assert!(words.iter().all(|word| said.contains(word)), "{said}");
+    }
+}
+
+#[test]
+fn a_download_strategy_that_there_is_not_is_named_with_those_there_are() {
+    let said = said("[edges]", "[protocol]\ndownload = \"fetch\"\n\n[edges]");
+    assert!(
+        said.contains("protocol.download") && said.contains("fetch") && said.contains("direct"),
+        "{said}"
+    );
+}

@@ -2,11 +2,14 @@
 
 mod determinism;
 mod errors;
+mod every_setting;
 mod outcomes;
+mod own_strategies;
 mod sweeps;
 mod tables;
+mod violations;
 
-use waybook_sim::results::{Kept, Sink};
+use waybook_sim::results::{Rows, Sink};
 use waybook_sim::run::{Summary, execute};
 use waybook_sim::scenario::Scenario;
 
@@ -33,8 +36,8 @@ fn run_into(scenario: &Scenario, seed: u64, sink: &mut dyn Sink) -> Summary {
     execute(scenario, seed, &mut no_files, sink, |_| {}).unwrap_or_else(|e| panic!("{e}"))
 }
 
-fn run(scenario: &Scenario, seed: u64) -> (Summary, Kept) {
-    let mut kept = Kept::default();
+fn run(scenario: &Scenario, seed: u64) -> (Summary, Rows) {
+    let mut kept = Rows::default();
     let summary = run_into(scenario, seed, &mut kept);
     (summary, kept)
 }

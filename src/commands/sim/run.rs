@@ -7,6 +7,7 @@ use clap::Args;
 use waybook_sim::results::{Nowhere, Sink};
 use waybook_sim::run::{RunError, Summary, execute};
 use waybook_sim::scenario::{Scenario, ScenarioError};
+use waybook_sim::sweep::Sweep;
 
 use super::files::{Tables, cannot, write_whole};
 use super::progress::Progress;
@@ -26,11 +27,16 @@ same bytes on every machine.
 Examples:
   waybook sim run configs/simulations/star.toml
   waybook sim run configs/simulations/star.toml --seed 7 --out results
-  waybook sim run configs/simulations/star.toml --replications 10")]
+  waybook sim run configs/simulations/star.toml --replications 10
+  waybook sim run configs/simulations/load.toml --point 3")]
 pub(crate) struct Run {
-    /// The scenario
+    /// The scenario; with --point, a sweep
     #[arg(value_name = "SCENARIO.toml")]
     scenario: PathBuf,
+
+    /// Run the scenario that the sweep has at this point
+    #[arg(long, value_name = "N")]
+    point: Option<usize>,
 
     /// The seed [default: the scenario's]
     #[arg(long, value_name = "N")]
@@ -48,22 +54,18 @@ pub(crate) struct Run {
 impl Run {
     /// Does it.
     pub(crate) fn run(&self, global: &Global) -> Done {
-        let text = read_file(&self.scenario)?;
-        let scenario = Scenario::from_toml(&text).map_err(|e| wrong(&self.scenario, &e))?;
-        let first = self.seed.unwrap_or(scenario.run.seed);
+        let told = match self.point {
+            Some(point) => Told::at_point(&self.scenario, point)?,
+            None => Told::read(&self.scenario)?,
+        };
+        let first = self.seed.unwrap_or(told.seed);
         let mut summaries = Vec::new();
         for seed in first..first + self.replications {
             let folder = self.out.as_ref().map(|out| match self.replications {
                 1 => out.clone(),
                 _ => out.join(format!("seed-{seed}")),
             });
-            summaries.push(one(
-                &self.scenario,
-                &text,
-                &scenario,
-                seed,
-                folder.as_deref(),
-            )?);
+            summaries.push(told.run(seed, folder.as_deref())?);
         }
         if global.json {
             return match summaries.as_slice() {
@@ -79,40 +81,87 @@ impl Run {
     }
 }
 
-/// Runs a scenario once; with a folder, what comes of it is written there.
-fn one(
-    path: &Path,
-    text: &str,
-    scenario: &Scenario,
+/// A scenario as it was told.
+struct Told {
+    scenario: Scenario,
+    text: String,
+    /// The seed, unless another one is asked for.
     seed: u64,
-    folder: Option<&Path>,
-) -> Done<Summary> {
-    let Some(folder) = folder else {
-        return go(path, scenario, seed, &mut Nowhere);
-    };
-    let about = [
-        ("waybook", env!("CARGO_PKG_VERSION").to_owned()),
-        ("seed", seed.to_string()),
-        ("scenario", text.to_owned()),
-    ];
-    let about = about.map(|(key, value)| (key.to_owned(), value));
-    let mut tables = Tables::create(folder, &about)?;
-    let summary = go(path, scenario, seed, &mut tables)?;
-    tables.finish(folder)?;
-    let scenario = folder.join("scenario.toml");
-    fs::write(&scenario, text).map_err(|error| cannot(&scenario, &error))?;
-    let json = serde_json::to_string_pretty(&summary).map_err(Fail::failed)?;
-    write_whole(&folder.join("summary.json"), &json)?;
-    Ok(summary)
+    /// Where the names of files in it start from.
+    path: PathBuf,
+    /// What runs it again, but for the seed.
+    command: String,
 }
 
-fn go(path: &Path, scenario: &Scenario, seed: u64, sink: &mut dyn Sink) -> Done<Summary> {
-    let mut progress = Progress::new(format!("{} (seed {seed})", scenario.name));
-    let result = execute(scenario, seed, &mut beside(path), sink, |share| {
-        progress.at(share);
-    });
-    progress.done();
-    result.map_err(|error| broken(path, seed, error))
+impl Told {
+    fn read(path: &Path) -> Done<Self> {
+        let text = read_file(path)?;
+        let scenario = Scenario::from_toml(&text).map_err(|e| wrong(path, &e))?;
+        Ok(Self {
+            seed: scenario.run.seed,
+            scenario,
+            text,
+            path: path.to_owned(),
+            command: format!("waybook sim run {}", path.display()),
+        })
+    }
+
+    fn at_point(path: &Path, point: usize) -> Done<Self> {
+        let sweep = Sweep::from_toml(&read_file(path)?, &mut beside(path));
+        let sweep = sweep.map_err(|e| wrong(path, &e))?;
+        let points = sweep.points();
+        if !(1..=points).contains(&point) {
+            return Err(Fail::usage(format!(
+                "{} has the points 1 to {points}, and no point {point}",
+                path.display()
+            )));
+        }
+        let told = || Ok((sweep.scenario(point)?, sweep.text(point)?));
+        let (scenario, text) = told().map_err(|e| wrong(path, &e))?;
+        Ok(Self {
+            scenario,
+            text,
+            seed: sweep.spec.seed,
+            path: path.with_file_name(&sweep.spec.scenario),
+            command: at_point(path, point),
+        })
+    }
+
+    /// Runs it once; with a folder, what comes of it is written there.
+    fn run(&self, seed: u64, folder: Option<&Path>) -> Done<Summary> {
+        let Some(folder) = folder else {
+            return self.go(seed, &mut Nowhere);
+        };
+        let about = [
+            ("waybook", env!("CARGO_PKG_VERSION").to_owned()),
+            ("seed", seed.to_string()),
+            ("scenario", self.text.clone()),
+        ];
+        let about = about.map(|(key, value)| (key.to_owned(), value));
+        let mut tables = Tables::create(folder, &about)?;
+        let summary = self.go(seed, &mut tables)?;
+        tables.finish(folder)?;
+        let scenario = folder.join("scenario.toml");
+        fs::write(&scenario, &self.text).map_err(|error| cannot(&scenario, &error))?;
+        let json = serde_json::to_string_pretty(&summary).map_err(Fail::failed)?;
+        write_whole(&folder.join("summary.json"), &json)?;
+        Ok(summary)
+    }
+
+    fn go(&self, seed: u64, sink: &mut dyn Sink) -> Done<Summary> {
+        let mut progress = Progress::new(format!("{} (seed {seed})", self.scenario.name));
+        let mut files = beside(&self.path);
+        let result = execute(&self.scenario, seed, &mut files, sink, |share| {
+            progress.at(share);
+        });
+        progress.done();
+        result.map_err(|error| broken(&self.path, &self.command, seed, error))
+    }
+}
+
+/// What runs a point of a sweep again, but for the seed.
+pub(super) fn at_point(sweep: &Path, point: usize) -> String {
+    format!("waybook sim run {} --point {point}", sweep.display())
 }
 
 /// Reads files by their names in a file: relative ones start at its folder.
@@ -130,12 +179,36 @@ pub(super) fn wrong(path: &Path, error: &ScenarioError) -> Fail {
 }
 
 /// A run that went wrong, with the command that shows it again.
-pub(super) fn broken(path: &Path, seed: u64, error: RunError) -> Fail {
+pub(super) fn broken(path: &Path, command: &str, seed: u64, error: RunError) -> Fail {
     match error {
         RunError::Scenario(error) => wrong(path, &error),
         RunError::Violation(violation) => Fail::failed(format!(
-            "a rule is broken: {violation}\nsee it again: waybook sim run {} --seed {seed}",
-            path.display()
+            "a rule is broken: {violation}\nsee it again: {command} --seed {seed}"
         )),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_violation_shows_what_came_before_it_and_how_to_see_it_again() {
+        let violation = waybook_sim::Violation {
+            seed: 7,
+            at: waybook_sim::Instant(1),
+            what: "a booking is left".to_owned(),
+            tail: "the last lines".to_owned(),
+        };
+        let (sweep, scenario) = (Path::new("load.toml"), Path::new("star.toml"));
+        let command = at_point(sweep, 3);
+        let said = broken(scenario, &command, 7, RunError::from(violation)).into_message();
+        for part in [
+            "a booking is left",
+            "the last lines",
+            "waybook sim run load.toml --point 3 --seed 7",
+        ] {
+            assert!(said.contains(part), "{said}");
+        }
     }
 }

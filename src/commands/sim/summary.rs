@@ -38,6 +38,7 @@ fn doubts(run: &Summary) -> Done {
             run.warm_up.stated
         ))?;
     }
+    // Where the checks were turned off nobody else says so.
     if !run.little.holds {
         warn(&format!("Little's law does not hold: {:?}", run.little))?;
     }

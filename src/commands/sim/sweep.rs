@@ -10,12 +10,11 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use clap::Args;
 use sha2::{Digest as _, Sha256};
 use waybook_sim::results::{CsvTable, Nowhere, ParquetTable};
-use waybook_sim::run::execute;
 use waybook_sim::sweep::{Kept, Merged, Point, RunId, Shard, Sweep as Grid};
 
 use super::files::{cannot, write_whole};
 use super::progress::Progress;
-use super::run::{beside, broken, wrong};
+use super::run::{at_point, beside, broken, wrong};
 use crate::commands::read_file;
 use crate::fail::{Done, Fail};
 use crate::find::Global;
@@ -158,19 +157,15 @@ impl Sweep {
 
     fn run_one(&self, grid: &Grid, run: &RunId, folder: &Path, fingerprint: String) -> Done {
         let path = &self.sweep;
-        let scenario = grid.scenario(run.point).map_err(|e| wrong(path, &e))?;
-        let seed = grid.seed(run);
         let at = path.with_file_name(&grid.spec.scenario);
-        let summary = execute(&scenario, seed, &mut beside(&at), &mut Nowhere, |_| {})
-            .map_err(|error| broken(path, seed, error).during(format!("run {run}")))?;
-        let values = grid.values(run.point).into_iter();
+        let command = at_point(path, run.point);
+        let kept = grid
+            .execute(run, &mut beside(&at), &mut Nowhere)
+            .map_err(|error| broken(&at, &command, grid.seed(run), error))
+            .map_err(|fail| fail.during(format!("run {run}")))?;
         let kept = Kept {
-            run: run.clone(),
             fingerprint,
-            values: values
-                .map(|(name, value)| (name.to_owned(), written(value)))
-                .collect(),
-            summary,
+            ..kept
         };
         let text = serde_json::to_string(&kept).map_err(Fail::failed)?;
         write_whole(&folder.join(format!("{run}.json")), &text)
@@ -190,13 +185,6 @@ impl Merge {
         write(&merged, &self.out)?;
         report(&merged, global, None)
     }
-}
-
-/// A value as it is written, without the quotation marks of a string.
-fn written(value: &toml::Value) -> String {
-    value
-        .as_str()
-        .map_or_else(|| value.to_string(), str::to_owned)
 }
 
 fn fingerprint(scenario: &str, seed: u64) -> String {

@@ -370,7 +370,7 @@ impl Place {
         let agent = Download::new(
             id,
             Arc::clone(&job.release),
-            self.config.code.strategy,
+            self.config.code.strategy.clone(),
             job.avoid.clone(),
             // It is replaced before: the older one is to be there still when the newer
             // one takes its place.

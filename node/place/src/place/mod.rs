@@ -47,11 +47,10 @@ use rand::rngs::StdRng;
 use rand::{RngExt, SeedableRng};
 use waybook_agents::{Incarnation, Message, SessionId, State};
 use waybook_location_tree::PlaceName;
-use waybook_plan::{DecisionMaker, builtin_decision_makers};
 
 use crate::io::{Input, Output, RecordKey, RequestId};
 use crate::lazy::Lazy;
-use crate::{Counters, Instant, Settings};
+use crate::{Counters, Instant, Settings, Strategies};
 
 use catalogue::Catalogue;
 use components::Components;
@@ -83,7 +82,7 @@ pub struct Place {
     parent: Option<PlaceName>,
     incarnation: Incarnation,
     rng: Chance,
-    deciders: Arc<[Arc<dyn DecisionMaker>]>,
+    strategies: Arc<Strategies>,
     counters: Counters,
     timers: Timers,
     links: Links,
@@ -151,47 +150,33 @@ impl Place {
         now: Instant,
         out: &mut Vec<Output>,
     ) -> Result<Self, String> {
-        Self::with_deciders(
-            config,
-            incarnation,
-            seed,
-            records,
-            builtin_decision_makers(),
-            now,
-            out,
-        )
+        Self::with_strategies(config, incarnation, seed, records, Arc::default(), now, out)
     }
 
-    /// As [`Place::new`], with other Decision Makers to choose from.
+    /// As [`Place::new`], with other strategies to choose from.
     ///
     /// # Errors
     /// As [`Place::new`].
-    pub fn with_deciders(
+    pub fn with_strategies(
         config: impl Into<Settings>,
         incarnation: Incarnation,
         seed: [u8; 32],
         records: Vec<(RecordKey, Vec<u8>)>,
-        deciders: impl Into<Arc<[Arc<dyn DecisionMaker>]>>,
+        strategies: Arc<Strategies>,
         now: Instant,
         out: &mut Vec<Output>,
     ) -> Result<Self, String> {
-        let (config, deciders) = (config.into(), deciders.into());
+        let config = config.into();
         config.timing.check()?;
-        if deciders.iter().all(|d| d.name() != config.strategy) {
-            let names: Vec<_> = deciders.iter().map(|d| d.name()).collect();
-            return Err(format!(
-                "there is no strategy `{}`; there are {}",
-                config.strategy,
-                names.join(", ")
-            ));
-        }
+        strategies.decision_maker(&config.strategy)?;
+        strategies.download_rule(&config.code.strategy)?;
         let mut place = Self {
             ledger: Ledger::default(),
             parent: config.name.parent(),
             config,
             incarnation,
             rng: Chance::Seed(seed),
-            deciders,
+            strategies,
             counters: Counters::default(),
             timers: Timers::default(),
             links: Links::default(),
@@ -254,7 +239,10 @@ impl Place {
             Input::FetchFailed { fetch, failure } => self.fetch_failed(now, fetch, failure, out),
             Input::CodeLost { digest } => self.code_lost(&digest, out),
             Input::Strategy(strategy) => {
-                Arc::make_mut(&mut self.config.common).code.strategy = strategy;
+                // One that is not known here would lead no agent anywhere.
+                if self.strategies.download_rule(&strategy).is_ok() {
+                    Arc::make_mut(&mut self.config.common).code.strategy = strategy;
+                }
             }
             Input::ComponentUp { instance, endpoint } => {
                 for session in self.components.up(instance, endpoint, now) {

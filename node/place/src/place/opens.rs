@@ -130,14 +130,8 @@ impl Place {
         if request.key.is_empty() || request.key.len() > MAX_KEY {
             return Err(format!("the key must have 1 to {MAX_KEY} bytes"));
         }
-        if let Some(name) = &request.strategy
-            && self.deciders.iter().all(|d| d.name() != name)
-        {
-            let names: Vec<_> = self.deciders.iter().map(|d| d.name()).collect();
-            return Err(format!(
-                "there is no strategy `{name}`; there are {}",
-                names.join(", ")
-            ));
+        if let Some(name) = &request.strategy {
+            self.strategies.decision_maker(name)?;
         }
         if self.opens.pending.len() >= self.config.limits.setups {
             return Err(format!(
@@ -215,15 +209,13 @@ impl Place {
         known: Known<'_>,
     ) -> Result<Plan, NoPlan> {
         let strategy = request.strategy.as_deref().unwrap_or(&self.config.strategy);
-        let decider = self.deciders.iter().find(|d| d.name() == strategy);
-        let Some(decider) = decider else {
-            return Err(NoPlan::NothingSuits {
-                user: request.profile.user.clone(),
-                title: request.title.clone(),
-                why: format!("there is no strategy `{strategy}`"),
-            });
-        };
-        decider.decide(&Question {
+        let maker = self.strategies.decision_maker(strategy);
+        let maker = maker.map_err(|why| NoPlan::NothingSuits {
+            user: request.profile.user.clone(),
+            title: request.title.clone(),
+            why,
+        })?;
+        maker.decide(&Question {
             title: &request.title,
             client: &self.config.name,
             client_is_default_place: self.has_children(),

@@ -77,7 +77,8 @@ impl Place {
         mut agent: Download,
         out: &mut Vec<Output>,
     ) {
-        if agent.check(from, &self.config.name).is_err() {
+        let rule = self.strategies.download_rule(&agent.strategy).ok();
+        if agent.check(rule, from, &self.config.name).is_err() {
             self.counters.refused_messages += 1;
             return;
         }
@@ -98,8 +99,16 @@ impl Place {
         }
     }
 
-    /// Lets an agent that is here decide, and does what it says.
+    /// Lets an agent that is here decide, and does what it says. One whose strategy is not
+    /// known here goes back.
     pub(super) fn let_go(&mut self, now: Instant, mut agent: Download, out: &mut Vec<Output>) {
+        let rule = match self.strategies.download_rule(&agent.strategy) {
+            Ok(rule) => rule,
+            Err(why) => {
+                agent.found = Some(agent.denied(&self.config.name, &why));
+                return self.send_back(agent, out);
+            }
+        };
         let site = Here {
             name: &self.config.name,
             links: &self.links,
@@ -107,7 +116,14 @@ impl Place {
             downloads: &self.downloads,
             catalogue: &self.catalogue,
         };
-        match agent.step(&site) {
+        let step = match rule.step(&mut agent, &site) {
+            // It would wait for itself.
+            DownloadStep::Obtain if agent.previous().is_none() => {
+                DownloadStep::Return(agent.home_or("its strategy has its origin wait for itself"))
+            }
+            step => step,
+        };
+        match step {
             DownloadStep::Go(to) => {
                 if agent.id.origin == self.config.name
                     && let Some(job) = self.downloads.jobs.get_mut(&Claim::of(&agent.release))

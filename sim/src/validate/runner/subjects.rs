@@ -46,14 +46,19 @@ impl Subject {
             } => 1_500,
             Self::ErlangB { .. } => 3_000,
             Self::Engset { .. } => 1_800,
-            Self::KaufmanRoberts { rates, .. } => 1_000 * rates.len() as u64,
+            // More classes share them, and the largest of more is blocked in longer spells.
+            Self::KaufmanRoberts { rates, .. } => {
+                let classes = rates.len() as u64;
+                1_000 * classes * (classes - 1).max(1)
+            }
             Self::Tree(tree) => 1_200 * tree.routes().len() as u64,
             Self::Fallback(fallback) if is_star(fallback) => 4_000,
             Self::Fallback(_) => 1_500,
-            Self::Waiting { .. } => 9_000,
+            Self::Waiting { .. } => 34_000,
             Self::SingleServer { service, .. } => match service {
-                Service::Constant { .. } => 5_000,
-                Service::Exponential { .. } | Service::Either { .. } => 9_000,
+                Service::Constant { .. } => 6_000,
+                Service::Exponential { .. } => 13_000,
+                Service::Either { .. } => 11_000,
             },
             Self::Availability { .. } => 300,
             Self::SetUp { hops: 1, .. } => 1_000,

@@ -201,7 +201,7 @@ pub(super) async fn strategy(State(shared): State<Arc<Shared>>) -> Answer<Strate
     let strategy = shared
         .parts
         .place
-        .query(|place, _| place.config().code.strategy)
+        .query(|place, _| place.config().code.strategy.clone())
         .await?;
     Ok(Json(StrategyInfo {
         place: shared.parts.name.to_string(),

@@ -8,6 +8,7 @@ use waybook_agents::{
     Download, DownloadId, DownloadStrategy, Edition, Envelope, Found, Holding, Incarnation, Message,
 };
 use waybook_place::io::{CodeOrder, FetchFailure, FetchId, Input, Output};
+use waybook_place::{Instant, Place};
 use waybook_plan::Release;
 
 use super::{film, release, runs};
@@ -230,6 +231,43 @@ fn agents_from_the_wrong_side_or_in_a_circle_are_refused() {
     assert!(all.letters.is_empty() && all.fetching.is_empty());
 }
 
+/// It may have come any way, as nobody here can tell which is its strategy's. It is told to
+/// read from home, and avoids this place from now on.
+#[test]
+fn an_agent_whose_strategy_is_not_known_goes_back() {
+    let mut all = tree();
+    let own = || DownloadStrategy::Own("mine".to_owned());
+    all.give(letter(
+        "r/a",
+        "r",
+        Message::Download(agent("r/a", &[], own())),
+    ));
+    let letter = all.letters.pop_front().expect("an answer");
+    let Message::Download(back) = letter.envelope.message else {
+        panic!("{letter:?}");
+    };
+    assert_eq!(letter.to, name("r/a"));
+    assert_eq!(back.found, Some(Ok(Found::at(&name("r/b")))));
+    assert_eq!(back.avoid, [name("r")].into());
+    assert!(all.letters.is_empty() && all.fetching.is_empty());
+    // Nor is it taken up.
+    let before = all.places[&name("r")].config().code.strategy.clone();
+    all.put(&name("r"), Input::Strategy(own()));
+    assert_eq!(all.places[&name("r")].config().code.strategy, before);
+    let mut config = runs("r");
+    config.code.strategy = own();
+    let why = Place::new(
+        config,
+        Incarnation(1),
+        [0; 32],
+        Vec::new(),
+        Instant(0),
+        &mut Vec::new(),
+    );
+    let why = why.unwrap_err();
+    assert!(why.contains("`mine`") && why.contains("direct"), "{why}");
+}
+
 #[test]
 fn guests_are_bounded_and_what_they_wait_for_ends_with_them() {
     let mut root = runs("r");
@@ -338,7 +376,7 @@ proptest! {
         let places = ["r", "r/a", "r/a/x", "r/a/y", "r/h"];
         let config = |place: &str| {
             let mut config = runs(place);
-            config.code.strategy = DownloadStrategy::ALL[strategy].1;
+            config.code.strategy = DownloadStrategy::ALL[strategy].1.clone();
             config.limits.downloads = 2;
             if place != "r/h" {
                 config.limits.repository = 2_500;

@@ -1,5 +1,6 @@
 //! Real places in a world, as what a run drives.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use waybook_location_tree::PlaceName;
@@ -19,9 +20,14 @@ const PATIENCE: Duration = Duration::from_secs(24 * 3600);
 
 /// Starts the places of a scenario, adds its code, and waits until each place has heard
 /// what its locality serves.
-pub(super) fn start(scenario: &Scenario, layout: &Layout, seed: u64) -> Result<World, RunError> {
+pub(super) fn start(
+    scenario: &Scenario,
+    layout: &Layout,
+    seed: u64,
+    transcript: bool,
+) -> Result<World, RunError> {
     let options = Options {
-        transcript: false,
+        transcript,
         checks: scenario.run.checks,
         disk: !scenario.fault.is_empty(),
         wire: match scenario.run.decode {
@@ -29,7 +35,8 @@ pub(super) fn start(scenario: &Scenario, layout: &Layout, seed: u64) -> Result<W
             false => Wire::Sized,
         },
     };
-    let mut world = World::with_options(layout.setting.clone(), seed, options)?;
+    let (setting, strategies) = (layout.setting.clone(), Arc::clone(&scenario.strategies));
+    let mut world = World::with_strategies(setting, seed, options, strategies)?;
     world.run_for(Duration::from_secs(10))?;
     for release in &layout.releases {
         let home = release.home.clone();
@@ -97,23 +104,10 @@ impl System for World {
             let Some(client) = self.clients().get(request) else {
                 continue;
             };
-            let news = match &client.knows {
-                Knows::Session(session) => News::Established(session.clone()),
-                Knows::Refused { refused, plan } => News::Refused {
-                    solutions: plan.solutions.len() as u64,
-                    refusals: refused.len() as u64,
-                    first: (refused.first()).map(|r| (r.place.clone(), live::reason(&r.reason))),
-                },
-                Knows::NoPlan(_) => News::NoPlan,
-                Knows::Rejected(_) => News::Rejected,
-                Knows::Cut(_) => News::Cut,
-                Knows::Ended(_, why) => News::Ended(why.clone()),
-                Knows::Nothing | Knows::Closed | Knows::Survey(_) => continue,
-            };
-            into.push((request, news));
+            into.extend(news(&client.knows).map(|news| (request, news)));
+            // Nobody asks about it again.
+            drop(self.clients.take_if_over(request));
         }
-        // Nobody asks about them again.
-        drop(self.take_finished());
     }
 
     fn resources(&self, place: &PlaceName) -> Option<Vec<ResourceView>> {
@@ -125,7 +119,6 @@ impl System for World {
     }
 
     fn suffer(&mut self, act: &Act) -> Result<(), Violation> {
-        let parent = |place: &PlaceName| place.parent().expect("an edge is above it");
         match act {
             Act::Crash(place) if self.place(place).is_some() => self.crash(place, &Tell::Both),
             Act::Restart(place, disk) if self.place(place).is_none() => {
@@ -136,10 +129,11 @@ impl System for World {
             Act::Cut(place, way) => self.mute_edge(place, *way, true),
             Act::Mend(place, way) => self.mute_edge(place, *way, false),
             Act::Disturb(place, disturbance) => {
-                let above = parent(place);
-                let disturbance = disturbance.as_deref();
-                self.network.disturb(place, &above, disturbance.cloned());
-                self.network.disturb(&above, place, disturbance.cloned());
+                if let Some(above) = place.parent() {
+                    let disturbance = disturbance.as_deref();
+                    self.network.disturb(place, &above, disturbance.cloned());
+                    self.network.disturb(&above, place, disturbance.cloned());
+                }
             }
             Act::Slow(place, factor) => self.slow(place, *factor),
             Act::Step(place, by) => self.step_clock(place, *by),
@@ -151,6 +145,10 @@ impl System for World {
         self.run_until_quiet(PATIENCE)
     }
 
+    fn violation(&self, what: String) -> Violation {
+        World::violation(self, what)
+    }
+
     fn events(&self) -> u64 {
         self.steps()
     }
@@ -158,4 +156,21 @@ impl System for World {
     fn messages(&self) -> u64 {
         self.network.sent()
     }
+}
+
+/// What a user is told of a request.
+fn news(knows: &Knows) -> Option<News> {
+    Some(match knows {
+        Knows::Session(session) => News::Established(session.clone()),
+        Knows::Refused { refused, plan } => News::Refused {
+            solutions: plan.solutions.len() as u64,
+            refusals: refused.len() as u64,
+            first: (refused.first()).map(|r| (r.place.clone(), live::reason(&r.reason))),
+        },
+        Knows::NoPlan(_) => News::NoPlan,
+        Knows::Rejected(_) => News::Rejected,
+        Knows::Cut(_) => News::Cut,
+        Knows::Ended(_, why) => News::Ended(why.clone()),
+        Knows::Nothing | Knows::Closed | Knows::Survey(_) => return None,
+    })
 }
