@@ -13,6 +13,7 @@ mod daemon;
 pub mod data;
 mod files;
 mod handle;
+mod hop;
 pub mod identity;
 pub mod link;
 mod machinery;

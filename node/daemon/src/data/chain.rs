@@ -10,12 +10,11 @@ use waybook_location_tree::PlaceName;
 use waybook_place::io::{InstanceId, Route};
 
 use super::headers::SESSION;
-use super::hop;
 use super::plane::Plane;
 use super::problem::{ProblemKind, problem};
 use super::session::Session;
 use super::session_body::SessionBody;
-use crate::Body;
+use crate::{Body, hop};
 
 /// An answer to a request, some time.
 pub(super) type Answer = Pin<Box<dyn Future<Output = Response<Body>> + Send>>;

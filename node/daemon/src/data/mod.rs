@@ -14,7 +14,6 @@ mod chain;
 mod config;
 mod gateway;
 mod headers;
-mod hop;
 mod plane;
 mod problem;
 mod runtime;
