@@ -3,7 +3,7 @@
 use std::io::{self, IsTerminal, Write};
 
 use serde::Serialize;
-use waybook_client::model::{Amount, ComponentInfo, RefusalInfo};
+use waybook_client::model::{Amount, ComponentInfo, Phase, RefusalInfo};
 
 use crate::fail::{Done, Fail};
 
@@ -73,6 +73,15 @@ pub(crate) fn paint(color: Color, text: &str) -> String {
         Color::Red => 31,
     };
     format!("\x1b[{code}m{text}\x1b[0m")
+}
+
+/// How firm a booking is, in a word.
+pub(crate) fn phase(phase: Phase) -> &'static str {
+    match phase {
+        Phase::Held => "held",
+        Phase::Ready => "ready",
+        Phase::Established => "established",
+    }
 }
 
 /// Amounts on one line: `cpu 250m, memory 64 MiB`.

@@ -181,14 +181,8 @@ impl Client {
     /// # Errors
     /// As [`Client::place`]; a refusal comes as the last event.
     pub async fn open(&self, form: &OpenForm) -> Result<Events, Error> {
-        let request = self
-            .request(Method::POST, "/sessions")?
-            .header(header::CONTENT_TYPE, "application/json")
-            .header(header::ACCEPT, "text/event-stream");
-        Ok(Events::new(
-            self.send(request, Full::new(json(form)?)).await?,
-            self.address.clone(),
-        ))
+        let body = self.watch("/sessions", form).await?;
+        Ok(Events::new(body, self.address.clone()))
     }
 
     /// Opens a session and waits until it stands. Claim it soon.
@@ -196,7 +190,7 @@ impl Client {
     /// # Errors
     /// As [`Client::place`]; a refusal is a problem.
     pub async fn open_quietly(&self, form: &OpenForm) -> Result<EstablishedInfo, Error> {
-        self.post("/sessions", form).await
+        self.ask(Method::POST, "/sessions", form).await
     }
 
     /// Asks what an open would do.
@@ -204,7 +198,7 @@ impl Client {
     /// # Errors
     /// As [`Client::place`].
     pub async fn dry_run(&self, form: &OpenForm) -> Result<SurveyInfo, Error> {
-        self.post("/dry-run", form).await
+        self.ask(Method::POST, "/dry-run", form).await
     }
 
     /// Says that a session is going to be used.
@@ -299,14 +293,10 @@ impl Client {
     /// # Errors
     /// As [`Client::place`]; a refusal comes as the last event.
     pub async fn prefetch(&self, reference: &str) -> Result<Fetching, Error> {
-        let request = self
-            .request(Method::POST, "/components/prefetch")?
-            .header(header::CONTENT_TYPE, "application/json")
-            .header(header::ACCEPT, "text/event-stream");
         let form = PrefetchForm {
             reference: reference.to_owned(),
         };
-        let body = self.send(request, Full::new(json(&form)?)).await?;
+        let body = self.watch("/components/prefetch", &form).await?;
         Ok(Fetching::new(body, self.address.clone()))
     }
 
@@ -336,10 +326,7 @@ impl Client {
         let form = StrategyForm {
             strategy: strategy.to_owned(),
         };
-        let request = self
-            .request(Method::PUT, "/code/strategy")?
-            .header(header::CONTENT_TYPE, "application/json");
-        self.read(request, Full::new(json(&form)?)).await
+        self.ask(Method::PUT, "/code/strategy", &form).await
     }
 
     async fn get<T: DeserializeOwned>(&self, path: &str) -> Result<T, Error> {
@@ -347,15 +334,26 @@ impl Client {
             .await
     }
 
-    async fn post<T: DeserializeOwned>(
+    /// Sends a form, and reads the answer.
+    async fn ask<T: DeserializeOwned>(
         &self,
+        method: Method,
         path: &str,
         form: &impl Serialize,
     ) -> Result<T, Error> {
         let request = self
-            .request(Method::POST, path)?
+            .request(method, path)?
             .header(header::CONTENT_TYPE, "application/json");
         self.read(request, Full::new(json(form)?)).await
+    }
+
+    /// Sends a form that is answered by events.
+    async fn watch(&self, path: &str, form: &impl Serialize) -> Result<Incoming, Error> {
+        let request = self
+            .request(Method::POST, path)?
+            .header(header::CONTENT_TYPE, "application/json")
+            .header(header::ACCEPT, "text/event-stream");
+        self.send(request, Full::new(json(form)?)).await
     }
 
     async fn tell(&self, method: Method, path: &str) -> Result<(), Error> {

@@ -53,7 +53,7 @@ impl Bookings {
             .map(|booking| {
                 vec![
                     booking.session.clone(),
-                    format!("{:?}", booking.phase).to_lowercase(),
+                    show::phase(booking.phase).to_owned(),
                     show::amounts(&booking.booked),
                 ]
             })

@@ -9,6 +9,7 @@ use waybook_daemon::Existing;
 use waybook_daemon::identity::{Authority, DEFAULT_VALIDITY};
 use waybook_location_tree::PlaceName;
 
+use super::span;
 use crate::fail::{Done, Fail};
 use crate::find::Global;
 use crate::show;
@@ -70,10 +71,6 @@ pub(crate) struct Issue {
     /// Replace a certificate that is there
     #[arg(long)]
     replace: bool,
-}
-
-fn span(text: &str) -> Result<Duration, String> {
-    waybook_plan::parse_duration(text).map_err(|error| error.message)
 }
 
 impl Ca {

@@ -7,6 +7,7 @@ use clap::Args;
 use rustix::process::Signal;
 use serde_json::json;
 
+use super::span;
 use crate::fail::{Done, Fail};
 use crate::find::Global;
 use crate::show;
@@ -24,10 +25,6 @@ pub(crate) struct Down {
     /// How long the places may take before they are killed
     #[arg(long, value_name = "TIME", default_value = "15 s", value_parser = span)]
     patience: Duration,
-}
-
-pub(super) fn span(text: &str) -> Result<Duration, String> {
-    waybook_plan::parse_duration(text).map_err(|error| error.message)
 }
 
 impl Down {

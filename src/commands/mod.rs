@@ -20,6 +20,7 @@ pub(crate) mod up;
 pub(crate) mod withdraw;
 
 use std::path::Path;
+use std::time::Duration;
 
 use crate::cli::{Cli, Command};
 use crate::fail::{Done, Fail};
@@ -62,6 +63,11 @@ pub(crate) fn run(cli: Cli) -> Done {
             })
         }
     }
+}
+
+/// Reads a length of time that a person wrote, such as `15 s`.
+fn span(text: &str) -> Result<Duration, String> {
+    waybook_plan::parse_duration(text).map_err(|error| error.message)
 }
 
 /// Reads a file that a person named.

@@ -94,8 +94,11 @@ fn print(detail: &SessionDetail) -> Done {
     field("user", &session.user)?;
     field("key", &session.key)?;
     let claimed = if session.claimed { "" } else { ", not claimed" };
-    let phase = format!("{:?}{claimed}", session.phase).to_lowercase();
-    field("phase", &format!("{phase}, for {}", session.age.text))?;
+    let phase = show::phase(session.phase);
+    field(
+        "phase",
+        &format!("{phase}{claimed}, for {}", session.age.text),
+    )?;
     if let Some(urls) = &session.urls {
         field("URL", &paint(Color::Green, &urls.path))?;
         field("or", &urls.host)?;
@@ -107,7 +110,7 @@ fn print(detail: &SessionDetail) -> Done {
         .map(|hop| match (&hop.hop, &hop.problem) {
             (Some(info), _) => vec![
                 hop.place.clone(),
-                format!("{:?}", info.phase).to_lowercase(),
+                show::phase(info.phase).to_owned(),
                 show::amounts(&info.booked),
                 show::components(&info.components),
                 info.components

@@ -39,7 +39,7 @@ impl Sessions {
                     session.quality.clone(),
                     end(session.path.first()),
                     end(session.path.last()),
-                    format!("{:?}", session.phase).to_lowercase(),
+                    show::phase(session.phase).to_owned(),
                     session.user.clone(),
                     session.age.text.clone(),
                 ]

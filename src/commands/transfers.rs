@@ -101,7 +101,9 @@ impl Transfers {
             if let Some(bar) = transfer.bar.take() {
                 bar.finish_and_clear();
             }
-            let text = summary(news, transfer.from.as_deref(), transfer.began.elapsed());
+            // What had come before anybody looked took a time that nobody knows.
+            let took = (transfer.began != now).then(|| transfer.began.elapsed());
+            let text = summary(news, transfer.from.as_deref(), took);
             return self.above(|| show::line(&text));
         }
         if let Some(bar) = &transfer.bar {
@@ -162,17 +164,18 @@ fn source(from: Option<&str>) -> String {
     from.map(|from| format!(" from {from}")).unwrap_or_default()
 }
 
-fn summary(news: &TransferInfo, from: Option<&str>, took: Duration) -> String {
+fn summary(news: &TransferInfo, from: Option<&str>, took: Option<Duration>) -> String {
+    let took = took.map(|took| format!(" in {}", show::time(took)));
     let resumed = match news.before {
         0 => String::new(),
         before => format!(", {} of it there before", show::size(before)),
     };
     format!(
-        "fetched {}, {}{} in {}{resumed} at {}",
+        "fetched {}, {}{}{}{resumed} at {}",
         news.component,
         show::size(news.length),
         source(from),
-        show::time(took),
+        took.unwrap_or_default(),
         news.place
     )
 }
@@ -192,14 +195,30 @@ mod tests {
             before: 0,
         };
         assert_eq!(
-            summary(&news, Some("core"), Duration::from_micros(40_400)),
+            summary(&news, Some("core"), Some(Duration::from_micros(40_400))),
             "fetched cap-quality@1.0.0, 83 KiB from core in 40 ms at core/bologna"
         );
         news.before = 1024;
         assert_eq!(
-            summary(&news, None, Duration::from_secs(2)),
+            summary(&news, None, Some(Duration::from_secs(2))),
             "fetched cap-quality@1.0.0, 83 KiB in 2.0 s, 1.0 KiB of it there before at \
              core/bologna"
+        );
+    }
+    /// A component that came between two looks was said to have come in 0 ms.
+    #[test]
+    fn nothing_is_said_of_a_time_that_is_not_known() {
+        let news = TransferInfo {
+            place: "core/bologna".to_owned(),
+            component: "cap-quality@1.0.0".to_owned(),
+            from: None,
+            bytes: 2_048,
+            length: 2_048,
+            before: 0,
+        };
+        assert_eq!(
+            summary(&news, None, None),
+            "fetched cap-quality@1.0.0, 2.0 KiB at core/bologna"
         );
     }
 }

@@ -21,7 +21,8 @@ use waybook_location_tree::PlaceName;
 use waybook_plan::PublisherKey;
 
 use super::component::publisher;
-use super::down::{span, stop};
+use super::down::stop;
+use super::span;
 use crate::fail::{Done, Fail};
 use crate::find::Global;
 use crate::show;

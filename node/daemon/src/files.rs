@@ -6,6 +6,7 @@ use std::io::{self, Write};
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 
+use data_encoding::{HEXLOWER, HEXLOWER_PERMISSIVE};
 use rand::TryRng;
 use rand::rngs::SysRng;
 
@@ -116,25 +117,13 @@ pub(crate) fn random_bytes<const N: usize>() -> [u8; N] {
 /// That many random bytes in hexadecimal.
 pub(crate) fn random_hex(bytes: usize) -> String {
     let random = random_bytes::<32>();
-    hex(&random[..bytes.min(32)])
-}
-
-pub(crate) fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|b| format!("{b:02x}")).collect()
+    HEXLOWER.encode(&random[..bytes.min(32)])
 }
 
 /// Reads 32 bytes from 64 hexadecimal digits.
 pub(crate) fn unhex(text: &str) -> Option<[u8; 32]> {
-    let digits = text.trim().as_bytes();
-    if digits.len() != 64 {
-        return None;
-    }
-    let mut bytes = [0; 32];
-    for (byte, pair) in bytes.iter_mut().zip(digits.chunks(2)) {
-        let pair = std::str::from_utf8(pair).ok()?;
-        *byte = u8::from_str_radix(pair, 16).ok()?;
-    }
-    Some(bytes)
+    let bytes = HEXLOWER_PERMISSIVE.decode(text.trim().as_bytes()).ok()?;
+    bytes.try_into().ok()
 }
 
 /// A random factor from 0.5 to 1.5.

@@ -6,13 +6,13 @@
 //! control API.
 
 pub mod api;
-mod body;
 pub mod code;
 pub mod config;
 mod daemon;
 pub mod data;
 mod files;
 mod handle;
+mod hop;
 pub mod identity;
 pub mod link;
 mod machinery;
@@ -23,7 +23,6 @@ mod run;
 pub mod store;
 mod uploads;
 
-pub use body::{Body, BoxError, empty_body, full_body};
 pub use daemon::{Addresses, Core, Daemon, DaemonError, Rooms, RunningDaemon, StopRoom};
 pub use files::{Existing, FileError};
 pub use handle::{Command, OpenEvent, OrderResult, PlaceHandle, SessionEvent, Stopping};
@@ -32,3 +31,5 @@ pub use peer::{Io, Opening, PeerApi, PeerStreams};
 pub use proc::ProcessStat;
 pub use run::{run, start};
 pub use uploads::inspect;
+// Bodies pass between components and all else as they are.
+pub use waybook_wasm::{Body, BoxError, empty_body, full_body};

@@ -17,6 +17,7 @@ use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 use std::time::{SystemTime, UNIX_EPOCH};
 
+use data_encoding::HEXLOWER;
 use redb::{Database, ReadableDatabase, ReadableTable, TableDefinition};
 use waybook_agents::{Incarnation, wire};
 use waybook_place::io::RecordKey;
@@ -68,7 +69,7 @@ impl Store {
             folder: folder.to_owned(),
             incarnation,
             records,
-            token: files::hex(&token),
+            token: HEXLOWER.encode(&token),
             gateway_secret,
             writer: Writer::spawn(database),
             _lock: lock,

@@ -43,6 +43,8 @@ pub(crate) struct Inner {
     pub(crate) settings: Settings,
     pub(crate) counters: Arc<Counters>,
     cache: Cache,
+    /// Held while what is kept changes.
+    keeping: Mutex<()>,
     codes: Mutex<HashMap<[u8; 32], Slot>>,
     compilers: Semaphore,
     _ticker: Ticker,
@@ -51,8 +53,11 @@ pub(crate) struct Inner {
 /// What is known of a component's code.
 enum Slot {
     Loaded(Weak<Code>),
-    Loading(watch::Receiver<Option<Loaded>>),
+    Loading(Loading),
 }
+
+/// Tells when code has been loaded.
+type Loading = watch::Receiver<Option<Loaded>>;
 
 type Loaded = Result<Arc<Code>, LoadError>;
 
@@ -133,6 +138,7 @@ impl Wasm {
             linker,
             counters: Arc::default(),
             cache,
+            keeping: Mutex::default(),
             codes: Mutex::default(),
             compilers: Semaphore::new(settings.compilations.max(1)),
             settings,
@@ -166,18 +172,15 @@ impl Wasm {
         codes: &mut HashMap<[u8; 32], Slot>,
         digest: [u8; 32],
         source: Source,
-    ) -> watch::Receiver<Option<Loaded>> {
+    ) -> Loading {
         let (tell, loading) = watch::channel(None);
         codes.retain(|_, slot| !matches!(slot, Slot::Loaded(code) if code.strong_count() == 0));
         codes.insert(digest, Slot::Loading(loading.clone()));
-        let inner = Arc::clone(&self.0);
+        let (inner, ours) = (Arc::clone(&self.0), loading.clone());
         tokio::spawn(async move {
-            let loaded = inner.load(digest, source).await;
+            let loaded = inner.load(digest, source, &ours).await;
             let mut codes = inner.codes();
-            // It may have been evicted meanwhile.
-            if let Some(Slot::Loading(loading)) = codes.get(&digest)
-                && loading.same_channel(&tell.subscribe())
-            {
+            if is_awaited(&codes, &digest, &ours) {
                 match &loaded {
                     Ok(code) => codes.insert(digest, Slot::Loaded(Arc::downgrade(code))),
                     Err(_) => codes.remove(&digest),
@@ -193,9 +196,11 @@ impl Wasm {
     pub async fn evict(&self, digest: [u8; 32]) -> std::io::Result<()> {
         self.0.codes().remove(&digest);
         let inner = Arc::clone(&self.0);
-        tokio::task::spawn_blocking(move || inner.cache.remove(&digest, None))
-            .await
-            .map_err(std::io::Error::other)?
+        let removed = tokio::task::spawn_blocking(move || {
+            let _alone = inner.keeping();
+            inner.cache.remove(&digest, None)
+        });
+        removed.await.map_err(std::io::Error::other)?
     }
 
     /// Starts a component and returns when one instance of it has come up. An error says
@@ -224,24 +229,37 @@ impl Inner {
         };
     }
 
-    async fn load(self: &Arc<Self>, digest: [u8; 32], source: Source) -> Loaded {
-        let _turn = self.compilers.acquire().await;
-        let inner = Arc::clone(self);
-        let loaded = tokio::task::spawn_blocking(move || inner.load_now(digest, source));
-        loaded
-            .await
-            .unwrap_or_else(|error| Err(LoadError::Compiler(error.to_string())))
+    /// Held by whoever changes what is kept, so that nothing stays of what is evicted.
+    fn keeping(&self) -> MutexGuard<'_, ()> {
+        self.keeping.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn load_now(&self, digest: [u8; 32], source: Source) -> Loaded {
+    async fn load(self: &Arc<Self>, digest: [u8; 32], source: Source, loading: &Loading) -> Loaded {
+        let inner = Arc::clone(self);
+        let kept = blocking(move || inner.kept(digest)).await?;
+        if let Some(loaded) = kept {
+            return loaded;
+        }
+        // What is kept waits for nobody's compilation.
+        let _turn = self.compilers.acquire().await;
+        let (inner, loading) = (Arc::clone(self), loading.clone());
+        blocking(move || inner.compile(digest, source, &loading)).await?
+    }
+
+    /// The code that is kept of a component, if there is any.
+    fn kept(&self, digest: [u8; 32]) -> Option<Loaded> {
         match self.cache.find(&self.engine, &digest) {
             Found::Code(code) => {
                 add(&self.counters.cache_hits, 1);
-                return self.link(digest, &code);
+                return Some(self.link(digest, &code));
             }
             Found::Nothing => {}
             Found::Damaged => add(&self.counters.cache_damaged, 1),
         }
+        None
+    }
+
+    fn compile(&self, digest: [u8; 32], source: Source, loading: &Loading) -> Loaded {
         let bytes = self.read(source)?;
         let found: [u8; 32] = Sha256::digest(&bytes).into();
         if found != digest {
@@ -257,15 +275,26 @@ impl Inner {
         add(&self.counters.compiled, 1);
         add(&self.counters.compile_micros, micros(begun.elapsed()));
         let code = self.link(digest, &component)?;
-        let kept = component
-            .serialize()
-            .map_err(std::io::Error::other)
-            .and_then(|machine| self.cache.keep(&digest, &machine));
-        if let Err(error) = kept {
+        if let Err(error) = self.keep(&digest, &component, loading) {
             let path = self.settings.cache.display();
             tracing::warn!(%path, %error, "machine code cannot be kept; it will be compiled again");
         }
         Ok(code)
+    }
+
+    /// Keeps code on disk, unless it was evicted while it was compiled.
+    fn keep(
+        &self,
+        digest: &[u8; 32],
+        component: &Compiled,
+        loading: &Loading,
+    ) -> std::io::Result<()> {
+        let machine = component.serialize().map_err(std::io::Error::other)?;
+        let _alone = self.keeping();
+        if is_awaited(&self.codes(), digest, loading) {
+            self.cache.keep(digest, &machine)?;
+        }
+        Ok(())
     }
 
     fn read(&self, source: Source) -> Result<Bytes, LoadError> {
@@ -308,6 +337,19 @@ impl Inner {
             world_version,
         }))
     }
+}
+
+/// Whether that is what is being loaded of a component. It may have been evicted meanwhile.
+fn is_awaited(codes: &HashMap<[u8; 32], Slot>, digest: &[u8; 32], loading: &Loading) -> bool {
+    matches!(codes.get(digest), Some(Slot::Loading(now)) if now.same_channel(loading))
+}
+
+/// Does what takes its time where that keeps nobody.
+async fn blocking<T: Send + 'static>(
+    work: impl FnOnce() -> T + Send + 'static,
+) -> Result<T, LoadError> {
+    let done = tokio::task::spawn_blocking(work).await;
+    done.map_err(|error| LoadError::Compiler(error.to_string()))
 }
 
 #[expect(clippy::needless_pass_by_value, reason = "for map_err")]
@@ -369,5 +411,37 @@ impl Drop for Ticker {
         if let Some(thread) = self.thread.take() {
             let _ = thread.join();
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Code that lay on disk ready to run waited until others had been compiled.
+    #[tokio::test]
+    async fn what_is_kept_waits_for_no_compilation() {
+        let built = concat!(
+            env!("CARGO_MANIFEST_DIR"),
+            "/../../components/built/watermark.wasm"
+        );
+        let bytes = Bytes::from(std::fs::read(built).unwrap());
+        let digest: [u8; 32] = Sha256::digest(&bytes).into();
+        let cache = tempfile::tempdir().unwrap();
+        let settings = Settings {
+            instances: 1,
+            memories: 1,
+            ..Settings::new(cache.path())
+        };
+        let first = Wasm::new(settings.clone()).unwrap();
+        first.load(digest, Source::Bytes(bytes)).await.unwrap();
+        let again = Wasm::new(settings).unwrap();
+        // As if another component were being compiled, for as long as it takes.
+        let _turn = again.0.compilers.acquire().await.unwrap();
+        let nowhere = Source::Path("nowhere.wasm".into());
+        let loading = again.load(digest, nowhere);
+        let patience = std::time::Duration::from_secs(60);
+        let loaded = tokio::time::timeout(patience, loading).await;
+        loaded.expect("it is loaded at once").unwrap();
     }
 }

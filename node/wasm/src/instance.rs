@@ -23,7 +23,7 @@ pub(crate) struct Instance {
     worker: AtomicWaker,
     /// Set when the component was interrupted while computing.
     pub(crate) computing: AtomicBool,
-    /// Memory was refused since the instance was made.
+    /// Memory was refused since there was last no request in the instance.
     pub(crate) short_of_memory: AtomicBool,
     jobs: Mutex<Vec<Entry>>,
     work: Mutex<Work>,

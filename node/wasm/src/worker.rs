@@ -147,6 +147,10 @@ async fn answer_requests(
                 if let Some(queued) = shared.next_request(worker, cx.waker()) {
                     taken += 1;
                     watch.idle.store(false, Ordering::Relaxed);
+                    if running.is_empty() {
+                        // What earlier requests were refused they did without.
+                        instance.short_of_memory.store(false, Ordering::Relaxed);
+                    }
                     running.push(answer(queued, proxy, instance, accessor));
                     continue;
                 }

@@ -132,6 +132,22 @@ async fn evicted_code_is_gone_while_what_runs_goes_on() {
     assert_eq!(house.wasm.counters().compiled, 2);
 }
 
+/// A compilation that ended after its component was evicted left machine code that nobody
+/// knew of, and that nothing removed.
+#[tokio::test]
+async fn code_that_is_evicted_while_it_is_compiled_is_not_kept() {
+    let house = House::new();
+    // The shipped one takes long enough for an eviction to come between.
+    let bytes = sample("echo");
+    let digest = digest(&bytes);
+    let mut loading = Box::pin(house.wasm.load(digest, Source::Bytes(bytes.into())));
+    assert!(futures_util::poll!(&mut loading).is_pending());
+    house.wasm.evict(digest).await.unwrap();
+    loading.await.unwrap();
+    assert_eq!(house.wasm.counters().compiled, 1);
+    assert!(files(&house).is_empty(), "{:?}", files(&house));
+}
+
 #[tokio::test]
 async fn what_cannot_be_loaded_says_why() {
     let house = House::with(|settings| settings.component_bytes = 1 << 20);

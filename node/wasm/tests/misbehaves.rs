@@ -184,6 +184,23 @@ async fn a_component_that_takes_memory_without_end_fails_alone() {
     );
 }
 
+/// An instance that had once been refused memory had run out of it whenever it trapped later.
+#[tokio::test]
+async fn a_trap_is_not_laid_to_memory_that_an_earlier_request_was_refused() {
+    let house = House::new();
+    let limited = Start {
+        memory: Some(1 << 20),
+        instances: Instances::Keep,
+        ..start()
+    };
+    let component = house.run_with("starved", limited).await;
+    assert_eq!(ask(&component, "/").await.unwrap(), "a");
+    assert_eq!(house.wasm.counters().memory_refused, 1);
+    let failure = ask(&component, "/t").await.unwrap_err();
+    assert!(matches!(failure, CallFailure::Trapped(_)), "{failure}");
+    assert_eq!(house.wasm.counters().instances_made, 1);
+}
+
 #[tokio::test]
 async fn a_component_without_memory_for_one_instance_does_not_start() {
     let house = House::new();

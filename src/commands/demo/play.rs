@@ -1,9 +1,8 @@
 //! Plays the film as a player would, and checks every byte: segments against their source,
 //! playlists against what the components of the path must make of them.
 
-use std::fmt::Write as _;
-
 use bytes::Bytes;
+use data_encoding::HEXLOWER;
 use http_body_util::{BodyExt, Empty};
 use hyper::header::{CONTENT_RANGE, RANGE};
 use hyper::{Request, StatusCode};
@@ -190,10 +189,5 @@ fn wrong(name: &str, what: &str) -> Fail {
 }
 
 fn sha256(bytes: &[u8]) -> String {
-    Sha256::digest(bytes)
-        .iter()
-        .fold(String::new(), |mut hex, byte| {
-            let _ = write!(hex, "{byte:02x}");
-            hex
-        })
+    HEXLOWER.encode(&Sha256::digest(bytes))
 }

@@ -15,7 +15,7 @@ use waybook_sim::validate::{Case, Experiment, Measured, Verdict, judge_within, s
 
 use super::files::{cannot, write_whole};
 use super::progress::Progress;
-use crate::commands::down::span;
+use crate::commands::span;
 use crate::fail::{Done, Fail};
 use crate::find::Global;
 use crate::show;

@@ -13,18 +13,17 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Router;
-use axum::extract::Request;
+use axum::extract::{Query, Request};
 use axum::response::{IntoResponse, Response};
 use http::{HeaderMap, HeaderName, HeaderValue, Method, header};
 use http_body_util::{BodyExt, Limited};
-use hyper_util::rt::TokioIo;
 use serde::de::DeserializeOwned;
 use tower::ServiceExt;
 use waybook_location_tree::{MAX_DEPTH, PlaceName};
 
 use super::rights::Origin;
 use super::{ControlApi, Kind, Problem, Shared, unread};
-use crate::{Body, PeerApi, empty_body};
+use crate::{Body, PeerApi, empty_body, hop};
 
 /// The place that a request comes from.
 const ORIGIN: HeaderName = HeaderName::from_static("waybook-origin");
@@ -137,8 +136,9 @@ fn origin(name: &PlaceName, from: &PlaceName, headers: &HeaderMap) -> Result<Pla
 /// The place that a request is for.
 fn target(shared: &Shared, request: &Request) -> Result<PlaceName, Problem> {
     let name = &shared.parts.name;
-    let query = request.uri().query().unwrap_or_default();
-    let Some((_, at)) = form(query).find(|(key, _)| key == "at") else {
+    let Query(fields) = Query::<Vec<(String, String)>>::try_from_uri(request.uri())
+        .map_err(|rejection| Kind::Malformed.because(rejection.body_text()).at(name))?;
+    let Some((_, at)) = fields.into_iter().find(|(key, _)| key == "at") else {
         return Ok(name.clone());
     };
     let target = PlaceName::new(&at).map_err(|error| {
@@ -155,18 +155,6 @@ fn target(shared: &Shared, request: &Request) -> Result<PlaceName, Problem> {
             .at(name));
     }
     Ok(target)
-}
-
-/// The fields of a query.
-fn form(query: &str) -> impl Iterator<Item = (String, String)> {
-    let pairs: Vec<(String, String)> = axum::extract::Query::try_from_uri(
-        &http::Uri::builder()
-            .path_and_query(format!("/?{query}"))
-            .build()
-            .unwrap_or_default(),
-    )
-    .map_or_else(|_| Vec::new(), |axum::extract::Query(pairs)| pairs);
-    pairs.into_iter()
 }
 
 /// Answers at this place.
@@ -243,24 +231,13 @@ async fn send(
         Ok(Err(error)) => return Err(lost(&error)),
         Err(_) => return Err(lost(&"no answer")),
     };
-    let (mut sender, connection) = hyper::client::conn::http1::handshake(TokioIo::new(stream))
-        .await
-        .map_err(|error| lost(&error))?;
-    tokio::spawn(connection);
-    let mut response = sender
-        .send_request(request)
+    let mut response = hop::send(stream, request)
         .await
         .map_err(|error| lost(&error))?;
     for header in NOT_PASSED_ON {
         response.headers_mut().remove(header);
     }
-    // The sender lives as long as the answer's body: without it the connection would end.
-    Ok(response.map(|body| {
-        axum::body::Body::new(body.map_frame(move |frame| {
-            let _ = &sender;
-            frame
-        }))
-    }))
+    Ok(response.map(axum::body::Body::new))
 }
 
 /// Asks a place of the tree on behalf of this one.

@@ -3,10 +3,11 @@
 use std::sync::Arc;
 
 use axum::Json;
-use axum::extract::{Path, State};
+use axum::extract::State;
 use waybook_agents::SessionId;
 use waybook_location_tree::PlaceName;
 
+use super::extract::Named;
 use super::model::{AddressesInfo, BookingInfo, HopInfo, LinkInfo, PlaceInfo, Role, TreePlaceInfo};
 use super::{Kind, Problem, Shared};
 
@@ -107,10 +108,7 @@ pub(super) async fn bookings(State(shared): State<Arc<Shared>>) -> Answer<Vec<Bo
     ),
     responses((status = 200, body = HopInfo), (status = "default", body = Problem))
 )]
-pub(super) async fn hop(
-    State(shared): State<Arc<Shared>>,
-    Path(id): Path<String>,
-) -> Answer<HopInfo> {
+pub(super) async fn hop(State(shared): State<Arc<Shared>>, Named(id): Named) -> Answer<HopInfo> {
     let session = session_id(&id)?;
     let hop = hop_of(&shared, session).await?;
     hop.map(Json).ok_or_else(|| {

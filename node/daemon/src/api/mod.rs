@@ -10,6 +10,7 @@ mod auth;
 mod components;
 mod document;
 mod ends;
+mod extract;
 mod forward;
 mod handlers;
 pub mod model;

@@ -3,12 +3,12 @@
 use std::sync::Arc;
 
 use axum::Json;
-use axum::body::Bytes;
-use axum::extract::{Path, State};
+use axum::extract::State;
 use http::{HeaderMap, StatusCode, header};
 use waybook_place::io::Input;
 use waybook_plan::Presentation;
 
+use super::extract::{Named, Whole};
 use super::model::PresentationInfo;
 use super::{Kind, Problem, Shared};
 
@@ -46,7 +46,7 @@ pub(super) async fn list(
 pub(super) async fn publish(
     State(shared): State<Arc<Shared>>,
     headers: HeaderMap,
-    body: Bytes,
+    Whole(body): Whole,
 ) -> Result<Json<PresentationInfo>, Problem> {
     let name = &shared.parts.name;
     let presentation = read(&headers, &body).map_err(|problem| problem.at(name))?;
@@ -95,7 +95,7 @@ pub(super) async fn publish(
 )]
 pub(super) async fn withdraw(
     State(shared): State<Arc<Shared>>,
-    Path(title): Path<String>,
+    Named(title): Named,
 ) -> Result<StatusCode, Problem> {
     let name = &shared.parts.name;
     if own(&shared, title.clone(), |_| true).await?.is_none() {

@@ -5,43 +5,22 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, SystemTime};
 
 use axum::Json;
-use axum::extract::{FromRequest, Path, Request, State};
+use axum::extract::State;
 use axum::response::{IntoResponse, Response};
 use futures_util::future::join_all;
 use http::{HeaderMap, StatusCode, header};
-use serde::de::DeserializeOwned;
 use waybook_agents::SessionId;
 use waybook_location_tree::PlaceName;
 use waybook_place::SessionView;
 use waybook_place::io::{Input, OpenRequest, RequestId};
 
+use super::extract::{Form, Named};
 use super::handlers::{hop_of, session_id};
 use super::model::{
     EndInfo, EstablishedInfo, OpenForm, SessionDetail, SessionHop, SessionInfo, SpanForm,
     SurveyInfo,
 };
 use super::{Kind, PREFIX, Problem, Shared, forward, profiles, stream};
-
-/// A JSON body whose errors are problem details.
-pub(super) struct Form<T>(pub(super) T);
-
-impl<T: DeserializeOwned, S: Send + Sync> FromRequest<S> for Form<T> {
-    type Rejection = Problem;
-
-    async fn from_request(request: Request, state: &S) -> Result<Self, Problem> {
-        match Json::<T>::from_request(request, state).await {
-            Ok(Json(form)) => Ok(Self(form)),
-            Err(rejection) => {
-                let kind = if rejection.status() == StatusCode::UNPROCESSABLE_ENTITY {
-                    Kind::Invalid
-                } else {
-                    Kind::Malformed
-                };
-                Err(kind.because(rejection.body_text()))
-            }
-        }
-    }
-}
 
 /// The sessions whose client's place this is.
 #[utoipa::path(
@@ -182,7 +161,7 @@ fn new_key() -> String {
 )]
 pub(super) async fn show(
     State(shared): State<Arc<Shared>>,
-    Path(id): Path<String>,
+    Named(id): Named,
 ) -> Result<Json<SessionDetail>, Problem> {
     let view = session(&shared, session_id(&id)?).await?;
     let hops = view
@@ -230,7 +209,7 @@ async fn ask_hop(shared: &Shared, place: &PlaceName, session: SessionId) -> Sess
 )]
 pub(super) async fn claim(
     State(shared): State<Arc<Shared>>,
-    Path(id): Path<String>,
+    Named(id): Named,
 ) -> Result<StatusCode, Problem> {
     let session = session(&shared, session_id(&id)?).await?.hop.session;
     shared.parts.place.input(Input::Claim { session });
@@ -250,7 +229,7 @@ pub(super) async fn claim(
 )]
 pub(super) async fn close(
     State(shared): State<Arc<Shared>>,
-    Path(id): Path<String>,
+    Named(id): Named,
 ) -> Result<StatusCode, Problem> {
     let session = session(&shared, session_id(&id)?).await?.hop.session;
     shared.parts.place.input(Input::Close { session });
@@ -270,7 +249,7 @@ pub(super) async fn close(
 )]
 pub(super) async fn end(
     State(shared): State<Arc<Shared>>,
-    Path(id): Path<String>,
+    Named(id): Named,
 ) -> Result<Json<EndInfo>, Problem> {
     let id = session_id(&id)?;
     let mut news = shared.parts.ends.watch();

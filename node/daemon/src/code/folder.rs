@@ -22,7 +22,7 @@ use waybook_plan::{Digest, Release};
 use crate::files::{self, Existing, FileError};
 
 /// What a file of the repository holds.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Part {
     /// The code.
     Whole,
@@ -35,12 +35,17 @@ pub(super) enum Part {
 }
 
 impl Part {
-    pub(super) const ALL: [(Self, &'static str); 4] = [
-        (Self::Whole, "wasm"),
-        (Self::Release, "release"),
-        (Self::Partial, "part"),
-        (Self::Tree, "tree"),
-    ];
+    const ALL: [Self; 4] = [Self::Whole, Self::Release, Self::Partial, Self::Tree];
+
+    /// What the file's name ends with.
+    fn suffix(self) -> &'static str {
+        match self {
+            Self::Whole => "wasm",
+            Self::Release => "release",
+            Self::Partial => "part",
+            Self::Tree => "tree",
+        }
+    }
 }
 
 /// The greatest length of a release as it is kept: far more than its bounds allow.
@@ -62,18 +67,16 @@ impl Folder {
     }
 
     pub(super) fn file(&self, digest: &Digest, part: Part) -> PathBuf {
-        let found = Part::ALL.iter().find(|(p, _)| *p == part);
-        let suffix = found.map_or("", |(_, suffix)| suffix);
-        self.0.join(format!("{}.{suffix}", digest.hex()))
+        self.0.join(format!("{}.{}", digest.hex(), part.suffix()))
     }
 
     /// Tells from its name what a file holds, and of what.
     pub(super) fn parse(name: &str) -> Option<(Digest, Part)> {
         let (hex, suffix) = name.split_once('.')?;
-        let (part, _) = Part::ALL.iter().find(|(_, s)| *s == suffix)?;
+        let part = Part::ALL.into_iter().find(|part| part.suffix() == suffix)?;
         let digest: Digest = hex.parse().ok()?;
         // Names in capitals, or with a prefix, are not ours.
-        (digest.hex() == hex).then_some((digest, *part))
+        (digest.hex() == hex).then_some((digest, part))
     }
 
     /// A new file of no use to a next life.

@@ -32,7 +32,7 @@ pub(super) struct Found {
 /// Looks through the folder, and removes what nobody can use any more.
 pub(super) fn scan(folder: &Folder, bounds: Bounds, now: SystemTime) -> Result<Found, FileError> {
     let fail = |error: io::Error| FileError::new(folder.path(), error);
-    let mut lengths: BTreeMap<Digest, BTreeMap<&str, (u64, SystemTime)>> = BTreeMap::new();
+    let mut lengths: BTreeMap<Digest, BTreeMap<Part, (u64, SystemTime)>> = BTreeMap::new();
     for entry in std::fs::read_dir(folder.path()).map_err(fail)? {
         let entry = entry.map_err(fail)?;
         let name = entry.file_name();
@@ -41,11 +41,9 @@ pub(super) fn scan(folder: &Folder, bounds: Bounds, now: SystemTime) -> Result<F
         let meta = entry.metadata().map_err(fail)?;
         match Folder::parse(name) {
             Some((digest, part)) if meta.is_file() => {
-                let suffix = Part::ALL.iter().find(|(p, _)| *p == part);
-                let suffix = suffix.map_or("", |(_, suffix)| suffix);
                 let modified = meta.modified().unwrap_or(now);
                 let files = lengths.entry(digest).or_default();
-                files.insert(suffix, (meta.len(), modified));
+                files.insert(part, (meta.len(), modified));
             }
             None if name.starts_with('.') && meta.is_file() => folder::remove(&entry.path()),
             _ => {
@@ -61,7 +59,7 @@ pub(super) fn scan(folder: &Folder, bounds: Bounds, now: SystemTime) -> Result<F
             folder.remove_all(digest);
             continue;
         };
-        match (files.get("wasm"), files.get("part")) {
+        match (files.get(&Part::Whole), files.get(&Part::Partial)) {
             (Some((length, _)), _) if *length == release.length => {
                 folder.remove(digest, &[Part::Partial, Part::Tree]);
                 found.whole.insert(*digest, Arc::new(release));

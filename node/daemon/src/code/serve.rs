@@ -31,13 +31,9 @@ async fn answer(inner: &Arc<Inner>, from: &PlaceName, mut stream: Box<dyn Io>) -
     let slot = inner.slots.take(from);
     let patience = inner.config.stall;
     let request = tokio::time::timeout(patience, frames::read(&mut stream)).await??;
-    let answer = match slot {
+    let source = match &slot {
+        Some(_) => find(inner, from, &request).await,
         None => Err(TransferAnswer::Busy),
-        Some(_) => Ok(()),
-    };
-    let source = match answer {
-        Ok(()) => find(inner, from, &request).await,
-        Err(answer) => Err(answer),
     };
     match source {
         Ok(Source::Here(readable)) => {

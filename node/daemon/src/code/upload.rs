@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use bytes::Bytes;
+use data_encoding::HEXLOWER;
 use http_body_util::BodyExt;
 use ring::digest::{Context, SHA256};
 use waybook_place::io::CodeOrder;
@@ -127,7 +128,6 @@ impl Repository {
         staged: Staged,
         release: Arc<Release>,
     ) -> Result<Vec<Arc<Release>>, UploadError> {
-        let hex = |bytes: &[u8]| bytes.iter().map(|b| format!("{b:02x}")).collect();
         let wrong = |field, right| Err(UploadError::Mismatch { field, right });
         if release.digest != staged.digest {
             return wrong("digest", staged.digest.to_string());
@@ -136,7 +136,7 @@ impl Repository {
             return wrong("length", staged.length.to_string());
         }
         if release.root != staged.root {
-            return wrong("root", hex(&staged.root));
+            return wrong("root", HEXLOWER.encode(&staged.root));
         }
         let inner = Arc::clone(&self.inner);
         let added = self.inner.tasks.spawn(async move {

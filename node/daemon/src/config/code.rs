@@ -29,14 +29,10 @@ pub(super) fn read(section: &Section<'_>, limits: &mut Limits) -> Code {
         };
         section.amount(key, "1 GiB", read).unwrap_or(default)
     };
-    let count = |key: &str, default: usize, most: u32| {
-        let default = u32::try_from(default).unwrap_or(u32::MAX);
-        section.number(key, default, 1, most) as usize
-    };
     limits.repository = bytes("repository", limits.repository);
     limits.component = bytes("greatest-component", limits.component);
-    limits.downloads = count("downloads", limits.downloads, 100_000);
-    limits.holdings = count("holdings", limits.holdings, 100_000_000);
+    limits.downloads = section.count("downloads", limits.downloads, 100_000);
+    limits.holdings = section.count("holdings", limits.holdings, 100_000_000);
     if limits.component > limits.repository {
         section.problem(
             "greatest-component",
@@ -50,8 +46,8 @@ pub(super) fn read(section: &Section<'_>, limits: &mut Limits) -> Code {
         least_rate: section
             .amount("least-rate", "64 kbit/s", parse_bandwidth)
             .unwrap_or(d.least_rate),
-        serve: count("serve", d.serve, 100_000),
-        serve_per_neighbour: count("serve-per-neighbour", d.serve_per_neighbour, 100_000),
+        serve: section.count("serve", d.serve, 100_000),
+        serve_per_neighbour: section.count("serve-per-neighbour", d.serve_per_neighbour, 100_000),
         reader_stall: section.duration("reader-stall", d.reader_stall),
         parts: bytes("parts", d.parts),
         parts_age: section.duration("parts-age", d.parts_age),

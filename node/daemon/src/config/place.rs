@@ -210,18 +210,14 @@ fn capacity(section: &Section<'_>, name: Option<&PlaceName>) -> BTreeMap<Resourc
 
 fn limits(section: &Section<'_>) -> Limits {
     let default = Limits::default();
-    let count = |key: &str, default: usize, most: u32| {
-        let default = u32::try_from(default).unwrap_or(u32::MAX);
-        section.number(key, default, 1, most) as usize
-    };
     Limits {
-        sessions: count("sessions", default.sessions, 100_000_000),
-        setups: count("setups", default.setups, 100_000_000),
-        children: count("children", default.children, 1_000_000),
-        solutions: count("solutions", default.solutions, 65_535),
-        index: count("index", default.index, 100_000_000),
-        presentations: count("presentations", default.presentations, 100_000_000),
-        questions: count("questions", default.questions, 100_000_000),
+        sessions: section.count("sessions", default.sessions, 100_000_000),
+        setups: section.count("setups", default.setups, 100_000_000),
+        children: section.count("children", default.children, 1_000_000),
+        solutions: section.count("solutions", default.solutions, 65_535),
+        index: section.count("index", default.index, 100_000_000),
+        presentations: section.count("presentations", default.presentations, 100_000_000),
+        questions: section.count("questions", default.questions, 100_000_000),
         ..default
     }
 }

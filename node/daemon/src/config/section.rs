@@ -221,6 +221,12 @@ impl<'a> Section<'a> {
         }
     }
 
+    /// A number of things, from 1 on.
+    pub(crate) fn count(&self, key: &str, default: usize, most: u32) -> usize {
+        let default = u32::try_from(default).unwrap_or(u32::MAX);
+        self.number(key, default, 1, most) as usize
+    }
+
     /// `true` or `false`.
     pub(crate) fn flag(&self, key: &str, default: bool) -> bool {
         match self.value(key) {

@@ -372,16 +372,12 @@ fn make_absolute(table: &mut Table, folder: &Path) {
             *text = folder.join(&*text).display().to_string();
         }
     };
-    let inner = |value: Option<&mut Value>| match value.map(|v| &mut v.kind) {
-        Some(Kind::Table(table)) => Some(std::mem::take(table)),
-        _ => None,
-    };
     if let Some(Kind::Table(files)) = table.get_mut("files").map(|v| &mut v.kind)
         && let Some(Kind::List(roots)) = files.get_mut("roots").map(|v| &mut v.kind)
     {
         roots.iter_mut().for_each(join);
     }
-    let Some(mut programs) = inner(table.get_mut("programs")) else {
+    let Some(Kind::Table(programs)) = table.get_mut("programs").map(|v| &mut v.kind) else {
         return;
     };
     for program in programs.values_mut() {
@@ -395,8 +391,5 @@ fn make_absolute(table: &mut Table, folder: &Path) {
         {
             join(first);
         }
-    }
-    if let Some(value) = table.get_mut("programs") {
-        value.kind = Kind::Table(programs);
     }
 }

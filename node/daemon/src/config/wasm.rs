@@ -80,10 +80,6 @@ impl WasmLimits {
 /// Reads `[wasm]`.
 pub(super) fn read(section: &Section<'_>) -> WasmLimits {
     let d = WasmLimits::default();
-    let count = |key: &str, default: usize, most: u32| {
-        let default = u32::try_from(default).unwrap_or(u32::MAX);
-        section.number(key, default, 1, most) as usize
-    };
     let bytes = |key: &str, example: &str| {
         section.amount(key, example, |text| parse_amount(&Resource::memory(), text))
     };
@@ -102,10 +98,14 @@ pub(super) fn read(section: &Section<'_>) -> WasmLimits {
         greatest_memory: greatest_memory.unwrap_or(d.greatest_memory),
         cpu: cpu.unwrap_or(d.cpu),
         instances: section.number("instances", d.instances, 1, 10_000),
-        instances_per_component: count("instances-per-component", d.instances_per_component, 1_000),
-        reuse: count("reuse", d.reuse, 1_000_000_000),
-        requests: count("requests", d.requests, 100_000),
-        outgoing: count("outgoing", d.outgoing, 100_000),
+        instances_per_component: section.count(
+            "instances-per-component",
+            d.instances_per_component,
+            1_000,
+        ),
+        reuse: section.count("reuse", d.reuse, 1_000_000_000),
+        requests: section.count("requests", d.requests, 100_000),
+        outgoing: section.count("outgoing", d.outgoing, 100_000),
         timeout: section.duration("timeout", d.timeout),
         start_timeout: section.duration("start-timeout", d.start_timeout),
         log_lines: section.number("log-lines", d.log_lines, 1, 100_000),

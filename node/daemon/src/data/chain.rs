@@ -9,13 +9,12 @@ use http::{HeaderValue, Request, Response};
 use waybook_location_tree::PlaceName;
 use waybook_place::io::{InstanceId, Route};
 
-use super::headers::SESSION;
-use super::hop;
+use super::headers::{SESSION, clean_request, clean_response};
 use super::plane::Plane;
 use super::problem::{ProblemKind, problem};
 use super::session::Session;
 use super::session_body::SessionBody;
-use crate::Body;
+use crate::{Body, hop};
 
 /// An answer to a request, some time.
 pub(super) type Answer = Pin<Box<dyn Future<Output = Response<Body>> + Send>>;
@@ -114,7 +113,7 @@ impl NextHop {
 
     /// As [`call`](Self::call), for a component that sends requests by itself: they end
     /// with the session, unless they are made for several.
-    pub(super) async fn call_inside(self, request: Request<Body>) -> Response<Body> {
+    async fn call_inside(self, request: Request<Body>) -> Response<Body> {
         if self.shared {
             return self.call(request).await;
         }
@@ -129,6 +128,24 @@ impl NextHop {
                 problem(&place, ProblemKind::UnknownSession, "the session is over")
             }
         }
+    }
+
+    /// A request that a component sends by itself: to what comes after it on the path of
+    /// the sessions that it serves at that moment.
+    pub(super) async fn from_inside(
+        plane: &Arc<Plane>,
+        instance: InstanceId,
+        mut request: Request<Body>,
+    ) -> Response<Body> {
+        let here = &plane.config.place;
+        let next = match plane.after(instance) {
+            Ok(next) => next,
+            Err(why) => return problem(here, ProblemKind::NoNextHop, why),
+        };
+        clean_request(&mut request, here);
+        let mut response = next.call_inside(request).await;
+        clean_response(&mut response, here);
+        response
     }
 
     /// The place's name, for problems.

@@ -15,6 +15,7 @@ use hyper_util::server::conn::auto;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::Semaphore;
 
+use super::beginning::Beginning;
 use super::headers::{add_forwarded, confine_cookies, stay_below};
 use super::plane::Plane;
 use super::problem::{ProblemKind, problem};
@@ -72,7 +73,8 @@ async fn serve_client(plane: &Arc<Plane>, stream: TcpStream, client: SocketAddr)
         .timer(TokioTimer::new())
         .keep_alive_interval(std::time::Duration::from_secs(20))
         .max_header_list_size(u32::try_from(limits.header_bytes).unwrap_or(u32::MAX));
-    if let Err(error) = server.serve_connection(TokioIo::new(stream), service).await {
+    let stream = TokioIo::new(Beginning::new(stream, limits.header_timeout));
+    if let Err(error) = server.serve_connection(stream, service).await {
         tracing::debug!(%client, %error, "connection of a client ended early");
     }
 }

@@ -9,11 +9,11 @@
 //! Nothing waits in a body's way except for the booked rate, the network or its reader:
 //! bodies are streams throughout, and dropping one end is felt at the other.
 
+mod beginning;
 mod chain;
 mod config;
 mod gateway;
 mod headers;
-mod hop;
 mod plane;
 mod problem;
 mod runtime;

@@ -14,6 +14,7 @@ use waybook_agents::SessionId;
 use waybook_location_tree::PlaceName;
 use waybook_place::io::{Input, InstanceId, Route};
 
+use super::DataConfig;
 use super::chain::NextHop;
 use super::headers::{SESSION, clean_request, clean_response};
 use super::problem::{ProblemKind, problem};
@@ -21,8 +22,7 @@ use super::runtime::{Booked, Running, Runtimes, Starting};
 use super::session::Session;
 use super::session_body::SessionBody;
 use super::token::token;
-use super::{DataConfig, hop};
-use crate::{Body, Io, PeerApi, PeerStreams, PlaceHandle, Start};
+use crate::{Body, Io, PeerApi, PeerStreams, PlaceHandle, Start, hop};
 
 /// What all tasks of the data plane share.
 pub(super) struct Plane {

@@ -2,6 +2,7 @@
 
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 
+use data_encoding::HEXLOWER;
 use http::Uri;
 use waybook_agents::SessionId;
 
@@ -27,7 +28,7 @@ pub(super) fn token(secret: &[u8; 32], session: SessionId) -> String {
     hasher.update(&session.0.to_be_bytes());
     let mut bytes = [0; TOKEN_BYTES];
     hasher.finalize_xof().fill(&mut bytes);
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+    HEXLOWER.encode(&bytes)
 }
 
 /// Whether a text looks like a token at all.

@@ -85,6 +85,12 @@ pub(super) fn explain(error: &ConnectionError) -> String {
     }
 }
 
+/// Without its control stream a connection is of no use.
+fn ended() -> Reason {
+    let what = "the control stream has ended".to_owned();
+    Reason(CloseCode::Protocol, what)
+}
+
 struct Greeted {
     name: PlaceName,
     incarnation: Incarnation,
@@ -116,15 +122,9 @@ async fn greet(shared: &Shared, connection: &Connection, side: Side) -> Result<G
         Side::Child | Side::Parent => {}
     }
     // What is said here matters only if the connection still stands.
-    let ended = |_| {
-        Reason(
-            CloseCode::Protocol,
-            "the control stream has ended".to_owned(),
-        )
-    };
     let (mut send, receive) = match side {
-        Side::Child => connection.open_bi().await.map_err(ended)?,
-        Side::Parent => connection.accept_bi().await.map_err(ended)?,
+        Side::Child => connection.open_bi().await.map_err(|_| ended())?,
+        Side::Parent => connection.accept_bi().await.map_err(|_| ended())?,
     };
     // Messages go before the data of sessions.
     let _ = send.set_priority(1);
@@ -134,14 +134,8 @@ async fn greet(shared: &Shared, connection: &Connection, side: Side) -> Result<G
         oldest: wire::OLDEST_VERSION,
         newest: wire::VERSION,
     });
-    let lost = |_| {
-        Reason(
-            CloseCode::Protocol,
-            "the control stream has ended".to_owned(),
-        )
-    };
     if side == Side::Child {
-        send.write_all(&hello).await.map_err(lost)?;
+        send.write_all(&hello).await.map_err(|_| ended())?;
     }
     let mut frames = Frames::new(receive, shared.config.transport.max_frame);
     let theirs = match frames.next().await {
@@ -174,7 +168,7 @@ async fn greet(shared: &Shared, connection: &Connection, side: Side) -> Result<G
         ));
     };
     if side == Side::Parent {
-        send.write_all(&hello).await.map_err(lost)?;
+        send.write_all(&hello).await.map_err(|_| ended())?;
     }
     Ok(Greeted {
         name,
@@ -203,7 +197,7 @@ async fn attend(
     let registered = shared
         .registry
         .register(&name, incarnation, version, connection);
-    let Some(mut registration) = registered else {
+    let Some((registration, outbound)) = registered else {
         shared.counting.refused.add(1);
         let what = format!("a later life of `{name}` is connected");
         return Some(Reason(CloseCode::Outdated, what));
@@ -213,7 +207,6 @@ async fn attend(
         shared.trouble.send_replace(None);
     }
     tracing::info!(neighbour = %name, %incarnation, address = %connection.remote_address(), "connected");
-    let outbound = std::mem::replace(&mut registration.outbound, mpsc::channel(1).1);
     let reason = tokio::select! {
         reason = read(shared, &registration, frames) => reason,
         reason = write(shared, send, outbound) => reason,
@@ -225,14 +218,11 @@ async fn attend(
         Some(Reason(_, what)) => what.clone(),
         None => match connection.close_reason() {
             Some(error) => explain(&error),
-            None => "the control stream has ended".to_owned(),
+            None => ended().1,
         },
     };
     tracing::info!(neighbour = %name, why, "disconnected");
-    reason.or_else(|| {
-        let what = "the control stream has ended".to_owned();
-        Some(Reason(CloseCode::Protocol, what))
-    })
+    reason.or_else(|| Some(ended()))
 }
 
 /// Passes on what the neighbour says.
@@ -258,10 +248,7 @@ async fn read(shared: &Shared, registration: &Registration, mut frames: Frames) 
         shared.counting.received.add(batch.len() as u64);
         for envelope in batch {
             let permit = registration.inbound.clone().acquire_owned().await.ok()?;
-            if !shared
-                .registry
-                .deliver(registration, std::iter::once((envelope, permit)))
-            {
+            if !shared.registry.deliver(registration, envelope, permit) {
                 return None;
             }
         }

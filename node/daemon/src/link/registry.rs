@@ -40,7 +40,6 @@ struct Neighbour {
 pub(super) struct Registration {
     pub(super) name: PlaceName,
     generation: u64,
-    pub(super) outbound: mpsc::Receiver<Envelope>,
     /// Bounds what waits for the place.
     pub(super) inbound: Arc<Semaphore>,
 }
@@ -67,15 +66,15 @@ impl Registry {
         children.count()
     }
 
-    /// Makes a connection the neighbour's present one, in place of an older one.
-    /// None if a later life of the neighbour is connected.
+    /// Makes a connection the neighbour's present one, in place of an older one; also what
+    /// is to be sent on it. None if a later life of the neighbour is connected.
     pub(super) fn register(
         &self,
         name: &PlaceName,
         incarnation: Incarnation,
         version: u8,
         connection: &Connection,
-    ) -> Option<Registration> {
+    ) -> Option<(Registration, mpsc::Receiver<Envelope>)> {
         let generation = self.generations.fetch_add(1, Ordering::Relaxed);
         let (sender, outbound) = mpsc::channel(self.queue);
         let new = Neighbour {
@@ -109,12 +108,12 @@ impl Registry {
             all.insert(name.clone(), incarnation);
         });
         drop(entry);
-        Some(Registration {
+        let registration = Registration {
             name: name.clone(),
             generation,
-            outbound,
             inbound: Arc::new(Semaphore::new(INBOUND)),
-        })
+        };
+        Some((registration, outbound))
     }
 
     /// Takes a connection out, unless a newer one has replaced it.
@@ -132,24 +131,23 @@ impl Registry {
         }
     }
 
-    /// Passes messages on to the place. False if the connection has been replaced.
+    /// Passes a message on to the place. False if the connection has been replaced.
     pub(super) fn deliver(
         &self,
         registration: &Registration,
-        messages: impl Iterator<Item = (Envelope, OwnedSemaphorePermit)>,
+        envelope: Envelope,
+        permit: OwnedSemaphorePermit,
     ) -> bool {
         let entry = self.neighbours.get(&registration.name);
         let present = entry.filter(|n| n.generation == registration.generation);
         if present.is_none() {
             return false;
         }
-        for (envelope, permit) in messages {
-            self.tell(LinkEvent::Received {
-                from: registration.name.clone(),
-                envelope: Box::new(envelope),
-                permit,
-            });
-        }
+        self.tell(LinkEvent::Received {
+            from: registration.name.clone(),
+            envelope: Box::new(envelope),
+            permit,
+        });
         true
     }
 

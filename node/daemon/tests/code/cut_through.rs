@@ -5,9 +5,9 @@ use std::sync::{Arc, Mutex};
 use tokio::io::AsyncWriteExt;
 use tokio::sync::oneshot;
 use waybook_agents::{TransferAnswer, wire};
-use waybook_place::io::FetchFailure;
+use waybook_place::io::{FetchFailure, FetchId};
 
-use super::world::{CHUNK, FIVE, World, bytes, frame, position, release};
+use super::world::{CHUNK, FIVE, Place, World, bytes, frame, position, release};
 
 /// What a gated source does when its gate opens.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -39,14 +39,20 @@ async fn gated(world: &World, code: &[u8]) -> oneshot::Sender<Then> {
     open
 }
 
+/// A place that has two chunks of such a source, and its transfer.
+async fn half_way(world: &World, code: &[u8]) -> (oneshot::Sender<Then>, Place, FetchId) {
+    let open = gated(world, code).await;
+    let mut middle = world.place("r/a");
+    let first = middle.begin(&release(code), "r");
+    middle.come(first, 2 * CHUNK).await;
+    (open, middle, first)
+}
+
 #[tokio::test]
 async fn many_readers_get_chunks_before_the_source_is_complete() {
     let code = bytes(FIVE);
     let world = World::new();
-    let open = gated(&world, &code).await;
-    let mut middle = world.place("r/a");
-    let first = middle.begin(&release(&code), "r");
-    middle.come(first, 2 * CHUNK).await;
+    let (open, mut middle, first) = half_way(&world, &code).await;
     let mut readers = Vec::new();
     for reader in 0..8 {
         let mut place = world.place(&format!("r/a/x{reader}"));
@@ -69,10 +75,7 @@ async fn many_readers_get_chunks_before_the_source_is_complete() {
 async fn readers_see_a_break_as_a_break_and_keep_what_they_have() {
     let code = bytes(FIVE);
     let world = World::new();
-    let open = gated(&world, &code).await;
-    let mut middle = world.place("r/a");
-    let first = middle.begin(&release(&code), "r");
-    middle.come(first, 2 * CHUNK).await;
+    let (open, mut middle, first) = half_way(&world, &code).await;
     let mut reader = world.place("r/a/x");
     let second = reader.begin(&release(&code), "r/a");
     reader.come(second, 2 * CHUNK).await;
@@ -98,10 +101,7 @@ async fn a_reader_may_be_ahead_of_what_comes() {
     // The reader has more than the place that it reads from: it waits for what it lacks.
     let code = bytes(FIVE);
     let world = World::new();
-    let open = gated(&world, &code).await;
-    let mut middle = world.place("r/a");
-    let first = middle.begin(&release(&code), "r");
-    middle.come(first, 2 * CHUNK).await;
+    let (open, _middle, _) = half_way(&world, &code).await;
     let mut stream = world
         .ask(
             "r/a",

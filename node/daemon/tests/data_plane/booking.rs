@@ -1,9 +1,6 @@
 //! Booked bandwidth is enforced. Time is virtual and everything runs over pipes, so the
 //! rates are those of the data plane and not of the machine.
 
-use std::future::Future;
-use std::io;
-use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -14,7 +11,7 @@ use hyper_util::rt::TokioIo;
 use tokio::time::Instant;
 use waybook_agents::SessionId;
 use waybook_daemon::data::{DataConfig, DataPlane};
-use waybook_daemon::{Body, Io, PeerStreams, PlaceHandle, empty_body};
+use waybook_daemon::{Body, Io, Opening, PeerStreams, PlaceHandle, empty_body};
 use waybook_location_tree::PlaceName;
 use waybook_place::io::Route;
 
@@ -31,10 +28,7 @@ const WINDOW: Duration = Duration::from_secs(5);
 struct ToOrigin(Origin);
 
 impl PeerStreams for ToOrigin {
-    fn open<'a>(
-        &'a self,
-        _: &'a PlaceName,
-    ) -> Pin<Box<dyn Future<Output = io::Result<Box<dyn Io>>> + Send + 'a>> {
+    fn open<'a>(&'a self, _: &'a PlaceName) -> Opening<'a> {
         let (near, far) = tokio::io::duplex(16 * 1024);
         tokio::spawn(self.0.clone().serve(far));
         Box::pin(std::future::ready(Ok(Box::new(near) as Box<dyn Io>)))

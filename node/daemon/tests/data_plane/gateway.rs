@@ -1,12 +1,16 @@
 //! The URLs of a session, and pages that play them.
 
 use http::{Method, Request, StatusCode};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpStream;
 use waybook_agents::SessionId;
 use waybook_daemon::data::DataConfig;
 use waybook_daemon::empty_body;
 
 use crate::origin::Origin;
-use crate::world::{PLACES, Path, Place, SESSION, assert_problem, get, name, route, send, text};
+use crate::world::{
+    PLACES, Path, Place, SESSION, assert_problem, get, name, route, send, soon, text,
+};
 
 #[tokio::test]
 async fn both_forms_of_the_url_lead_to_the_server() {
@@ -123,6 +127,23 @@ async fn clients_enter_only_where_the_path_begins() {
     let status = StatusCode::NOT_FOUND;
     assert_problem(response, status, "unknown-session", "core/bologna").await;
     assert!(place.reported().is_empty());
+}
+
+/// A client that connected and said nothing, or never said which version of HTTP it speaks,
+/// kept its connection for ever, and so could a few thousand keep all others out.
+#[tokio::test]
+async fn a_client_that_says_nothing_is_let_go() {
+    let mut config = DataConfig::new(name("core"), [7; 32]);
+    config.limits.header_timeout = std::time::Duration::from_millis(50);
+    let place = Place::alone(config);
+    let gateway = place.gateway().await;
+    for said in ["", "P", "PRI * HTTP/2.0\r\n", "G", "GET / HTTP/1.1\r\n"] {
+        let mut stream = TcpStream::connect(gateway).await.unwrap();
+        stream.write_all(said.as_bytes()).await.unwrap();
+        let mut rest = Vec::new();
+        // It may be closed, or broken off.
+        let _ = soon("the end", stream.read_to_end(&mut rest)).await;
+    }
 }
 
 #[tokio::test]

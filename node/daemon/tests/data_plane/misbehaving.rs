@@ -14,7 +14,7 @@ use waybook_daemon::empty_body;
 use waybook_plan::Runtime;
 
 use crate::wasm::House;
-use crate::world::{Place, client, component, get, name, route, soon};
+use crate::world::{Place, client, component, name, route, soon};
 
 #[path = "../../../wasm/tests/common/guests.rs"]
 mod guests;
@@ -64,7 +64,7 @@ impl Neighbourhood {
         config.files = vec![film.path().to_owned()];
         house.configure(&mut config);
         let mut place = Place::alone(config);
-        let gateway = place.gateway().await;
+        place.gateway().await;
         let echo = house.start(&mut place, "echo", &[]).await;
         let mut good = route(1, &[echo]);
         good.cpu = Some(ENOUGH);
@@ -80,7 +80,6 @@ impl Neighbourhood {
             place.plane.route(bad);
             all.push((SessionId(number), path));
         }
-        let _ = get(&format!("http://{gateway}/")).await;
         let url = |session| place.plane.session_url(session).path_url;
         let good = format!("{}hello", url(SessionId(1)));
         let bad = all

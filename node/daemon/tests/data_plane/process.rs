@@ -4,8 +4,9 @@ use std::time::Duration;
 
 use http::StatusCode;
 use http_body_util::BodyExt;
-use rustix::process::{Pid, Signal, kill_process, test_kill_process};
+use rustix::process::{Pid, Signal, kill_process};
 use waybook_agents::SessionId;
+use waybook_daemon::ProcessStat;
 use waybook_daemon::data::{DataConfig, Program, Readiness};
 use waybook_place::io::{Input, InstanceId};
 use waybook_plan::{Component, Runtime};
@@ -32,8 +33,7 @@ fn server() -> Component {
 async fn serving(place: &mut Place) -> (InstanceId, String) {
     let instance = place.start(server()).await;
     place.plane.route(route(1, &[instance]));
-    let gateway = place.gateway().await;
-    let _ = get(&format!("http://{gateway}/")).await;
+    place.gateway().await;
     (instance, place.plane.session_url(SessionId(1)).path_url)
 }
 
@@ -48,7 +48,7 @@ fn pid(text: &str) -> Pid {
 /// Looks again and again: who ends a process that is not our child cannot be waited for.
 async fn gone(pid: Pid) {
     let gone = async {
-        while test_kill_process(pid).is_ok() && !is_zombie(pid) {
+        while is_alive(pid) {
             tokio::time::sleep(Duration::from_millis(5)).await;
         }
     };
@@ -56,12 +56,9 @@ async fn gone(pid: Pid) {
 }
 
 /// Orphans may have nobody who reaps them where tests run.
-fn is_zombie(pid: Pid) -> bool {
-    std::fs::read_to_string(format!("/proc/{}/stat", pid.as_raw_nonzero())).is_ok_and(|stat| {
-        stat.rsplit(") ")
-            .next()
-            .is_some_and(|rest| rest.starts_with('Z'))
-    })
+fn is_alive(pid: Pid) -> bool {
+    let stat = ProcessStat::of(pid.as_raw_nonzero().get().try_into().unwrap());
+    stat.is_some_and(|stat| stat.state != 'Z')
 }
 
 #[tokio::test]
@@ -139,7 +136,7 @@ async fn nothing_is_left_of_a_stopped_program() {
     let (instance, url) = serving(&mut place).await;
     let server = pid(&ask(&url, "pid").await);
     let child = pid(&ask(&url, "child").await);
-    assert!(test_kill_process(child).is_ok());
+    assert!(is_alive(child));
     place.plane.stop(instance);
     gone(server).await;
     gone(child).await;
@@ -281,7 +278,7 @@ async fn what_a_killed_daemon_left_is_ended_by_the_next() {
         )
         .unwrap();
     };
-    let began = waybook_daemon::ProcessStat::of(left.id()).unwrap().began;
+    let began = ProcessStat::of(left.id()).unwrap().began;
     note(&left, began);
     // Another process has got the number of one that was noted.
     note(&other, began + 1_000_000);

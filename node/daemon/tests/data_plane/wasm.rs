@@ -168,8 +168,7 @@ async fn path(
         place.plane.route(route);
         all.push(place);
     }
-    let gateway = all[0].gateway().await;
-    let _ = get(&format!("http://{gateway}/")).await;
+    all[0].gateway().await;
     let url = all[0].plane.session_url(SessionId(1)).path_url;
     (all, url)
 }
@@ -236,8 +235,7 @@ async fn memory_that_was_not_booked_is_not_had() {
     house.configure(&mut config);
     let mut place = Place::alone(config);
     let echo = house.start(&mut place, "echo", &[]).await;
-    let gateway = place.gateway().await;
-    let _ = get(&format!("http://{gateway}/")).await;
+    place.gateway().await;
     let mut little = route(1, &[echo]);
     little.memory = Some(64 << 10);
     place.plane.route(little);

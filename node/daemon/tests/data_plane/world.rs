@@ -4,7 +4,6 @@ use std::collections::{BTreeMap, HashMap};
 use std::future::Future;
 use std::io;
 use std::net::SocketAddr;
-use std::pin::Pin;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -19,7 +18,7 @@ use tokio::net::TcpListener;
 use tokio::sync::mpsc::UnboundedReceiver;
 use waybook_agents::SessionId;
 use waybook_daemon::data::{DataConfig, DataPlane};
-use waybook_daemon::{Body, Command, Io, PeerStreams, PlaceHandle, Start, empty_body};
+use waybook_daemon::{Body, Command, Io, Opening, PeerStreams, PlaceHandle, Start, empty_body};
 use waybook_location_tree::PlaceName;
 use waybook_place::io::{Input, InstanceId, Route};
 use waybook_plan::{Component, Release, Runtime};
@@ -60,10 +59,7 @@ struct Pipes {
 }
 
 impl PeerStreams for Pipes {
-    fn open<'a>(
-        &'a self,
-        to: &'a PlaceName,
-    ) -> Pin<Box<dyn Future<Output = io::Result<Box<dyn Io>>> + Send + 'a>> {
+    fn open<'a>(&'a self, to: &'a PlaceName) -> Opening<'a> {
         Box::pin(async move {
             let known = self.neighbours.0.lock().unwrap().get(to).cloned();
             let Some(plane) = known else {
@@ -175,6 +171,8 @@ impl Place {
         let address = listener.local_addr().unwrap();
         let plane = self.plane.clone();
         tokio::spawn(async move { plane.serve_gateway(listener).await });
+        // The gateway notes its address when it begins to serve; a request makes sure.
+        let _ = get(&format!("http://{address}/")).await;
         address
     }
 }
@@ -240,8 +238,6 @@ impl Path {
             place.plane.route(route);
         }
         let gateway = places[0].gateway().await;
-        // The gateway notes its address when it begins to serve; a request makes sure.
-        let _ = get(&format!("http://{gateway}/")).await;
         let url = places[0].plane.session_url(SessionId(SESSION)).path_url;
         assert!(url.starts_with(&format!("http://{gateway}/s/")), "{url}");
         Self {

@@ -17,7 +17,7 @@ macro_rules! guests {
 }
 
 guests! {
-    p2 echo count shift outside settings print loop tail half grow never hoard flood endless stubborn
+    p2 echo count shift outside settings print loop tail half grow never hoard flood endless stubborn starved
     p3 service3 middleware3 echo3 streams3 yield3 wait3 behind3
 }
 

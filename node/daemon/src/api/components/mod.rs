@@ -9,7 +9,7 @@ mod trust;
 use std::sync::Arc;
 
 use axum::Json;
-use axum::extract::{Path, Query, State};
+use axum::extract::{Query, State};
 use http::StatusCode;
 use serde::Deserialize;
 use waybook_agents::DownloadStrategy;
@@ -17,8 +17,8 @@ use waybook_place::io::{CodeOrder, Input};
 use waybook_plan::{Digest, Release};
 
 use self::find::{Known, known, newest, one_here};
+use super::extract::{Form, Named};
 use super::model::{CodeDetail, CodeInfo, StrategyForm, StrategyInfo};
-use super::sessions::Form;
 use super::{Kind, Problem, Shared};
 
 pub(super) use add::{__path_add, add};
@@ -78,7 +78,7 @@ pub(super) async fn list(
 )]
 pub(super) async fn show(
     State(shared): State<Arc<Shared>>,
-    Path(id): Path<String>,
+    Named(id): Named,
 ) -> Answer<CodeDetail> {
     let all = known(&shared).await?;
     let found = newest(&shared, &all, &id)?;
@@ -122,7 +122,7 @@ pub(super) async fn show(
 )]
 pub(super) async fn remove(
     State(shared): State<Arc<Shared>>,
-    Path(id): Path<String>,
+    Named(id): Named,
 ) -> Result<StatusCode, Problem> {
     change(&shared, &id, CodeOrder::Remove).await
 }
@@ -140,7 +140,7 @@ pub(super) async fn remove(
 )]
 pub(super) async fn pin(
     State(shared): State<Arc<Shared>>,
-    Path(id): Path<String>,
+    Named(id): Named,
 ) -> Result<StatusCode, Problem> {
     change(&shared, &id, |digest| CodeOrder::Pin(digest, true)).await
 }
@@ -158,7 +158,7 @@ pub(super) async fn pin(
 )]
 pub(super) async fn unpin(
     State(shared): State<Arc<Shared>>,
-    Path(id): Path<String>,
+    Named(id): Named,
 ) -> Result<StatusCode, Problem> {
     change(&shared, &id, |digest| CodeOrder::Pin(digest, false)).await
 }

@@ -18,8 +18,8 @@ use waybook_plan::{Digest, Release};
 
 use super::find::{Known, Wanted, known};
 use super::order;
+use crate::api::extract::Form;
 use crate::api::model::{CodeInfo, PrefetchForm, TransferInfo};
-use crate::api::sessions::Form;
 use crate::api::stream::{KEEP_ALIVE, event, wants_events};
 use crate::api::{Problem, Shared};
 

@@ -173,19 +173,19 @@ pub struct TreePlaceInfo {
 
 impl From<&PlaceSummary> for TreePlaceInfo {
     fn from(summary: &PlaceSummary) -> Self {
-        let amount = |resource: &waybook_plan::Resource, amount| Amount {
-            resource: resource.to_string(),
-            amount,
-            text: waybook_plan::format_amount(resource, amount),
-        };
         let resources = summary.resources.iter();
         Self {
             place: summary.place.to_string(),
             age: summary.age.into(),
             load: summary.load.0,
             sessions: summary.sessions,
-            capacity: resources.clone().map(|(r, c, _)| amount(r, *c)).collect(),
-            booked: resources.map(|(r, _, b)| amount(r, *b)).collect(),
+            capacity: resources
+                .clone()
+                .map(|(kind, capacity, _)| Amount::of(kind, *capacity))
+                .collect(),
+            booked: resources
+                .map(|(kind, _, booked)| Amount::of(kind, *booked))
+                .collect(),
         }
     }
 }

@@ -56,15 +56,25 @@ pub struct Amount {
     pub text: String,
 }
 
+impl Amount {
+    /// That much of a kind of resource.
+    #[must_use]
+    pub fn of(resource: &Resource, amount: u64) -> Self {
+        Self {
+            resource: resource.to_string(),
+            amount,
+            text: format_amount(resource, amount),
+        }
+    }
+}
+
 /// A demand as a list of amounts, in the order of the kinds' names.
 #[must_use]
 pub fn amounts(demand: &Demand) -> Vec<Amount> {
-    let amount = |(resource, amount): (&Resource, u64)| Amount {
-        resource: resource.as_str().to_owned(),
-        amount,
-        text: format_amount(resource, amount),
-    };
-    demand.iter().map(amount).collect()
+    let amounts = demand.iter();
+    amounts
+        .map(|(kind, amount)| Amount::of(kind, amount))
+        .collect()
 }
 
 /// A length of time.

@@ -2,9 +2,7 @@
 //! pipes.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::future::Future;
 use std::io;
-use std::pin::Pin;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -22,9 +20,12 @@ use super::code::Shelf;
 
 use crate::api::{Addresses, ControlApi, Ends, Parts, Rights, SessionUrls, Shared, Urls};
 use crate::config::RemoteRights;
-use crate::{Command, Io, OpenEvent, OrderResult, PeerApi, PeerStreams, PlaceHandle};
+use crate::{Command, Io, OpenEvent, Opening, OrderResult, PeerApi, PeerStreams, PlaceHandle};
 
 pub(crate) const TOKEN: &str = "a token";
+
+/// Longer than anything takes that works, on a busy machine as well.
+const PATIENCE: Duration = Duration::from_secs(60);
 
 pub(crate) fn name(text: &str) -> PlaceName {
     PlaceName::new(text).unwrap()
@@ -57,10 +58,7 @@ struct Pipes {
 }
 
 impl PeerStreams for Pipes {
-    fn open<'a>(
-        &'a self,
-        to: &'a PlaceName,
-    ) -> Pin<Box<dyn Future<Output = io::Result<Box<dyn Io>>> + Send + 'a>> {
+    fn open<'a>(&'a self, to: &'a PlaceName) -> Opening<'a> {
         let wiring = self.wiring.lock().unwrap_or_else(PoisonError::into_inner);
         let cut = wiring.cut.contains(&(self.name.clone(), to.clone()));
         let api = wiring.apis.get(to).filter(|_| !cut).cloned();
@@ -178,19 +176,20 @@ impl Net {
     /// Waits until a client has gone away from its open.
     pub(crate) async fn abandoned(&self) {
         let mut abandoned = self.abandoned.clone();
-        abandoned.wait_for(|count| *count > 0).await.unwrap();
+        let left = tokio::time::timeout(PATIENCE, abandoned.wait_for(|count| *count > 0));
+        left.await.expect("the open is cancelled").unwrap();
     }
 
     /// Waits until a place has no booking left.
     pub(crate) async fn quiet(&self, at: &str) {
         let handle = &self.handles[&name(at)];
-        for _ in 0..500 {
-            if handle.query(|p, _| p.bookings().count()).await == Ok(0) {
-                return;
+        let quiet = async {
+            while handle.query(|p, _| p.bookings().count()).await != Ok(0) {
+                tokio::time::sleep(Duration::from_millis(10)).await;
             }
-            tokio::time::sleep(Duration::from_millis(10)).await;
-        }
-        panic!("{at} has bookings left");
+        };
+        let quiet = tokio::time::timeout(PATIENCE, quiet).await;
+        quiet.unwrap_or_else(|_| panic!("{at} has bookings left"));
     }
 }
 

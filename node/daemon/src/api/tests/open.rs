@@ -165,9 +165,7 @@ async fn a_client_that_leaves_is_noticed_at_the_other_end() {
     let first = next_event(&mut body, &mut String::new()).await.unwrap();
     assert_eq!(first.0, "progress");
     drop(body);
-    tokio::time::timeout(std::time::Duration::from_secs(5), net.abandoned())
-        .await
-        .expect("the open is cancelled");
+    net.abandoned().await;
     for place in TREE {
         net.quiet(place).await;
     }

@@ -10,7 +10,7 @@ use std::io;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::Arc;
 
-use http::{Request, Response};
+use http::Request;
 use http_body_util::BodyExt;
 use hyper::body::Incoming;
 use hyper::service::service_fn;
@@ -20,11 +20,10 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio_util::sync::CancellationToken;
 use waybook_place::io::InstanceId;
 
-use super::super::headers::{clean_request, clean_response};
+use super::super::chain::NextHop;
 use super::super::plane::Plane;
-use super::super::problem::{ProblemKind, problem};
 use super::Starting;
-use crate::{Body, BoxError};
+use crate::BoxError;
 
 /// Listens for the instance until it is stopped. Where the address leads is looked up
 /// with each request, so the instance may start before its session is routed.
@@ -69,7 +68,7 @@ async fn serve(plane: &Arc<Plane>, stream: TcpStream, instance: InstanceId) {
         let plane = Arc::clone(plane);
         async move {
             let request = request.map(|body| body.map_err(BoxError::from).boxed_unsync());
-            Ok::<_, Infallible>(answer(&plane, instance, request).await)
+            Ok::<_, Infallible>(NextHop::from_inside(&plane, instance, request).await)
         }
     });
     let mut server = auto::Builder::new(TokioExecutor::new());
@@ -77,20 +76,4 @@ async fn serve(plane: &Arc<Plane>, stream: TcpStream, instance: InstanceId) {
     if let Err(error) = server.serve_connection(TokioIo::new(stream), service).await {
         tracing::debug!(instance = instance.0, %error, "request of a component ended early");
     }
-}
-
-async fn answer(
-    plane: &Arc<Plane>,
-    instance: InstanceId,
-    mut request: Request<Body>,
-) -> Response<Body> {
-    let here = &plane.config.place;
-    let next = match plane.after(instance) {
-        Ok(next) => next,
-        Err(why) => return problem(here, ProblemKind::NoNextHop, why),
-    };
-    clean_request(&mut request, here);
-    let mut response = next.call_inside(request).await;
-    clean_response(&mut response, here);
-    response
 }

@@ -13,7 +13,6 @@ use http_body_util::BodyExt;
 use hyper_util::client::legacy::Client;
 use hyper_util::client::legacy::connect::HttpConnector;
 use hyper_util::rt::{TokioExecutor, TokioTimer};
-use tokio::time::Instant;
 
 use super::super::DataLimits;
 use crate::{Body, BoxError};
@@ -93,7 +92,7 @@ impl Moved {
     async fn stands_still_for(&self, patience: Duration) {
         loop {
             let before = self.0.load(Ordering::Relaxed);
-            tokio::time::sleep_until(Instant::now() + patience).await;
+            tokio::time::sleep(patience).await;
             if self.0.load(Ordering::Relaxed) == before {
                 return;
             }

@@ -7,13 +7,11 @@ use std::sync::Arc;
 use futures_util::future::BoxFuture;
 use http::{Request, Response};
 use waybook_agents::SessionId;
-use waybook_location_tree::PlaceName;
 use waybook_place::io::InstanceId;
 use waybook_plan::Release;
 use waybook_wasm::{Budget, CallFailure, Instances, Next, Source, Stream, Unsent};
 
 use super::super::chain::{Answer, NextHop};
-use super::super::headers::{clean_request, clean_response};
 use super::super::plane::Plane;
 use super::super::problem::{ProblemKind, problem};
 use super::super::{DataConfig, WasmConfig};
@@ -185,20 +183,9 @@ struct After {
 }
 
 impl Next for After {
-    fn call(&self, mut request: Request<Body>) -> BoxFuture<'static, Response<Body>> {
-        let plane = Arc::clone(&self.plane);
-        let next = plane.after(self.instance);
-        Box::pin(async move {
-            let here: &PlaceName = &plane.config.place;
-            let next = match next {
-                Ok(next) => next,
-                Err(why) => return problem(here, ProblemKind::NoNextHop, why),
-            };
-            clean_request(&mut request, here);
-            let mut response = next.call_inside(request).await;
-            clean_response(&mut response, here);
-            response
-        })
+    fn call(&self, request: Request<Body>) -> BoxFuture<'static, Response<Body>> {
+        let (plane, instance) = (Arc::clone(&self.plane), self.instance);
+        Box::pin(async move { NextHop::from_inside(&plane, instance, request).await })
     }
 }
 

@@ -26,7 +26,7 @@ use crate::{Body, BoxError, Io};
 
 /// Sends a request on a stream of its own. Dropping the future, or the response's body,
 /// drops the stream, and that is how the other end learns that nobody listens any more.
-pub(super) async fn send(
+pub(crate) async fn send(
     io: Box<dyn Io>,
     request: Request<Body>,
 ) -> Result<Response<Body>, hyper::Error> {
@@ -46,7 +46,7 @@ pub(super) async fn send(
 }
 
 /// Serves the request on a stream that a neighbour opened.
-pub(super) async fn serve<S, F>(
+pub(crate) async fn serve<S, F>(
     io: Box<dyn Io>,
     header_bytes: usize,
     header_timeout: Duration,
