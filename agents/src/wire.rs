@@ -22,6 +22,7 @@
 //! | tag | content |
 //! |---|---|
 //! | 1 | releases of the plan, behind a visit, a survey, an agent or a record of one: `Vec<Release>` |
+//! | 2 | nothing: it is there, behind a visit or an agent, if the set-up does not trace back |
 //!
 //! Version 2 has the layouts of version 1, with more variants: runtime 2 (`wasm`), messages
 //! 19 to 22. A message is written in the oldest version that can say it
@@ -75,6 +76,8 @@ pub const GREATEST_FRAME: usize = 16 << 20;
 const HEADER: usize = 6;
 /// The tag of the block with a plan's releases.
 const RELEASES: u16 = 1;
+/// The tag of the block that says that a set-up does not trace back.
+const NO_TRACE_BACK: u16 = 2;
 /// Bytes of a tagged block before its content: tag, length.
 const BLOCK_HEADER: usize = 6;
 /// Greatest length of what a decoder said, as passed on: it may quote the input.
@@ -137,12 +140,7 @@ pub enum WireError {
 #[must_use]
 pub fn encode(envelope: &Envelope) -> Vec<u8> {
     let message = &envelope.message;
-    prefixed(
-        Kind::Envelope,
-        message.version(),
-        envelope,
-        releases_of(message),
-    )
+    prefixed(Kind::Envelope, message.version(), envelope, beside(message))
 }
 
 /// Decodes a frame without its prefix. A visiting agent has been checked, plan included.
@@ -154,7 +152,7 @@ pub fn decode(frame: &[u8]) -> Result<Envelope, WireError> {
     let mut envelope: Envelope = read_body(body)?;
     match &mut envelope.message {
         Message::Visit(visit) => {
-            visit.agent.set_releases(read_releases(&blocks)?);
+            complete(&mut visit.agent, &blocks)?;
             visit.agent.check().map_err(WireError::Agent)?;
         }
         Message::Survey {
@@ -176,19 +174,19 @@ pub fn decode(frame: &[u8]) -> Result<Envelope, WireError> {
     Ok(envelope)
 }
 
-/// What of a message stands in a block of its own.
-fn releases_of(message: &Message) -> Option<&Releases> {
+/// What of a message stands in blocks of its own.
+fn beside(message: &Message) -> Beside<'_> {
     match message {
-        Message::Visit(visit) => Some(&visit.agent.plan().releases),
-        Message::Survey { releases, .. } => Some(releases),
-        _ => None,
+        Message::Visit(visit) => Beside::agent(&visit.agent),
+        Message::Survey { releases, .. } => Beside::releases(releases),
+        _ => Beside::default(),
     }
 }
 
 /// Encodes a hello as one frame, prefix included. Its own version never changes.
 #[must_use]
 pub fn encode_hello(hello: &Hello) -> Vec<u8> {
-    prefixed(Kind::Hello, HELLO_VERSION, hello, None)
+    prefixed(Kind::Hello, HELLO_VERSION, hello, Beside::default())
 }
 
 /// Decodes a hello without its prefix.
@@ -223,8 +221,8 @@ pub fn negotiate(theirs: &Hello) -> Option<u8> {
 #[must_use]
 pub fn encode_agent(agent: &PlanVisitor) -> Vec<u8> {
     let mut bytes = Vec::new();
-    let releases = Some(&*agent.plan().releases);
-    write_frame(&mut bytes, Kind::Agent, VERSION, agent, releases);
+    let beside = Beside::agent(agent);
+    write_frame(&mut bytes, Kind::Agent, VERSION, agent, beside);
     bytes
 }
 
@@ -235,7 +233,7 @@ pub fn encode_agent(agent: &PlanVisitor) -> Vec<u8> {
 pub fn decode_agent(bytes: &[u8]) -> Result<PlanVisitor, WireError> {
     let (body, blocks) = split(bytes, Kind::Agent)?;
     let mut agent: PlanVisitor = read_body(body)?;
-    agent.set_releases(read_releases(&blocks)?);
+    complete(&mut agent, &blocks)?;
     // Agents are captured in any state, not only in that in which they are sent.
     let sound = agent.plan().check();
     sound.map_err(|e| WireError::Agent(e.to_string()))?;
@@ -250,7 +248,7 @@ pub fn decode_agent(bytes: &[u8]) -> Result<PlanVisitor, WireError> {
 #[must_use]
 pub fn encode_record<T: Serialize>(record: &T) -> Vec<u8> {
     let mut bytes = Vec::new();
-    write_frame(&mut bytes, Kind::Record, VERSION, record, None);
+    write_frame(&mut bytes, Kind::Record, VERSION, record, Beside::default());
     bytes
 }
 
@@ -261,7 +259,8 @@ pub fn encode_record<T: Serialize>(record: &T) -> Vec<u8> {
 #[must_use]
 pub fn encode_record_with<T: Serialize>(record: &T, releases: &Releases) -> Vec<u8> {
     let mut bytes = Vec::new();
-    write_frame(&mut bytes, Kind::Record, VERSION, record, Some(releases));
+    let beside = Beside::releases(releases);
+    write_frame(&mut bytes, Kind::Record, VERSION, record, beside);
     bytes
 }
 
@@ -288,7 +287,7 @@ pub fn decode_record_with<T: serde::de::DeserializeOwned>(
 /// Encodes what is said on a transfer's stream as one frame, prefix included.
 #[must_use]
 pub fn encode_transfer<T: Serialize>(value: &T) -> Vec<u8> {
-    prefixed(Kind::Transfer, VERSION, value, None)
+    prefixed(Kind::Transfer, VERSION, value, Beside::default())
 }
 
 /// Decodes a frame of a transfer's stream, without its prefix.
@@ -299,14 +298,9 @@ pub fn decode_transfer<T: serde::de::DeserializeOwned>(frame: &[u8]) -> Result<T
     read_body(split(frame, Kind::Transfer)?.0)
 }
 
-fn prefixed<T: Serialize>(
-    kind: Kind,
-    version: u8,
-    value: &T,
-    releases: Option<&Releases>,
-) -> Vec<u8> {
+fn prefixed<T: Serialize>(kind: Kind, version: u8, value: &T, beside: Beside<'_>) -> Vec<u8> {
     let mut bytes = vec![0; PREFIX];
-    write_frame(&mut bytes, kind, version, value, releases);
+    write_frame(&mut bytes, kind, version, value, beside);
     let length = bytes.len() - PREFIX;
     put_length(&mut bytes, 0, length);
     bytes
@@ -317,16 +311,23 @@ fn write_frame<T: Serialize>(
     kind: Kind,
     version: u8,
     value: &T,
-    releases: Option<&Releases>,
+    beside: Beside<'_>,
 ) {
     bytes.extend([kind as u8, version, 0, 0, 0, 0]);
     write_value(bytes, value);
-    if let Some(releases) = releases.filter(|releases| !releases.is_empty()) {
-        bytes.extend(RELEASES.to_le_bytes());
-        bytes.extend([0; 4]);
+    if let Some(releases) = beside.releases.filter(|releases| !releases.is_empty()) {
         let releases: Vec<&Release> = releases.iter().map(|release| &**release).collect();
-        write_value(bytes, &releases);
+        write_block(bytes, RELEASES, &releases);
     }
+    if beside.no_trace_back {
+        write_block(bytes, NO_TRACE_BACK, &());
+    }
+}
+
+fn write_block<T: Serialize>(bytes: &mut Vec<u8>, tag: u16, content: &T) {
+    bytes.extend(tag.to_le_bytes());
+    bytes.extend([0; 4]);
+    write_value(bytes, content);
 }
 
 /// Writes a value, and its length into the four bytes before it.
@@ -342,10 +343,34 @@ fn put_length(bytes: &mut [u8], at: usize, length: usize) {
     bytes[at..at + 4].copy_from_slice(&length.to_le_bytes());
 }
 
-/// The blocks behind a body that this build knows.
+/// What is written behind a body, each in a block of its own, where there is any of it.
+#[derive(Clone, Copy, Default)]
+struct Beside<'a> {
+    releases: Option<&'a Releases>,
+    no_trace_back: bool,
+}
+
+impl<'a> Beside<'a> {
+    fn agent(agent: &'a PlanVisitor) -> Self {
+        Self {
+            no_trace_back: agent.no_trace_back(),
+            ..Self::releases(&agent.plan().releases)
+        }
+    }
+
+    fn releases(releases: &'a Releases) -> Self {
+        Self {
+            releases: Some(releases),
+            ..Self::default()
+        }
+    }
+}
+
+/// The blocks behind a body that this build knows, as they were read.
 #[derive(Default)]
 struct Blocks<'a> {
     releases: Option<&'a [u8]>,
+    no_trace_back: Option<&'a [u8]>,
 }
 
 /// Finds the body and the blocks of a frame of that kind, and sees that all else of the
@@ -384,11 +409,21 @@ fn split(frame: &[u8], kind: Kind) -> Result<(&[u8], Blocks<'_>), WireError> {
         (content, blocks) = rest
             .split_at_checked(u32::from_le_bytes(length) as usize)
             .ok_or(WireError::CutOff)?;
-        if u16::from_le_bytes([tag_low, tag_high]) == RELEASES {
-            known.releases = Some(content);
+        match u16::from_le_bytes([tag_low, tag_high]) {
+            RELEASES => known.releases = Some(content),
+            NO_TRACE_BACK => known.no_trace_back = Some(content),
+            _ => {}
         }
     }
     Ok((body, known))
+}
+
+/// Puts back into an agent what was written beside it.
+fn complete(agent: &mut PlanVisitor, blocks: &Blocks<'_>) -> Result<(), WireError> {
+    agent.set_releases(read_releases(blocks)?);
+    let no_trace_back = blocks.no_trace_back.map(read_body::<()>).transpose()?;
+    agent.set_no_trace_back(no_trace_back.is_some());
+    Ok(())
 }
 
 fn read_releases(blocks: &Blocks<'_>) -> Result<Arc<Releases>, WireError> {
