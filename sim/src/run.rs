@@ -67,7 +67,9 @@ pub fn execute(
             let run = Run::over(central, scenario, layout, seed)?;
             go(run, sink, progress)
         }
-        BookingProtocol::Visitor => go(Run::new(scenario, seed, files)?, sink, progress),
+        BookingProtocol::Visitor | BookingProtocol::NoTraceBack => {
+            go(Run::new(scenario, seed, files)?, sink, progress)
+        }
     }
 }
 
