@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 use waybook_location_tree::PlaceName;
 use waybook_plan::{Component, Plan, Releases, Solution, SolutionNumber, Stage};
 
-use crate::{HopReport, Ready, Refusal, RefusalReason, SessionId};
+use crate::{HopReport, Ready, Refusal, SessionId};
 
 pub use interface::{Action, Event, Local, State};
 
@@ -282,15 +282,7 @@ impl PlanVisitor {
                 self.ready_if_complete(local, actions);
             }
             (Waiting, Event::ComponentFailed { component, why }) => {
-                let name = component.name.clone();
-                self.failed.insert(component);
-                self.refuse_current(
-                    RefusalReason::ComponentFailed {
-                        component: name,
-                        why,
-                    },
-                    actions,
-                );
+                self.component_failed(component, why, actions);
                 self.attempt(self.current.next(), local, actions);
             }
             (Waiting, Event::ChildReady(ready)) => self.child_ready(ready, local, actions),
@@ -305,15 +297,7 @@ impl PlanVisitor {
             // After its own `Ready` a hop never falls back by itself: the hops before
             // have counted on it, so one of them must choose again.
             (Ready | Established, Event::ComponentFailed { component, why }) => {
-                let name = component.name.clone();
-                self.failed.insert(component);
-                self.refuse_current(
-                    RefusalReason::ComponentFailed {
-                        component: name,
-                        why,
-                    },
-                    actions,
-                );
+                self.component_failed(component, why, actions);
                 self.break_off(self.current.next(), local, actions);
             }
             (Ready | Established, Event::ChildRefused(refuse)) => {

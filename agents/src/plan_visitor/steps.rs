@@ -4,7 +4,7 @@
 use std::ops::ControlFlow;
 use std::sync::Arc;
 
-use waybook_plan::{Releases, Runtime, Solution, SolutionNumber, Visitor};
+use waybook_plan::{Component, Releases, Runtime, Solution, SolutionNumber, Visitor};
 
 use super::{Action, Child, Local, PlanVisitor, State};
 use crate::{Ready, Refusal, RefusalReason, Refuse, Step};
@@ -176,6 +176,19 @@ impl PlanVisitor {
         self.dead.insert(child.place.clone());
         self.refuse_current(reason, actions);
         self.attempt(from, local, actions);
+    }
+
+    /// A component of the stage failed, and with it every solution that uses it here.
+    pub(super) fn component_failed(
+        &mut self,
+        component: Component,
+        why: String,
+        actions: &mut Vec<Action>,
+    ) {
+        let name = component.name.clone();
+        self.failed.insert(component);
+        let component = name;
+        self.refuse_current(RefusalReason::ComponentFailed { component, why }, actions);
     }
 
     pub(super) fn ready_if_complete(&mut self, local: &mut dyn Local, actions: &mut Vec<Action>) {
