@@ -22,7 +22,7 @@
 //! | tag | content |
 //! |---|---|
 //! | 1 | releases of the plan, behind a visit, a survey, an agent or a record of one: `Vec<Release>` |
-//! | 2 | nothing: it is there, behind a visit or an agent, if the set-up does not trace back |
+//! | 3 | nothing: it is there, behind a visit or an agent, if the set-up does not trace back |
 //!
 //! Version 2 has the layouts of version 1, with more variants: runtime 2 (`wasm`), messages
 //! 19 to 22. A message is written in the oldest version that can say it
@@ -77,7 +77,7 @@ const HEADER: usize = 6;
 /// The tag of the block with a plan's releases.
 const RELEASES: u16 = 1;
 /// The tag of the block that says that a set-up does not trace back.
-const NO_TRACE_BACK: u16 = 2;
+const NO_TRACE_BACK: u16 = 3;
 /// Bytes of a tagged block before its content: tag, length.
 const BLOCK_HEADER: usize = 6;
 /// Greatest length of what a decoder said, as passed on: it may quote the input.
@@ -140,7 +140,11 @@ pub enum WireError {
 #[must_use]
 pub fn encode(envelope: &Envelope) -> Vec<u8> {
     let message = &envelope.message;
-    prefixed(Kind::Envelope, message.version(), envelope, beside(message))
+    let beside = Beside {
+        releases: releases_of(message),
+        no_trace_back: no_trace_back_of(message),
+    };
+    prefixed(Kind::Envelope, message.version(), envelope, beside)
 }
 
 /// Decodes a frame without its prefix. A visiting agent has been checked, plan included.
@@ -174,13 +178,18 @@ pub fn decode(frame: &[u8]) -> Result<Envelope, WireError> {
     Ok(envelope)
 }
 
-/// What of a message stands in blocks of its own.
-fn beside(message: &Message) -> Beside<'_> {
+/// What of a message stands in a block of its own.
+fn releases_of(message: &Message) -> Option<&Releases> {
     match message {
-        Message::Visit(visit) => Beside::agent(&visit.agent),
-        Message::Survey { releases, .. } => Beside::releases(releases),
-        _ => Beside::default(),
+        Message::Visit(visit) => Some(&visit.agent.plan().releases),
+        Message::Survey { releases, .. } => Some(releases),
+        _ => None,
     }
+}
+
+/// Whether it brings an agent that does not trace back.
+fn no_trace_back_of(message: &Message) -> bool {
+    matches!(message, Message::Visit(visit) if visit.agent.no_trace_back())
 }
 
 /// Encodes a hello as one frame, prefix included. Its own version never changes.
@@ -221,7 +230,10 @@ pub fn negotiate(theirs: &Hello) -> Option<u8> {
 #[must_use]
 pub fn encode_agent(agent: &PlanVisitor) -> Vec<u8> {
     let mut bytes = Vec::new();
-    let beside = Beside::agent(agent);
+    let beside = Beside {
+        no_trace_back: agent.no_trace_back(),
+        ..Beside::releases(&agent.plan().releases)
+    };
     write_frame(&mut bytes, Kind::Agent, VERSION, agent, beside);
     bytes
 }
@@ -248,7 +260,8 @@ pub fn decode_agent(bytes: &[u8]) -> Result<PlanVisitor, WireError> {
 #[must_use]
 pub fn encode_record<T: Serialize>(record: &T) -> Vec<u8> {
     let mut bytes = Vec::new();
-    write_frame(&mut bytes, Kind::Record, VERSION, record, Beside::default());
+    let beside = Beside::default();
+    write_frame(&mut bytes, Kind::Record, VERSION, record, beside);
     bytes
 }
 
@@ -298,6 +311,22 @@ pub fn decode_transfer<T: serde::de::DeserializeOwned>(frame: &[u8]) -> Result<T
     read_body(split(frame, Kind::Transfer)?.0)
 }
 
+/// What stands in blocks behind a body.
+#[derive(Clone, Copy, Default)]
+struct Beside<'a> {
+    releases: Option<&'a Releases>,
+    no_trace_back: bool,
+}
+
+impl<'a> Beside<'a> {
+    fn releases(releases: &'a Releases) -> Self {
+        Self {
+            releases: Some(releases),
+            ..Self::default()
+        }
+    }
+}
+
 fn prefixed<T: Serialize>(kind: Kind, version: u8, value: &T, beside: Beside<'_>) -> Vec<u8> {
     let mut bytes = vec![0; PREFIX];
     write_frame(&mut bytes, kind, version, value, beside);
@@ -324,10 +353,10 @@ fn write_frame<T: Serialize>(
     }
 }
 
-fn write_block<T: Serialize>(bytes: &mut Vec<u8>, tag: u16, content: &T) {
+fn write_block<T: Serialize>(bytes: &mut Vec<u8>, tag: u16, value: &T) {
     bytes.extend(tag.to_le_bytes());
     bytes.extend([0; 4]);
-    write_value(bytes, content);
+    write_value(bytes, value);
 }
 
 /// Writes a value, and its length into the four bytes before it.
@@ -343,30 +372,7 @@ fn put_length(bytes: &mut [u8], at: usize, length: usize) {
     bytes[at..at + 4].copy_from_slice(&length.to_le_bytes());
 }
 
-/// What is written behind a body, each in a block of its own, where there is any of it.
-#[derive(Clone, Copy, Default)]
-struct Beside<'a> {
-    releases: Option<&'a Releases>,
-    no_trace_back: bool,
-}
-
-impl<'a> Beside<'a> {
-    fn agent(agent: &'a PlanVisitor) -> Self {
-        Self {
-            no_trace_back: agent.no_trace_back(),
-            ..Self::releases(&agent.plan().releases)
-        }
-    }
-
-    fn releases(releases: &'a Releases) -> Self {
-        Self {
-            releases: Some(releases),
-            ..Self::default()
-        }
-    }
-}
-
-/// The blocks behind a body that this build knows, as they were read.
+/// The blocks behind a body that this build knows.
 #[derive(Default)]
 struct Blocks<'a> {
     releases: Option<&'a [u8]>,

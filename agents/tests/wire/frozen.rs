@@ -74,7 +74,7 @@ fn a_visit_that_does_not_trace_back_says_so_behind_its_body() {
     let frame = wire::encode(&set);
     let (body, block) = frame.split_at(frame.len() - 6);
     assert_eq!(hex(&body[4..]), FROZEN[0][8..]);
-    assert_eq!(hex(block), "020000000000");
+    assert_eq!(hex(block), "030000000000");
     assert_eq!(wire::decode(unprefixed(&frame)), Ok(set));
     let mut unknown = unprefixed(&frame).to_vec();
     let tag = unknown.len() - 6;
