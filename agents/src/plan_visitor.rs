@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 use waybook_location_tree::PlaceName;
 use waybook_plan::{Component, Plan, Releases, Solution, SolutionNumber, Stage};
 
-use crate::{HopReport, Ready, Refusal, RefusalReason, SessionId};
+use crate::{HopReport, Ready, Refusal, SessionId};
 
 pub use interface::{Action, Event, Local, State};
 
@@ -19,7 +19,8 @@ pub use interface::{Action, Event, Local, State};
 /// It books a solution's stage here, sends a child on to the next hop at once, and waits
 /// for the child's answer and for its own components. Where a solution is refused it
 /// takes the next one: here, if what the hops before hold is enough for that one, else
-/// by going back to them. See `docs/PROTOCOL.md`.
+/// by going back to them. One that [does not trace back](Self::set_no_trace_back) ends the
+/// set-up instead. See `docs/PROTOCOL.md`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct PlanVisitor {
     session: SessionId,
@@ -30,6 +31,11 @@ pub struct PlanVisitor {
     /// For each hop before this one, the solution whose demand it holds.
     upstream: Vec<SolutionNumber>,
     watch: bool,
+    /// Travels beside the body, in a block of its own (see the wire format). Of no matter
+    /// any more to an established session, which has no other solution left: what is kept
+    /// of that is without it.
+    #[serde(skip)]
+    no_trace_back: bool,
 
     state: State,
     /// The solution that is held here, or chosen; the last one tried once it has ended.
@@ -81,6 +87,7 @@ impl PlanVisitor {
             number,
             upstream,
             watch,
+            no_trace_back: false,
             state: State::Arrived,
             current: number,
             child: None,
@@ -126,6 +133,19 @@ impl PlanVisitor {
     /// as untrusted as the agent itself.
     pub fn set_releases(&mut self, releases: Arc<Releases>) {
         Arc::make_mut(&mut self.plan).releases = releases;
+    }
+
+    /// Whether the set-up ends, refused, where it would have to go back to hops before:
+    /// solutions for which these do not hold enough are not tried. All agents that are sent
+    /// on from this one do likewise, as far as the places that they come to know of it.
+    pub fn set_no_trace_back(&mut self, no_trace_back: bool) {
+        self.no_trace_back = no_trace_back;
+    }
+
+    /// Whether the set-up ends where it would have to go back to hops before.
+    #[must_use]
+    pub fn no_trace_back(&self) -> bool {
+        self.no_trace_back
     }
 
     /// The solution that is held here, or chosen.
@@ -213,6 +233,7 @@ impl PlanVisitor {
             number,
             upstream: _,
             watch: _,
+            no_trace_back: _,
             state,
             current,
             child,
@@ -261,15 +282,7 @@ impl PlanVisitor {
                 self.ready_if_complete(local, actions);
             }
             (Waiting, Event::ComponentFailed { component, why }) => {
-                let name = component.name.clone();
-                self.failed.insert(component);
-                self.refuse_current(
-                    RefusalReason::ComponentFailed {
-                        component: name,
-                        why,
-                    },
-                    actions,
-                );
+                self.component_failed(component, why, actions);
                 self.attempt(self.current.next(), local, actions);
             }
             (Waiting, Event::ChildReady(ready)) => self.child_ready(ready, local, actions),
@@ -284,15 +297,7 @@ impl PlanVisitor {
             // After its own `Ready` a hop never falls back by itself: the hops before
             // have counted on it, so one of them must choose again.
             (Ready | Established, Event::ComponentFailed { component, why }) => {
-                let name = component.name.clone();
-                self.failed.insert(component);
-                self.refuse_current(
-                    RefusalReason::ComponentFailed {
-                        component: name,
-                        why,
-                    },
-                    actions,
-                );
+                self.component_failed(component, why, actions);
                 self.break_off(self.current.next(), local, actions);
             }
             (Ready | Established, Event::ChildRefused(refuse)) => {

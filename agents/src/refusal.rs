@@ -80,6 +80,11 @@ pub enum RefusalReason {
     },
     /// Upstream gave the visit up.
     Released,
+    /// It was not tried: the set-up ended where it would have had to trace back. Said by the
+    /// client's place to its client only; from a neighbour it is refused, since older builds
+    /// would not understand it if it were passed on.
+    #[serde(skip_deserializing)]
+    NotTried,
 }
 
 impl RefusalReason {
@@ -163,6 +168,7 @@ impl fmt::Display for RefusalReason {
             Self::Limit { limit, value } => write!(f, "limit `{limit}` = {value} is reached"),
             Self::Protocol { what } => write!(f, "a neighbour broke the protocol: {what}"),
             Self::Released => f.write_str("given up by the client's side"),
+            Self::NotTried => f.write_str("not tried: the set-up does not trace back"),
         }
     }
 }

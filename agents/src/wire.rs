@@ -23,6 +23,7 @@
 //! |---|---|
 //! | 1 | releases of the plan, behind a visit, a survey, an agent or a record of one: `Vec<Release>` |
 //! | 2 | the name of a download agent's strategy, if it does not come with Waybook: a text. The body says `direct` then, so that whoever skips the block leads the agent home |
+//! | 3 | nothing: it is there, behind a visit or an agent, if the set-up does not trace back |
 //!
 //! Version 2 has the layouts of version 1, with more variants: runtime 2 (`wasm`), messages
 //! 19 to 22. A message is written in the oldest version that can say it
@@ -78,6 +79,8 @@ const HEADER: usize = 6;
 const RELEASES: u16 = 1;
 /// The tag of the block with the name of a download strategy.
 const STRATEGY: u16 = 2;
+/// The tag of the block that says that a set-up does not trace back.
+const NO_TRACE_BACK: u16 = 3;
 /// Bytes of a tagged block before its content: tag, length.
 const BLOCK_HEADER: usize = 6;
 /// Greatest length of what a decoder said, as passed on: it may quote the input.
@@ -143,6 +146,7 @@ pub fn encode(envelope: &Envelope) -> Vec<u8> {
     let beside = Beside {
         releases: releases_of(message),
         strategy: strategy_of(message),
+        no_trace_back: no_trace_back_of(message),
     };
     prefixed(Kind::Envelope, message.version(), envelope, beside)
 }
@@ -156,7 +160,7 @@ pub fn decode(frame: &[u8]) -> Result<Envelope, WireError> {
     let mut envelope: Envelope = read_body(body)?;
     match &mut envelope.message {
         Message::Visit(visit) => {
-            visit.agent.set_releases(read_releases(&blocks)?);
+            complete(&mut visit.agent, &blocks)?;
             visit.agent.check().map_err(WireError::Agent)?;
         }
         Message::Survey {
@@ -203,6 +207,11 @@ fn strategy_of(message: &Message) -> Option<&str> {
     }
 }
 
+/// Whether it brings an agent that does not trace back.
+fn no_trace_back_of(message: &Message) -> bool {
+    matches!(message, Message::Visit(visit) if visit.agent.no_trace_back())
+}
+
 /// Encodes a hello as one frame, prefix included. Its own version never changes.
 #[must_use]
 pub fn encode_hello(hello: &Hello) -> Vec<u8> {
@@ -241,7 +250,10 @@ pub fn negotiate(theirs: &Hello) -> Option<u8> {
 #[must_use]
 pub fn encode_agent(agent: &PlanVisitor) -> Vec<u8> {
     let mut bytes = Vec::new();
-    let beside = Beside::releases(&agent.plan().releases);
+    let beside = Beside {
+        no_trace_back: agent.no_trace_back(),
+        ..Beside::releases(&agent.plan().releases)
+    };
     write_frame(&mut bytes, Kind::Agent, VERSION, agent, beside);
     bytes
 }
@@ -253,7 +265,7 @@ pub fn encode_agent(agent: &PlanVisitor) -> Vec<u8> {
 pub fn decode_agent(bytes: &[u8]) -> Result<PlanVisitor, WireError> {
     let (body, blocks) = split(bytes, Kind::Agent)?;
     let mut agent: PlanVisitor = read_body(body)?;
-    agent.set_releases(read_releases(&blocks)?);
+    complete(&mut agent, &blocks)?;
     // Agents are captured in any state, not only in that in which they are sent.
     let sound = agent.plan().check();
     sound.map_err(|e| WireError::Agent(e.to_string()))?;
@@ -324,6 +336,7 @@ pub fn decode_transfer<T: serde::de::DeserializeOwned>(frame: &[u8]) -> Result<T
 struct Beside<'a> {
     releases: Option<&'a Releases>,
     strategy: Option<&'a str>,
+    no_trace_back: bool,
 }
 
 impl<'a> Beside<'a> {
@@ -359,6 +372,9 @@ fn write_frame<T: Serialize>(
     if let Some(strategy) = beside.strategy {
         write_block(bytes, STRATEGY, &strategy);
     }
+    if beside.no_trace_back {
+        write_block(bytes, NO_TRACE_BACK, &());
+    }
 }
 
 fn write_block<T: Serialize>(bytes: &mut Vec<u8>, tag: u16, value: &T) {
@@ -385,6 +401,7 @@ fn put_length(bytes: &mut [u8], at: usize, length: usize) {
 struct Blocks<'a> {
     releases: Option<&'a [u8]>,
     strategy: Option<&'a [u8]>,
+    no_trace_back: Option<&'a [u8]>,
 }
 
 /// Finds the body and the blocks of a frame of that kind, and sees that all else of the
@@ -426,10 +443,19 @@ fn split(frame: &[u8], kind: Kind) -> Result<(&[u8], Blocks<'_>), WireError> {
         match u16::from_le_bytes([tag_low, tag_high]) {
             RELEASES => known.releases = Some(content),
             STRATEGY => known.strategy = Some(content),
+            NO_TRACE_BACK => known.no_trace_back = Some(content),
             _ => {}
         }
     }
     Ok((body, known))
+}
+
+/// Puts back into an agent what was written beside it.
+fn complete(agent: &mut PlanVisitor, blocks: &Blocks<'_>) -> Result<(), WireError> {
+    agent.set_releases(read_releases(blocks)?);
+    let no_trace_back = blocks.no_trace_back.map(read_body::<()>).transpose()?;
+    agent.set_no_trace_back(no_trace_back.is_some());
+    Ok(())
 }
 
 fn read_releases(blocks: &Blocks<'_>) -> Result<Arc<Releases>, WireError> {

@@ -145,8 +145,8 @@ fn events() -> Vec<(&'static str, Event)> {
     ]
 }
 
-/// Visitors at the middle hop, in every state.
-fn states() -> Vec<(&'static str, PlanVisitor, u64)> {
+/// Visitors at the middle hop, in every state, of a set-up that traces back or not.
+fn states(no_trace_back: bool) -> Vec<(&'static str, PlanVisitor, u64)> {
     let step = |visitor: &PlanVisitor, events: &[Event]| {
         let mut visitor = visitor.clone();
         for event in events {
@@ -155,11 +155,9 @@ fn states() -> Vec<(&'static str, PlanVisitor, u64)> {
         visitor
     };
     let mut actions = Vec::new();
-    PlanVisitor::new(SessionId(1), plan(), false).handle(
-        Event::Arrive,
-        &mut Here { cpu: 4 },
-        &mut actions,
-    );
+    let mut first = PlanVisitor::new(SessionId(1), plan(), false);
+    first.set_no_trace_back(no_trace_back);
+    first.handle(Event::Arrive, &mut Here { cpu: 4 }, &mut actions);
     let arrived = actions.into_iter().find_map(|action| match action {
         Action::Forward { agent, .. } => Some(*agent),
         _ => None,
@@ -230,25 +228,43 @@ fn show(action: &Action) -> String {
     }
 }
 
-fn table() -> String {
-    let mut table = String::new();
-    for (label, visitor, cpu) in states() {
-        writeln!(table, "{label}").unwrap();
-        for (event_label, event) in events() {
+/// What each state does about each event that it does anything about.
+fn transitions(no_trace_back: bool) -> Vec<(&'static str, Vec<String>)> {
+    let lines = |(label, visitor, cpu): (_, PlanVisitor, _)| {
+        let lines = events().into_iter().filter_map(|(event_label, event)| {
             let mut after = visitor.clone();
             let mut actions = Vec::new();
             after.handle(event, &mut Here { cpu }, &mut actions);
             if after == visitor && actions.is_empty() {
-                continue;
+                return None;
             }
             let shown: Vec<_> = actions.iter().map(show).collect();
-            writeln!(
-                table,
-                "  {event_label:<34} -> {:?}: {}",
-                after.state(),
-                shown.join("; ")
-            )
-            .unwrap();
+            let (state, shown) = (after.state(), shown.join("; "));
+            Some(format!("  {event_label:<34} -> {state:?}: {shown}"))
+        });
+        (label, lines.collect())
+    };
+    states(no_trace_back).into_iter().map(lines).collect()
+}
+
+fn table() -> String {
+    let mut table = String::new();
+    let all = transitions(false);
+    for (label, lines) in &all {
+        writeln!(table, "{label}").unwrap();
+        for line in lines {
+            writeln!(table, "{line}").unwrap();
+        }
+    }
+    writeln!(table, "\nWhere a set-up that does not trace back differs\n").unwrap();
+    for ((label, tracing), (_, lines)) in all.iter().zip(transitions(true)) {
+        assert_eq!(tracing.len(), lines.len(), "{label}");
+        let mut others = lines.iter().filter(|line| !tracing.contains(line));
+        if let Some(first) = others.next() {
+            writeln!(table, "{label}\n{first}").unwrap();
+        }
+        for line in others {
+            writeln!(table, "{line}").unwrap();
         }
     }
     table
@@ -265,7 +281,7 @@ fn the_table_is_as_written() {
 /// captured after any event.
 #[test]
 fn every_state_can_be_captured() {
-    for (label, visitor, _) in states() {
+    for (label, visitor, _) in states(false).into_iter().chain(states(true)) {
         let bytes = waybook_agents::wire::encode_agent(&visitor);
         assert_eq!(
             waybook_agents::wire::decode_agent(&bytes).unwrap(),

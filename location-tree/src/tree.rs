@@ -26,27 +26,13 @@ pub enum TreeError {
     /// There is more than one root.
     #[error("`{0}` and `{1}` are both roots; a location tree has one")]
     TwoRoots(PlaceName, PlaceName),
-    /// Following the stated parents never reaches a root.
-    #[error("the parents of `{0}` form a cycle and never reach a root")]
-    Cycle(String),
-    /// A stated parent does not agree with the name.
-    #[error("place `{name}` states the parent `{stated}`, but its name says `{named}`")]
-    WrongParent {
-        /// The place.
-        name: PlaceName,
-        /// The parent that the input states.
-        stated: String,
-        /// The parent that the name implies.
-        named: String,
-    },
 }
 
 impl LocationTree {
     /// Builds the tree of the given names; their order does not matter.
     ///
     /// # Errors
-    /// [`TreeError`] for an empty list, duplicates, orphans and a second root. Names
-    /// alone cannot form a cycle.
+    /// [`TreeError`] for an empty list, duplicates, orphans and a second root.
     pub fn new(names: impl IntoIterator<Item = PlaceName>) -> Result<Self, TreeError> {
         let mut children: BTreeMap<PlaceName, BTreeSet<PlaceName>> = BTreeMap::new();
         for name in names {
@@ -73,46 +59,6 @@ impl LocationTree {
         }
         root.map(|root| Self { root, children })
             .ok_or(TreeError::Empty)
-    }
-
-    /// Builds the tree from places with stated parents, as hand-written files give
-    /// them, and checks that the statements agree with the names.
-    ///
-    /// # Errors
-    /// As [`LocationTree::new`], and for parents that form a cycle or disagree with
-    /// the names.
-    pub fn with_parents(
-        places: impl IntoIterator<Item = (PlaceName, Option<PlaceName>)>,
-    ) -> Result<Self, TreeError> {
-        let mut parents: BTreeMap<PlaceName, Option<PlaceName>> = BTreeMap::new();
-        for (name, parent) in places {
-            if parents.insert(name.clone(), parent).is_some() {
-                return Err(TreeError::Duplicate(name));
-            }
-        }
-        for start in parents.keys() {
-            let mut at = start;
-            for _ in 0..=parents.len() {
-                match parents.get(at) {
-                    Some(Some(up)) => at = up,
-                    _ => break,
-                }
-            }
-            if matches!(parents.get(at), Some(Some(_))) {
-                return Err(TreeError::Cycle(start.to_string()));
-            }
-        }
-        for (name, stated) in &parents {
-            if name.parent() != *stated {
-                let show = |p: Option<&PlaceName>| p.map_or("none".to_owned(), ToString::to_string);
-                return Err(TreeError::WrongParent {
-                    name: name.clone(),
-                    stated: show(stated.as_ref()),
-                    named: show(name.parent().as_ref()),
-                });
-            }
-        }
-        Self::new(parents.into_keys())
     }
 
     /// The place without a parent.
@@ -153,37 +99,12 @@ impl LocationTree {
         self.children.get(name).is_some_and(|c| !c.is_empty())
     }
 
-    /// The places without children.
-    pub fn leaves(&self) -> impl Iterator<Item = &PlaceName> {
-        self.children
-            .iter()
-            .filter(|(_, c)| c.is_empty())
-            .map(|(n, _)| n)
-    }
-
     /// The members of a locality: the place and all below it.
     pub fn locality<'a>(&'a self, of: &'a PlaceName) -> impl Iterator<Item = &'a PlaceName> {
         self.children
             .range(of.clone()..)
             .map(|(name, _)| name)
             .take_while(|name| of.contains(name))
-    }
-
-    /// The `n` of `candidates` nearest to `from` in hops, nearest first; equal
-    /// distances in the order of names.
-    #[must_use]
-    pub fn nearest<'a>(
-        &self,
-        from: &PlaceName,
-        candidates: impl IntoIterator<Item = &'a PlaceName>,
-        n: usize,
-    ) -> Vec<&'a PlaceName> {
-        let mut ranked: Vec<_> = candidates
-            .into_iter()
-            .filter_map(|c| from.distance(c).map(|d| (d, c)))
-            .collect();
-        ranked.sort();
-        ranked.into_iter().take(n).map(|(_, c)| c).collect()
     }
 }
 
@@ -219,41 +140,13 @@ mod tests {
     }
 
     #[test]
-    fn stated_parents_must_agree_and_end_at_a_root() {
-        let [r, a, x] = <[PlaceName; 3]>::try_from(names("r r/a r/a/x")).unwrap();
-        let ok = LocationTree::with_parents([
-            (x.clone(), Some(a.clone())),
-            (a.clone(), Some(r.clone())),
-            (r.clone(), None),
-        ]);
-        assert_eq!(ok.unwrap().len(), 3);
-        let cycle = LocationTree::with_parents([
-            (a.clone(), Some(x.clone())),
-            (x.clone(), Some(a.clone())),
-        ]);
-        assert!(matches!(cycle, Err(TreeError::Cycle(_))), "{cycle:?}");
-        let wrong = LocationTree::with_parents([(r.clone(), None), (x, Some(r))]);
-        assert!(
-            matches!(wrong, Err(TreeError::WrongParent { .. })),
-            "{wrong:?}"
-        );
-    }
-
-    #[test]
-    fn localities_and_nearest() {
+    fn a_locality_is_the_place_and_all_below_it() {
         // `r/a-b` sorts between `r/a` and `r/a/x` as bytes, and must not split the locality.
         let tree = LocationTree::new(names("r r/a r/a/x r/a/y r/a-b r/b r/b/z")).unwrap();
         let a = PlaceName::new("r/a").unwrap();
         let locality: Vec<_> = tree.locality(&a).map(PlaceName::as_str).collect();
         assert_eq!(locality, ["r/a", "r/a/x", "r/a/y"]);
-        let leaves: Vec<_> = tree.leaves().map(PlaceName::as_str).collect();
-        assert_eq!(leaves, ["r/a/x", "r/a/y", "r/a-b", "r/b/z"]);
-        let from = PlaceName::new("r/a/x").unwrap();
-        let near = tree.nearest(&from, tree.leaves(), 3);
-        assert_eq!(
-            near.into_iter().map(PlaceName::as_str).collect::<Vec<_>>(),
-            ["r/a/x", "r/a/y", "r/a-b"]
-        );
-        assert!(tree.is_default_place(&a) && !tree.is_default_place(&from));
+        let leaf = PlaceName::new("r/a/x").unwrap();
+        assert!(tree.is_default_place(&a) && !tree.is_default_place(&leaf));
     }
 }

@@ -57,6 +57,7 @@ pub fn request(title: &str) -> OpenRequest {
         idle: None,
         longest: None,
         watch: false,
+        no_trace_back: false,
     }
 }
 

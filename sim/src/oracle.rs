@@ -163,6 +163,32 @@ pub fn first_feasible(plan: &Plan, free: &Free) -> Option<SolutionNumber> {
     fitting.map(|solution| solution.number)
 }
 
+/// The solution that a set-up without tracing back is given, if nothing else happens
+/// meanwhile: wherever one does not fit, the next one has to be covered by what the hops
+/// before that place hold by then.
+///
+/// # Errors
+/// The first solution that is not tried; none if all are.
+pub fn without_trace_back(
+    plan: &Plan,
+    free: &Free,
+) -> Result<SolutionNumber, Option<SolutionNumber>> {
+    let mut held: Vec<&Solution> = Vec::new();
+    for solution in &plan.solutions {
+        let mut before = held.iter().enumerate();
+        if !before.all(|(hop, held)| held.covers(hop, solution)) {
+            return Err(Some(solution.number));
+        }
+        let Some((refuses, _)) = first_lack(solution, free) else {
+            return Ok(solution.number);
+        };
+        let way = solution.stages.iter();
+        let hops_before = way.take_while(|stage| stage.place != refuses).count();
+        held.resize(hops_before, solution);
+    }
+    Err(None)
+}
+
 /// Where on the way from the client a solution does not fit, and all that lacks there, with
 /// what is wanted and what is free.
 #[must_use]

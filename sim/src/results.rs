@@ -110,7 +110,7 @@ pub struct SessionRow {
     pub server: Option<String>,
     /// From the request to its answer.
     pub setup: Option<f64>,
-    /// How many solutions were refused.
+    /// How many solutions were refused. Those that were not tried are not counted.
     pub refusals: u64,
     /// The first place that refused, and why, in a word.
     pub refused_at: Option<String>,

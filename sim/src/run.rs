@@ -72,7 +72,7 @@ pub fn execute(
             let run = Run::over(central, scenario, layout, seed)?;
             go(run, sink, progress)
         }
-        BookingProtocol::Visitor => {
+        BookingProtocol::Visitor | BookingProtocol::NoTraceBack => {
             let first = Run::new(scenario, seed, files);
             match first.and_then(|run| go(run, sink, &mut progress)) {
                 Err(RunError::Violation(_)) => {

@@ -4,7 +4,7 @@
 use std::ops::ControlFlow;
 use std::sync::Arc;
 
-use waybook_plan::{Releases, Runtime, Solution, SolutionNumber, Visitor};
+use waybook_plan::{Component, Releases, Runtime, Solution, SolutionNumber, Visitor};
 
 use super::{Action, Child, Local, PlanVisitor, State};
 use crate::{Ready, Refusal, RefusalReason, Refuse, Step};
@@ -33,13 +33,14 @@ impl PlanVisitor {
             found: Found::Exhausted,
         };
         let _ = plan.accept(from, &mut walk);
-        match walk.found {
+        let found = walk.found;
+        match found {
             Found::Held(solution) => self.go_on(&solution, actions),
-            Found::TraceBack(next) => {
+            Found::TraceBack(next) if !self.no_trace_back => {
                 self.progress(next, Step::TracedBack, actions);
                 self.refuse(Some(next), local, actions);
             }
-            Found::Exhausted => self.refuse(None, local, actions),
+            Found::TraceBack(_) | Found::Exhausted => self.refuse(None, local, actions),
         }
     }
 
@@ -84,14 +85,11 @@ impl PlanVisitor {
         if !plan.solutions.iter().all(matters) {
             Arc::make_mut(&mut plan).solutions.retain(matters);
         }
-        Self::at_hop(
-            self.session,
-            plan,
-            self.hop + 1,
-            solution.number,
-            upstream,
-            self.watch,
-        )
+        let hop = self.hop + 1;
+        let number = solution.number;
+        let mut child = Self::at_hop(self.session, plan, hop, number, upstream, self.watch);
+        child.no_trace_back = self.no_trace_back;
+        child
     }
 
     /// Leaves out of an agent that is about to be sent what a neighbour would not
@@ -153,6 +151,8 @@ impl PlanVisitor {
         };
         self.refused.extend(refuse.refused);
         match refuse.next {
+            // The agent has come back, whether it said so or not.
+            _ if self.no_trace_back => self.refuse(None, local, actions),
             Some(next) => self.attempt(next.max(child.number.next()), local, actions),
             None => {
                 // Everything over that edge is refused. Solutions that leave elsewhere
@@ -176,6 +176,19 @@ impl PlanVisitor {
         self.dead.insert(child.place.clone());
         self.refuse_current(reason, actions);
         self.attempt(from, local, actions);
+    }
+
+    /// A component of the stage failed, and with it every solution that uses it here.
+    pub(super) fn component_failed(
+        &mut self,
+        component: Component,
+        why: String,
+        actions: &mut Vec<Action>,
+    ) {
+        let name = component.name.clone();
+        self.failed.insert(component);
+        let component = name;
+        self.refuse_current(RefusalReason::ComponentFailed { component, why }, actions);
     }
 
     pub(super) fn ready_if_complete(&mut self, local: &mut dyn Local, actions: &mut Vec<Action>) {
@@ -228,19 +241,17 @@ impl PlanVisitor {
         }
     }
 
-    /// The set-up's time is over: what was not reached is refused for that.
+    /// The set-up's time is over: what was not reached is refused for that. What would not
+    /// have been tried either way is not.
     pub(super) fn give_up(&mut self, local: &mut dyn Local, actions: &mut Vec<Action>) {
-        let place = self.stage().place.clone();
-        for solution in self
-            .plan
-            .solutions
-            .iter()
-            .filter(|s| s.number >= self.current)
-        {
-            if self.refused.iter().all(|r| r.solution != solution.number) {
-                let (place, reason) = (place.clone(), RefusalReason::Deadline);
+        let plan = Arc::clone(&self.plan);
+        let left = plan.solutions.iter().filter(|s| s.number >= self.current);
+        let tried = left.take_while(|s| !self.no_trace_back || self.is_covered_upstream(s));
+        for solution in tried.map(|s| s.number).collect::<Vec<_>>() {
+            if self.refused.iter().all(|r| r.solution != solution) {
+                let (place, reason) = (self.stage().place.clone(), RefusalReason::Deadline);
                 self.refused.push(Refusal {
-                    solution: solution.number,
+                    solution,
                     place,
                     reason,
                 });
@@ -250,7 +261,7 @@ impl PlanVisitor {
     }
 
     /// What was ready or established is broken: the hops before choose again, from the
-    /// first solution that is not known to fail here.
+    /// first solution that is not known to fail here, or end the set-up likewise.
     pub(super) fn break_off(
         &mut self,
         from: SolutionNumber,
@@ -264,6 +275,7 @@ impl PlanVisitor {
         for (number, failure) in next {
             match failure {
                 Some(reason) => self.note(number, reason, actions),
+                None if self.no_trace_back => break,
                 None => return self.refuse(Some(number), local, actions),
             }
         }

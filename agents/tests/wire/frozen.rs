@@ -1,11 +1,13 @@
 //! Version 1 in bytes. If one of these changes, the layout has changed: that needs a new
 //! version of the protocol, not a new text here.
 
-use waybook_agents::wire;
+use std::time::Duration;
 
-use waybook_agents::{TransferAnswer, TransferRequest};
+use waybook_agents::{Message, TransferAnswer, TransferRequest, Visit, wire};
 
-use crate::messages::{envelope, one_of_each, place, release, since_version_2};
+use crate::messages::{
+    envelope, one_of_each, place, release, since_version_2, visitor, visitor_without_trace_back,
+};
 use crate::{hello, unprefixed};
 
 fn hex(bytes: &[u8]) -> String {
@@ -58,6 +60,26 @@ fn what_is_said_on_the_stream_of_a_transfer_is_frozen() {
         assert_eq!(hex(&frame), frozen);
         assert_eq!(wire::decode_transfer(unprefixed(&frame)), Ok(answer));
     }
+}
+
+/// The block is six bytes behind the visit as it always was, so that a build which does not
+/// know it takes the visit for one that traces back.
+#[test]
+fn a_visit_that_does_not_trace_back_says_so_behind_its_body() {
+    let visit = |agent| {
+        let remaining = Duration::from_millis(59_800);
+        envelope(Message::Visit(Visit { agent, remaining }))
+    };
+    let (plain, set) = (visit(visitor()), visit(visitor_without_trace_back()));
+    let frame = wire::encode(&set);
+    let (body, block) = frame.split_at(frame.len() - 6);
+    assert_eq!(hex(&body[4..]), FROZEN[0][8..]);
+    assert_eq!(hex(block), "030000000000");
+    assert_eq!(wire::decode(unprefixed(&frame)), Ok(set));
+    let mut unknown = unprefixed(&frame).to_vec();
+    let tag = unknown.len() - 6;
+    unknown[tag] = 0xfe;
+    assert_eq!(wire::decode(&unknown), Ok(plain));
 }
 
 const REQUEST: &str = "5200000004024c00000001010101010101010101010101010101010101010101010101010101010101\

@@ -3,13 +3,15 @@
 use proptest::prelude::*;
 use waybook_agents::wire::{self, GREATEST_FRAME, MAX_FRAME, WireError};
 use waybook_agents::{
-    Download, DownloadStrategy, Feed, Message, PlaceSummary, SessionId, TransferAnswer,
-    TransferRequest,
+    Download, DownloadStrategy, Feed, Message, PlaceSummary, Refusal, RefusalReason, Refuse,
+    SessionId, TransferAnswer, TransferRequest,
 };
 use waybook_plan::SolutionNumber;
 
 use crate::memory::peak;
-use crate::messages::{envelope, feed, one_of_each, since_version_2, visitor};
+use crate::messages::{
+    envelope, feed, one_of_each, since_version_2, visitor, visitor_without_trace_back,
+};
 use crate::random::any_envelope;
 use crate::{hello, unprefixed};
 
@@ -70,7 +72,8 @@ fn every_truncation_is_refused() {
 
 #[test]
 fn every_single_byte_may_be_wrong() {
-    for frame in frames_of_each() {
+    let with_block = wire::encode_agent(&visitor_without_trace_back());
+    for frame in frames_of_each().chain([with_block]) {
         for at in 0..frame.len() {
             let mut wrong = frame.clone();
             for value in 0..=u8::MAX {
@@ -146,6 +149,38 @@ fn a_strategy_that_did_not_come_with_waybook_is_named_beside_the_body() {
         let refused = read(&block(name)).unwrap_err().to_string();
         assert!(refused.contains(word), "{refused}");
     }
+}
+
+#[test]
+fn a_block_that_says_all_by_being_there_has_no_content() {
+    let mut frame = wire::encode_agent(&visitor_without_trace_back());
+    let length = frame.len() - 4;
+    frame[length] = 1;
+    frame.push(0);
+    let refused = Err(WireError::Body("1 bytes are left over".into()));
+    assert_eq!(wire::decode_agent(&frame), refused);
+}
+
+/// Older builds would refuse the frame, and with it the neighbour that passed it on.
+#[test]
+fn that_a_solution_was_not_tried_is_no_neighbours_to_say() {
+    let refuse = |reason| Refuse {
+        session: feed().session,
+        number: SolutionNumber(1),
+        next: None,
+        refused: vec![Refusal {
+            solution: SolutionNumber(2),
+            place: hello().name,
+            reason,
+        }],
+    };
+    let decoded = |reason| {
+        let frame = wire::encode(&envelope(Message::Refuse(refuse(reason))));
+        wire::decode(unprefixed(&frame))
+    };
+    assert!(decoded(RefusalReason::Released).is_ok());
+    let refused = decoded(RefusalReason::NotTried);
+    assert!(matches!(refused, Err(WireError::Body(_))), "{refused:?}");
 }
 
 #[test]

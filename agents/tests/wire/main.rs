@@ -55,10 +55,10 @@ fn hellos_agents_and_records_read_back() {
     let frame = wire::encode_hello(&hello);
     assert_eq!(wire::decode_hello(unprefixed(&frame)), Ok(hello));
     let agent = messages::visitor();
-    assert_eq!(
-        wire::decode_agent(&wire::encode_agent(&agent)),
-        Ok(agent.clone())
-    );
+    for agent in [agent.clone(), messages::visitor_without_trace_back()] {
+        let bytes = wire::encode_agent(&agent);
+        assert_eq!(wire::decode_agent(&bytes), Ok(agent));
+    }
     let record = (7u64, Some("text".to_owned()), vec![agent]);
     let bytes = wire::encode_record(&record);
     assert_eq!(

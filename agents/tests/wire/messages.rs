@@ -90,6 +90,12 @@ pub(crate) fn visit_with_code() -> Message {
     })
 }
 
+pub(crate) fn visitor_without_trace_back() -> PlanVisitor {
+    let mut agent = visitor();
+    agent.set_no_trace_back(true);
+    agent
+}
+
 /// What kinds of messages of version 1 can say since version 2.
 pub(crate) fn since_version_2() -> Vec<Message> {
     let code = &plan_with_code().solutions[0].stages[0];

@@ -38,8 +38,8 @@ pub struct RefusalInfo {
     /// Where it was refused.
     pub place: String,
     /// The kind of reason: `lacking`, `component-unavailable`, `component-failed`,
-    /// `unreachable`, `no-answer`, `lost`, `deadline`, `restarting`, `limit`, `protocol`
-    /// or `released`.
+    /// `unreachable`, `no-answer`, `lost`, `deadline`, `restarting`, `limit`, `protocol`,
+    /// `released` or `not-tried`.
     pub kind: String,
     /// The reason for people.
     pub text: String,

@@ -328,6 +328,9 @@ pub struct OpenRequest {
     pub longest: Option<Duration>,
     /// Whether to send [`Output::Progress`].
     pub watch: bool,
+    /// Whether the set-up ends, refused, where it would have to trace back: a baseline for
+    /// those who want to know what tracing back is good for. A dry run does not regard it.
+    pub no_trace_back: bool,
 }
 
 /// What became of an open.

@@ -86,6 +86,7 @@ pub(crate) fn reason(reason: &waybook_agents::RefusalReason) -> String {
         R::Limit { limit, .. } => limit.clone(),
         R::Protocol { .. } => "protocol".to_owned(),
         R::Released => "released".to_owned(),
+        R::NotTried => "not-tried".to_owned(),
     }
 }
 

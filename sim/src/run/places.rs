@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use waybook_agents::{Refusal, RefusalReason};
 use waybook_location_tree::PlaceName;
 use waybook_place::io::{OpenRequest, RequestId};
 use waybook_place::{Counters, Instant, Place, ResourceView};
@@ -48,6 +49,11 @@ pub(super) fn start(
         world.run_for(Duration::from_secs(10))?;
     }
     Ok(world)
+}
+
+/// Whether the refusal is of a solution that the agents came to.
+fn was_tried(refusal: &Refusal) -> bool {
+    refusal.reason != RefusalReason::NotTried
 }
 
 impl System for World {
@@ -164,7 +170,7 @@ fn news(knows: &Knows) -> Option<News> {
         Knows::Session(session) => News::Established(session.clone()),
         Knows::Refused { refused, plan } => News::Refused {
             solutions: plan.solutions.len() as u64,
-            refusals: refused.len() as u64,
+            refusals: refused.iter().filter(|r| was_tried(r)).count() as u64,
             first: (refused.first()).map(|r| (r.place.clone(), live::reason(&r.reason))),
         },
         Knows::NoPlan(_) => News::NoPlan,

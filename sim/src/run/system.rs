@@ -17,7 +17,7 @@ pub enum News {
     Refused {
         /// The solutions of the plan.
         solutions: u64,
-        /// The refusals that were told.
+        /// The refusals that were told, without solutions that were not tried.
         refusals: u64,
         /// Where it was refused first, and for what.
         first: Option<(PlaceName, String)>,

@@ -14,13 +14,14 @@ use waybook_plan::Profile;
 
 use crate::client;
 use crate::random;
-use crate::scenario::{Layout, Scenario, ScenarioError, UsersSpec};
+use crate::scenario::{BookingProtocol, Layout, Scenario, ScenarioError, UsersSpec};
 use crate::workload::{Arrivals, Leaves, Titles};
 
 /// One class of users.
 #[derive(Debug)]
 pub(super) struct Users {
     pub(super) spec: UsersSpec,
+    no_trace_back: bool,
     /// Where they ask.
     places: Vec<usize>,
     /// What they choose from, and how.
@@ -71,6 +72,7 @@ impl Users {
             leaves,
             start,
             spec: spec.clone(),
+            no_trace_back: scenario.protocol.booking == BookingProtocol::NoTraceBack,
             places,
             titles,
             when: rng("arrivals"),
@@ -139,6 +141,7 @@ impl Users {
                 terminal_bandwidth: self.spec.terminal.map(|rate| rate.0),
                 ..Profile::default()
             },
+            no_trace_back: self.no_trace_back,
             ..client::request(title)
         }
     }

@@ -15,6 +15,9 @@ pub enum BookingProtocol {
     /// ships.
     #[default]
     Visitor,
+    /// The same plan visitor, which gives up where it would have to trace back. A baseline:
+    /// what tracing back is good for.
+    NoTraceBack,
     /// The root knows every place's bookings exactly and books a whole path in one step.
     /// A baseline: it lives in the simulator alone.
     Central,

@@ -1,5 +1,6 @@
 //! On random trees with random capacities and titles, what is booked is the first feasible
-//! solution, and a refusal says what lacked: as brute force says.
+//! solution, and a refusal says what lacked: as brute force says. Without tracing back it is
+//! that solution or none.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -8,6 +9,7 @@ use proptest::collection::vec;
 use proptest::prelude::*;
 use waybook_agents::{Refusal, RefusalReason};
 use waybook_location_tree::PlaceName;
+use waybook_place::io::{OpenRequest, RequestId};
 use waybook_plan::{EdgeDemand, Plan, Position, Presentation, Quality, StageDemand};
 use waybook_sim::client::{Knows, Script, request};
 use waybook_sim::oracle::{self, Free};
@@ -115,26 +117,48 @@ fn is_well_refused(refusal: &Refusal, plan: &Plan, free: &Free) {
     }
 }
 
-/// One client after the other asks, first for a dry run, and each gets what brute force
-/// says.
-fn compare(setting: &Setting, clients: &[(PlaceName, bool)]) {
+/// The world when the index is known.
+fn begin(setting: &Setting) -> World {
     let mut world = World::new(setting, 1).unwrap_or_else(|e| panic!("{e}"));
     world.run_for(SECOND).unwrap();
     world.index_is_known();
+    world
+}
+
+/// What a client asks for who may want the best quality, however far away.
+fn film_for(best_quality: bool, no_trace_back: bool) -> OpenRequest {
+    OpenRequest {
+        strategy: best_quality.then(|| "best-quality".to_owned()),
+        no_trace_back,
+        ..request("film")
+    }
+}
+
+/// How often agents have traced back, at all places together.
+fn traced_back(world: &World) -> u64 {
+    let places = world.slots().filter_map(|(_, slot)| slot.place());
+    places.map(|place| place.counters().traced_back).sum()
+}
+
+/// One client after the other asks, first for a dry run, and each gets what brute force
+/// says.
+fn compare(setting: &Setting, clients: &[(PlaceName, bool)], no_trace_back: bool) {
+    let mut world = begin(setting);
     for (client, best_quality) in clients {
-        let mut open = request("film");
-        if *best_quality {
-            open.strategy = Some("best-quality".to_owned());
-        }
+        let open = film_for(*best_quality, no_trace_back);
         let plan = oracle::plan(setting, world.strategies(), &[], client, &open).unwrap();
         let free = oracle::free(&world);
-        let wanted = oracle::first_feasible(&plan, &free);
+        let feasible = oracle::first_feasible(&plan, &free);
+        let wanted = match no_trace_back {
+            true => oracle::without_trace_back(&plan, &free),
+            false => feasible.ok_or(None),
+        };
         let id = world.dry_run(client, open.clone());
         world.run_until_answered(LIMIT).unwrap();
         match world.knows(id) {
             Knows::Survey(Ok(survey)) => {
                 assert_eq!(survey.plan, plan, "for {client}");
-                assert_eq!(survey.chosen, wanted, "for {client}");
+                assert_eq!(survey.chosen, feasible, "for {client}");
             }
             other => panic!("{client} got {other:?}"),
         }
@@ -143,18 +167,24 @@ fn compare(setting: &Setting, clients: &[(PlaceName, bool)]) {
         quiet.unwrap_or_else(|e| panic!("{e}"));
         let refused = match world.knows(id) {
             Knows::Session(session) => {
-                assert_eq!(Some(session.solution), wanted, "for {client}");
+                assert_eq!(Ok(session.solution), wanted, "for {client}");
                 let better = usize::from(session.solution.0) - 1;
                 assert_eq!(session.refused.len(), better, "for {client}");
-                &session.refused
+                &session.refused[..]
             }
             Knows::Refused {
                 refused,
                 plan: tried,
             } => {
-                assert_eq!(None, wanted, "for {client}");
+                let untried = wanted.expect_err("a feasible solution");
                 assert_eq!(*tried, plan, "for {client}");
                 assert_eq!(refused.len(), plan.solutions.len(), "for {client}");
+                let tried = untried.map_or(refused.len(), |n| usize::from(n.0) - 1);
+                let (refused, untried) = refused.split_at(tried);
+                for refusal in untried {
+                    assert_eq!(refusal.reason, RefusalReason::NotTried, "{refusal}");
+                    assert_eq!(refusal.place, *client, "{refusal}");
+                }
                 refused
             }
             other => panic!("{client} got {other:?}"),
@@ -163,6 +193,38 @@ fn compare(setting: &Setting, clients: &[(PlaceName, bool)]) {
             is_well_refused(refusal, &plan, &free);
         }
     }
+    if no_trace_back {
+        assert_eq!(traced_back(&world), 0);
+    }
+}
+
+/// What becomes of a client who is the only one.
+fn alone(setting: &Setting, client: &PlaceName, open: OpenRequest) -> (World, RequestId) {
+    let mut world = begin(setting);
+    let id = world.open(client, open, Script::STAYS, Duration::ZERO);
+    let quiet = world.run_until_quiet(LIMIT);
+    quiet.unwrap_or_else(|e| panic!("{e}"));
+    (world, id)
+}
+
+/// A client who is the only one gets the same without tracing back, unless an agent would
+/// have traced back for it: then nothing.
+fn compare_alone(setting: &Setting, client: &PlaceName, best_quality: bool) {
+    let [with, without] = [false, true].map(|no_trace_back| {
+        let (world, id) = alone(setting, client, film_for(best_quality, no_trace_back));
+        let told = match world.knows(id) {
+            Knows::Session(session) => (Some(session.solution), session.refused.clone()),
+            Knows::Refused { refused, .. } => (None, refused.clone()),
+            other => panic!("{client} got {other:?}"),
+        };
+        (told, traced_back(&world))
+    });
+    assert_eq!(without.1, 0, "for {client}");
+    if with.1 == 0 {
+        assert_eq!(without.0, with.0, "for {client}");
+    } else {
+        assert_eq!(without.0.0, None, "for {client}");
+    }
 }
 
 proptest! {
@@ -170,6 +232,19 @@ proptest! {
 
     #[test]
     fn the_first_feasible_solution_is_booked((setting, clients) in any_setting()) {
-        compare(&setting, &clients);
+        compare(&setting, &clients, false);
+    }
+
+    #[test]
+    fn without_trace_back_it_is_the_first_feasible_if_it_can_be_reached(
+        (setting, clients) in any_setting(),
+    ) {
+        compare(&setting, &clients, true);
+    }
+
+    #[test]
+    fn without_trace_back_one_client_gets_the_same_or_nothing((setting, clients) in any_setting()) {
+        let (client, best_quality) = &clients[0];
+        compare_alone(&setting, client, *best_quality);
     }
 }

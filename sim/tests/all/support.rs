@@ -33,6 +33,8 @@ pub(crate) struct Scenario {
     /// A component that fails at the client's place, and after how long: when the agent is
     /// some hops on.
     pub(crate) fails: Option<(&'static str, Duration)>,
+    /// Whether the set-up gives up where it would have to trace back.
+    pub(crate) no_trace_back: bool,
     /// Code that was added at its home before the client asks.
     pub(crate) code: Vec<Arc<Release>>,
     /// Where that code does not come as it should.
@@ -40,8 +42,8 @@ pub(crate) struct Scenario {
 }
 
 /// One scenario for each way through the protocol: straight on, falling back, tracing
-/// back all the way or a part of it, replacing visits that are still under way, and being
-/// refused.
+/// back all the way or a part of it, replacing visits that are still under way, being
+/// refused, and giving up rather than trace back.
 pub(crate) fn scenarios() -> Vec<Scenario> {
     let both = [quality("hd", 4 * MBIT, 500), quality("sd", MBIT, 200)];
     let raw = [
@@ -56,6 +58,7 @@ pub(crate) fn scenarios() -> Vec<Scenario> {
         client: place("r/a/x"),
         solution,
         fails: None,
+        no_trace_back: false,
         code: Vec::new(),
         troubles: Vec::new(),
     };
@@ -99,6 +102,14 @@ pub(crate) fn scenarios() -> Vec<Scenario> {
             with(two_localities(), "r/b/y", "cpu", 100).publish("r/b/y", film(&both)),
             None,
         ),
+        Scenario {
+            no_trace_back: true,
+            ..scenario(
+                "give up where tracing back would be next",
+                narrow().publish("r/b/y", film(&[&both[..1], &raw].concat())),
+                None,
+            )
+        },
     ]
 }
 
@@ -124,6 +135,7 @@ pub(crate) fn code_scenarios() -> Vec<Scenario> {
         client: place("r/a/x"),
         solution: Some(1),
         fails: None,
+        no_trace_back: false,
         code: vec![Arc::new(release("pass", "1.0.0", 3 << 16, home))],
         troubles: Vec::new(),
     };
@@ -188,6 +200,7 @@ impl Scenario {
     pub(crate) fn ask(&self, world: &mut World, script: Script) -> RequestId {
         let mut open = request("film");
         open.deadline = Some(3 * SECOND);
+        open.no_trace_back = self.no_trace_back;
         world.open(&self.client, open, script, Duration::ZERO)
     }
 

@@ -1,6 +1,6 @@
 //! What runs come to.
 
-use waybook_sim::results::{End, Fate};
+use waybook_sim::results::{End, Fate, SessionRow};
 
 use super::{run, star};
 
@@ -10,15 +10,7 @@ fn tables_add_up() {
     let (summary, rows) = run(&star(&[]), 1);
     let counted: Vec<_> = rows.sessions.iter().filter(|row| !row.warm_up).collect();
     assert_eq!(summary.asked, counted.len() as u64);
-    let stood = |row: &&&_| {
-        matches!(
-            row,
-            waybook_sim::results::SessionRow {
-                fate: Fate::Established,
-                ..
-            }
-        )
-    };
+    let stood = |row: &&&SessionRow| row.fate == Fate::Established;
     assert_eq!(
         summary.established,
         counted.iter().filter(stood).count() as u64
@@ -72,6 +64,35 @@ fn the_central_baseline_books_and_gives_back() {
     assert!(summary.blocked.share > 0.02, "{:?}", summary.blocked);
     let setup = rows.sessions.iter().filter_map(|row| row.setup);
     assert!(setup.fold(f64::INFINITY, f64::min) >= 0.010);
+}
+
+/// The low quality takes less of the server here and more of the edges, of which there is
+/// enough: agents who find no room for the high one have to go back to the client.
+#[test]
+fn tracing_back_serves_users_who_are_refused_without_it() {
+    let low = "\"1 Mbit/s\" }, server = { cpu = \"100m\" }";
+    let raw = "\"8 Mbit/s\" }, server = { cpu = \"25m\" }";
+    let [with, without] = ["visitor", "no-trace-back"].map(|booking| {
+        let booking = format!("[protocol]\nbooking = \"{booking}\"\n\n[edges]");
+        let wide = ("down = \"40 Mbit/s\"", "down = \"400 Mbit/s\"");
+        let odd = ("{ cpu = 4,", "{ cpu = \"3900m\",");
+        run(&star(&[("[edges]", &booking), (low, raw), wide, odd]), 1)
+    });
+    assert_eq!(with.0.asked, without.0.asked);
+    let blocked = [&with, &without].map(|(summary, _)| summary.blocked.share);
+    assert!(blocked[0] < blocked[1], "{blocked:?}");
+    let traced_back = [&with, &without].map(|(_, rows)| {
+        let intervals = rows.intervals.iter();
+        intervals.map(|row| row.traced_back).sum::<u64>()
+    });
+    assert!(traced_back[0] > 0 && traced_back[1] == 0, "{traced_back:?}");
+    let at_the_server = |row: &&SessionRow| row.refused_at.as_deref() == Some("root");
+    let refused = without.1.sessions.iter().filter(at_the_server);
+    let refused: Vec<_> = refused.filter(|row| row.fate == Fate::Refused).collect();
+    assert!(!refused.is_empty());
+    for row in refused {
+        assert_eq!((row.refusals, row.solutions), (1, Some(2)), "{row:?}");
+    }
 }
 
 /// Terminals that move go on at the other place, or are dropped; every row but the first of

@@ -137,6 +137,7 @@ fn request(shared: &Shared, form: &OpenForm, watch: bool) -> Result<OpenRequest,
         idle: span("idle", &form.idle)?,
         longest: span("longest", &form.longest)?,
         watch,
+        no_trace_back: false,
     })
 }
 

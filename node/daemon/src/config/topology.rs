@@ -359,7 +359,6 @@ fn note_tree_error(
         TreeError::Orphan(name, _) | TreeError::TwoRoots(_, name) | TreeError::Duplicate(name) => {
             places.iter().find(|p| p.name == *name)
         }
-        _ => None,
     };
     let origin = about.map_or(&value.origin, |p| &p.origin);
     problems.add(origin, "place.name", error);

@@ -239,6 +239,7 @@ async fn a_set_up_is_given_up_when_its_client_goes() {
         idle: None,
         longest: None,
         watch: false,
+        no_trace_back: false,
     });
     let booked = async |daemon: &RunningDaemon, count: usize| {
         eventually(async || {

@@ -180,7 +180,8 @@ impl Place {
             .map_or(timing.setup_deadline, |d| d.min(timing.setup_deadline));
         let key = (request.profile.user.clone(), request.key.clone());
         self.opens.keys.insert(key.clone(), Held::Session(session));
-        let visitor = PlanVisitor::new(session, Arc::clone(&plan), watched);
+        let mut visitor = PlanVisitor::new(session, Arc::clone(&plan), watched);
+        visitor.set_no_trace_back(request.no_trace_back);
         let mut hop = Hop::new(visitor, None, now, now + deadline);
         hop.client = Some(Box::new(Client {
             key,
@@ -323,7 +324,12 @@ impl Place {
             .plan
             .unwrap_or_else(|| Arc::clone(hop.visitor.plan()));
         let plan = Arc::unwrap_or_clone(plan);
-        let refused = in_order(refused, &plan);
+        let untold = if pending.request.no_trace_back {
+            RefusalReason::NotTried
+        } else {
+            RefusalReason::Deadline
+        };
+        let refused = in_order(refused, &plan, &untold);
         self.answer_pending(pending, &Outcome::Refused { refused, plan }, out);
     }
 
@@ -387,8 +393,8 @@ impl Place {
 }
 
 /// One reason for each solution, in the plan's order; a solution that nobody gave a
-/// reason for was not reached.
-fn in_order(refused: Vec<Refusal>, plan: &Plan) -> Vec<Refusal> {
+/// reason for was not reached, and is refused as `untold`.
+fn in_order(refused: Vec<Refusal>, plan: &Plan, untold: &RefusalReason) -> Vec<Refusal> {
     let mut by_number: BTreeMap<_, Refusal> = BTreeMap::new();
     for refusal in refused {
         by_number.entry(refusal.solution).or_insert(refusal);
@@ -397,7 +403,7 @@ fn in_order(refused: Vec<Refusal>, plan: &Plan) -> Vec<Refusal> {
         by_number.entry(solution.number).or_insert_with(|| Refusal {
             solution: solution.number,
             place: plan.client().clone(),
-            reason: RefusalReason::Deadline,
+            reason: untold.clone(),
         });
     }
     by_number.into_values().collect()

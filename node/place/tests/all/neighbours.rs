@@ -363,6 +363,7 @@ impl Neighbours {
             idle: None,
             longest: None,
             watch: self.watch,
+            no_trace_back: false,
         };
         self.put(&name(place), Input::Open(open));
         request

@@ -79,6 +79,7 @@ fn request(number: u64) -> OpenRequest {
         idle: None,
         longest: None,
         watch: false,
+        no_trace_back: false,
     }
 }
 

@@ -65,8 +65,8 @@ pub struct RefusalInfo {
     /// Where it was refused.
     pub place: String,
     /// The kind of reason: `lacking`, `component-unavailable`, `component-failed`,
-    /// `unreachable`, `no-answer`, `lost`, `deadline`, `restarting`, `limit`, `protocol`
-    /// or `released`.
+    /// `unreachable`, `no-answer`, `lost`, `deadline`, `restarting`, `limit`, `protocol`,
+    /// `released` or `not-tried`.
     #[schema(example = "lacking")]
     pub kind: String,
     /// The reason for people.
@@ -133,6 +133,7 @@ impl RefusalInfo {
             Reason::Limit { .. } => "limit",
             Reason::Protocol { .. } => "protocol",
             Reason::Released => "released",
+            Reason::NotTried => "not-tried",
         }
         .to_owned();
         info

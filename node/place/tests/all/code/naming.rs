@@ -273,6 +273,7 @@ fn what_a_place_lacks_to_run_code_is_a_refusal_and_the_next_solution_is_taken() 
             idle: None,
             longest: None,
             watch: false,
+            no_trace_back: false,
         }),
     );
     all.settle();
