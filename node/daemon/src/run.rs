@@ -250,7 +250,16 @@ struct Keeper {
 
 impl CodeKeeper for Keeper {
     fn reconcile(&self, records: Vec<(RecordKey, Vec<u8>)>) -> Vec<(RecordKey, Vec<u8>)> {
-        CodeKeeper::reconcile(&self.repository, records)
+        let records = CodeKeeper::reconcile(&self.repository, records);
+        // A crash may have left machine code of what had gone.
+        let held = records.iter().filter_map(|(key, _)| match key {
+            RecordKey::Code(digest) => Some(digest.0),
+            _ => None,
+        });
+        if let Err(error) = self.engine.retain(&held.collect()) {
+            tracing::warn!(%error, "machine code that nobody needs may be left");
+        }
+        records
     }
 
     fn fetch(&self, fetch: FetchId, release: Arc<Release>, source: PlaceName) {
