@@ -198,6 +198,7 @@ fn data_config(core: &Core, gateway: SocketAddr) -> DataConfig {
     data.notes = Some(config.data_dir.join("programs"));
     data.public_url.clone_from(&config.gateway.public_url);
     data.host_suffix.clone_from(&config.gateway.host_suffix);
+    data.limits.clone_from(&config.gateway.limits);
     data.files.clone_from(&config.file_roots);
     data.upstreams.clone_from(&config.upstreams);
     data.programs = config
