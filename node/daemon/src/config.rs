@@ -19,6 +19,7 @@ use std::time::Duration;
 
 use waybook_location_tree::PlaceName;
 
+use crate::data::DataLimits;
 pub use check::{FileKind, check_file, check_text};
 pub use topology::{Deployment, Topology, TopologyPlace};
 pub use wasm::WasmLimits;
@@ -115,6 +116,8 @@ pub struct GatewayConfig {
     /// The name below which every session has a host of its own. `localhost` and all
     /// names below it lead to this machine in every browser.
     pub host_suffix: String,
+    /// Bounds on what clients and neighbours can make the place hold.
+    pub limits: DataLimits,
 }
 
 /// The control API.

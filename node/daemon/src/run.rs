@@ -198,6 +198,7 @@ fn data_config(core: &Core, gateway: SocketAddr) -> DataConfig {
     data.notes = Some(config.data_dir.join("programs"));
     data.public_url.clone_from(&config.gateway.public_url);
     data.host_suffix.clone_from(&config.gateway.host_suffix);
+    data.limits.clone_from(&config.gateway.limits);
     data.files.clone_from(&config.file_roots);
     data.upstreams.clone_from(&config.upstreams);
     data.programs = config
@@ -250,7 +251,16 @@ struct Keeper {
 
 impl CodeKeeper for Keeper {
     fn reconcile(&self, records: Vec<(RecordKey, Vec<u8>)>) -> Vec<(RecordKey, Vec<u8>)> {
-        CodeKeeper::reconcile(&self.repository, records)
+        let records = CodeKeeper::reconcile(&self.repository, records);
+        // A crash may have left machine code of what had gone.
+        let held = records.iter().filter_map(|(key, _)| match key {
+            RecordKey::Code(digest) => Some(digest.0),
+            _ => None,
+        });
+        if let Err(error) = self.engine.retain(&held.collect()) {
+            tracing::warn!(%error, "machine code that nobody needs may be left");
+        }
+        records
     }
 
     fn fetch(&self, fetch: FetchId, release: Arc<Release>, source: PlaceName) {

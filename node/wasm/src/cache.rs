@@ -110,6 +110,21 @@ impl Cache {
         self.remove(digest, Some(&path))
     }
 
+    /// Forgets all components but those that `keep` knows by their digests.
+    pub(crate) fn retain(&self, keep: impl Fn(&[u8; 32]) -> bool) -> io::Result<()> {
+        for entry in fs::read_dir(&self.directory)? {
+            let path = entry?.path();
+            let name = path.file_name().and_then(|name| name.to_str());
+            if name
+                .and_then(digest_in)
+                .is_some_and(|digest| !keep(&digest))
+            {
+                fs::remove_file(path)?;
+            }
+        }
+        Ok(())
+    }
+
     /// Forgets a component, except for one file.
     pub(crate) fn remove(&self, digest: &[u8; 32], except: Option<&Path>) -> io::Result<()> {
         let prefix = format!("{}-", hex(digest));
@@ -125,6 +140,20 @@ impl Cache {
         }
         Ok(())
     }
+}
+
+/// The digest that a file's name begins with.
+fn digest_in(name: &str) -> Option<[u8; 32]> {
+    let (hex, _) = name.split_once('-')?;
+    let digits = hex.as_bytes();
+    if digits.len() != 64 || !hex.is_ascii() {
+        return None;
+    }
+    let mut digest = [0; 32];
+    for (byte, pair) in digest.iter_mut().zip(digits.chunks(2)) {
+        *byte = u8::from_str_radix(std::str::from_utf8(pair).ok()?, 16).ok()?;
+    }
+    Some(digest)
 }
 
 /// The code of a file that is as it was written.

@@ -1,8 +1,10 @@
 //! A component that was started: it answers requests until it is stopped.
 
-use std::collections::{BTreeMap, BTreeSet, VecDeque};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::task::Waker;
+mod make;
+mod pool;
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use http::uri::{Authority, Scheme};
@@ -11,24 +13,19 @@ use http_body_util::BodyExt;
 use tokio::sync::{Semaphore, oneshot};
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
-use wasmtime::{Store, UpdateDeadline};
-use wasmtime_wasi::{ResourceTable, WasiCtx};
-use wasmtime_wasi_config::WasiConfigVariables;
-use wasmtime_wasi_http::handler::Proxy;
-use wasmtime_wasi_http::{WasiBody, WasiHttpCtx};
 
 use crate::body::{Body, empty_body, for_component, from_component};
-use crate::budget::{Budget, Metered};
+use crate::budget::Budget;
 use crate::counters::add;
 use crate::engine::{Code, Inner};
 use crate::failure::CallFailure;
-use crate::guest::{Guest, Hooks, Limiter};
 use crate::inspect::World;
-use crate::instance::Instance;
 use crate::job::{Hold, Job, RequestBody, ResponseBody};
-use crate::log::{Lines, Log, Logger, Stream};
+use crate::log::{Log, Logger};
 use crate::outgoing::{Hosts, NEXT, Next, Outgoing, Ways};
-use crate::worker;
+pub(crate) use make::Fresh;
+use pool::Pool;
+pub(crate) use pool::{Answer, Queued};
 
 /// What a component is given for its life.
 pub struct Start {
@@ -96,42 +93,11 @@ pub(crate) struct Shared {
     rest: Mutex<Rest>,
 }
 
-/// Requests that wait, and instances that take them.
-#[derive(Default)]
-struct Pool {
-    queue: VecDeque<Queued>,
-    /// Workers that wait for a request.
-    available: Vec<(u64, Waker)>,
-    /// Workers that were told to look for one and have not yet.
-    coming: BTreeSet<u64>,
-    /// No further instance could be made. Tried again when one goes or a request comes.
-    full: bool,
-    live: usize,
-    last: u64,
-}
-
-/// A request that waits for an instance.
-pub(crate) struct Queued {
-    pub(crate) job: Arc<Job>,
-    pub(crate) request: Request<WasiBody>,
-    pub(crate) answer: Answer,
-}
-
-/// Where the response goes.
-pub(crate) type Answer = oneshot::Sender<Result<Response<WasiBody>, CallFailure>>;
-
 /// Traps in a row, and until when the component rests.
 #[derive(Default)]
 struct Rest {
     traps: u32,
     until: Option<Instant>,
-}
-
-/// An instance that has just been made.
-pub(crate) struct Fresh {
-    pub(crate) store: Store<Guest>,
-    pub(crate) proxy: Proxy,
-    pub(crate) instance: Arc<Instance>,
 }
 
 impl Component {
@@ -290,107 +256,7 @@ fn absolute(mut request: Request<Body>) -> Result<(Request<Body>, Authority), Ca
     Ok((request, authority))
 }
 
-/// A request's place in the queue, which it leaves when nobody wants it any more.
-struct Place<'a> {
-    shared: &'a Shared,
-    job: Arc<Job>,
-}
-
-impl Drop for Place<'_> {
-    fn drop(&mut self) {
-        if !self.job.is_taken() {
-            let mut pool = self.shared.pool();
-            pool.queue
-                .retain(|queued| !Arc::ptr_eq(&queued.job, &self.job));
-        }
-    }
-}
-
 impl Shared {
-    fn pool(&self) -> MutexGuard<'_, Pool> {
-        self.pool.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    fn enqueue(self: &Arc<Self>, queued: Queued) -> Place<'_> {
-        let job = Arc::clone(&queued.job);
-        let mut pool = self.pool();
-        pool.queue.push_back(queued);
-        pool.full = false;
-        self.dispatch(&mut pool);
-        Place { shared: self, job }
-    }
-
-    /// Sees that each waiting request has a worker that is coming for it, if there may be one.
-    fn dispatch(self: &Arc<Self>, pool: &mut Pool) {
-        while pool.queue.len() > pool.coming.len() && !self.stop.is_cancelled() {
-            if let Some((worker, waker)) = pool.available.pop() {
-                pool.coming.insert(worker);
-                waker.wake();
-            } else if pool.live < self.instances && (pool.live == 0 || !pool.full) {
-                let worker = pool.hire();
-                let shared = Arc::clone(self);
-                self.wasm.spawn(async move {
-                    let mut place = Employed::new(shared, worker);
-                    let stop = &place.shared.stop;
-                    match stop.run_until_cancelled(place.shared.make()).await {
-                        Some(Ok(fresh)) => worker::work(&place.shared, worker, fresh).await,
-                        Some(Err(failure)) => {
-                            place.leaves_room = false;
-                            place.shared.could_not_make(worker, &failure);
-                        }
-                        None => {}
-                    }
-                });
-            } else {
-                break;
-            }
-        }
-    }
-
-    /// Gives an instance a worker.
-    fn employ(self: &Arc<Self>, fresh: Fresh) {
-        let worker = self.pool().hire();
-        let shared = Arc::clone(self);
-        self.wasm.spawn(async move {
-            let place = Employed::new(shared, worker);
-            worker::work(&place.shared, worker, fresh).await;
-        });
-    }
-
-    /// A request for that worker, or none: then `waker` is woken when there is one.
-    pub(crate) fn next_request(&self, worker: u64, waker: &Waker) -> Option<Queued> {
-        let mut pool = self.pool();
-        pool.absent(worker);
-        let queued = pool.queue.pop_front();
-        if queued.is_none() {
-            pool.available.push((worker, waker.clone()));
-        }
-        queued
-    }
-
-    /// That worker cannot take requests now.
-    pub(crate) fn not_available(self: &Arc<Self>, worker: u64) {
-        let mut pool = self.pool();
-        pool.absent(worker);
-        self.dispatch(&mut pool);
-    }
-
-    /// Without any instance no request that waits will be answered; with one, it may.
-    fn could_not_make(&self, worker: u64, failure: &CallFailure) {
-        let mut pool = self.pool();
-        pool.absent(worker);
-        let failed: Vec<_> = if pool.live > 1 {
-            pool.full = true;
-            Vec::new()
-        } else {
-            pool.queue.drain(..).collect()
-        };
-        drop(pool);
-        for queued in failed {
-            let _ = queued.answer.send(Err(failure.clone()));
-        }
-    }
-
     /// An instance trapped.
     pub(crate) fn has_trapped(&self) {
         let settings = &self.wasm.settings;
@@ -419,134 +285,5 @@ impl Shared {
             }),
             _ => Ok(()),
         }
-    }
-
-    /// Makes an instance.
-    async fn make(self: &Arc<Self>) -> Result<Fresh, CallFailure> {
-        let settings = &self.wasm.settings;
-        let instance = Arc::new(Instance::default());
-        let mut store = Store::new(&self.wasm.engine, self.guest(&instance));
-        store.limiter(|guest| &mut guest.limiter);
-        store.set_hostcall_fuel(1 << 20);
-        store.set_max_component_handles(settings.handles);
-        if let Some(table) = store.concurrent_resource_table() {
-            table.set_max_capacity(settings.handles);
-        }
-        store.set_epoch_deadline(1);
-        store.epoch_deadline_callback(|context| {
-            let instance = &context.data().hooks.instance;
-            instance
-                .computing
-                .store(true, std::sync::atomic::Ordering::Relaxed);
-            Ok(UpdateDeadline::Yield(1))
-        });
-        let making = self.code.pre.instantiate_async(&mut store);
-        let making = Metered::new(&self.budget).run(making);
-        let made = tokio::time::timeout(settings.start_timeout, making).await;
-        let short = instance
-            .short_of_memory
-            .load(std::sync::atomic::Ordering::Relaxed);
-        match made {
-            Ok(Ok(proxy)) => {
-                add(&self.wasm.counters.instances_made, 1);
-                Ok(Fresh {
-                    store,
-                    proxy,
-                    instance,
-                })
-            }
-            Ok(Err(error)) if error.is::<wasmtime::PoolConcurrencyLimitError>() => {
-                Err(CallFailure::Busy(format!("{error:#}")))
-            }
-            Ok(Err(_)) if short => Err(CallFailure::OutOfMemory),
-            Ok(Err(error)) => Err(CallFailure::NotStarted(worker::describe(&error))),
-            Err(_) => Err(CallFailure::NotStarted(format!(
-                "it took longer than {} ms (setting start_timeout)",
-                settings.start_timeout.as_millis()
-            ))),
-        }
-    }
-
-    fn guest(self: &Arc<Self>, instance: &Arc<Instance>) -> Guest {
-        let settings = &self.wasm.settings;
-        let mut wasi = WasiCtx::builder();
-        wasi.arg(&self.name)
-            .env("NEXT", format!("http://{NEXT}"))
-            .stdout(Lines::new(&self.logger, Stream::Output))
-            .stderr(Lines::new(&self.logger, Stream::Error))
-            .max_random_size(1 << 20)
-            .allow_tcp(false)
-            .allow_udp(false);
-        let mut config = WasiConfigVariables::new();
-        for (key, value) in &self.config {
-            wasi.env(key, value);
-            config.insert(key, value);
-        }
-        let mut table = ResourceTable::new();
-        table.set_max_capacity(settings.handles);
-        let mut http = WasiHttpCtx::new();
-        http.set_field_size_limit(settings.header_bytes);
-        Guest {
-            wasi: wasi.build(),
-            http,
-            table,
-            hooks: Hooks {
-                ways: Arc::clone(&self.ways),
-                instance: Arc::clone(instance),
-                chunk_bytes: settings.chunk_bytes,
-            },
-            config,
-            limiter: Limiter {
-                budget: Arc::clone(&self.budget),
-                counters: Arc::clone(&self.wasm.counters),
-                instance: Arc::clone(instance),
-                memory: self.memory,
-                table_elements: settings.table_elements,
-                taken: 0,
-            },
-        }
-    }
-}
-
-impl Pool {
-    /// A place for a worker, who will look for a request.
-    fn hire(&mut self) -> u64 {
-        self.live += 1;
-        self.last += 1;
-        self.coming.insert(self.last);
-        self.last
-    }
-
-    fn absent(&mut self, worker: u64) {
-        self.coming.remove(&worker);
-        self.available.retain(|(one, _)| *one != worker);
-    }
-}
-
-/// A worker's place in the pool. When it is left, others take over what waits.
-struct Employed {
-    shared: Arc<Shared>,
-    worker: u64,
-    /// Whether there is room for another instance when this one is gone.
-    leaves_room: bool,
-}
-
-impl Employed {
-    fn new(shared: Arc<Shared>, worker: u64) -> Self {
-        Self {
-            shared,
-            worker,
-            leaves_room: true,
-        }
-    }
-}
-
-impl Drop for Employed {
-    fn drop(&mut self) {
-        let mut pool = self.shared.pool();
-        pool.absent(self.worker);
-        pool.live -= 1;
-        pool.full &= !self.leaves_room;
-        self.shared.dispatch(&mut pool);
     }
 }

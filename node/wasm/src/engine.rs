@@ -1,6 +1,6 @@
 //! The engine: compiles components, keeps their code, starts them.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use std::fmt;
 use std::future::Future;
 use std::path::PathBuf;
@@ -201,6 +201,12 @@ impl Wasm {
             inner.cache.remove(&digest, None)
         });
         removed.await.map_err(std::io::Error::other)?
+    }
+
+    /// Forgets what is kept on disk of all components but those with these digests. Blocks.
+    pub fn retain(&self, digests: &BTreeSet<[u8; 32]>) -> std::io::Result<()> {
+        let _alone = self.0.keeping();
+        self.0.cache.retain(|digest| digests.contains(digest))
     }
 
     /// Starts a component and returns when one instance of it has come up. An error says

@@ -132,6 +132,27 @@ async fn evicted_code_is_gone_while_what_runs_goes_on() {
     assert_eq!(house.wasm.counters().compiled, 2);
 }
 
+#[tokio::test]
+async fn only_what_is_named_is_retained() {
+    let house = House::new();
+    drop(house.load("count").await);
+    drop(house.load("echo").await);
+    let other = house.cache.path().join("not-ours");
+    std::fs::write(&other, "x").unwrap();
+    assert_eq!(files(&house).len(), 3);
+    let kept = [digest(&guest("count"))].into();
+    house.wasm.retain(&kept).unwrap();
+    let mut left = files(&house);
+    left.sort();
+    assert_eq!((left.len(), &left[1]), (2, &other));
+    assert!(!left[0].ends_with("not-ours"));
+    house
+        .wasm
+        .retain(&std::collections::BTreeSet::new())
+        .unwrap();
+    assert_eq!(files(&house), [other]);
+}
+
 /// A compilation that ended after its component was evicted left machine code that nobody
 /// knew of, and that nothing removed.
 #[tokio::test]

@@ -16,6 +16,7 @@ use super::{
     ProgramConfig, Ready, RemoteRights, TransportConfig, Who,
 };
 use super::{code, wasm};
+use crate::data::DataLimits;
 
 /// Reads a whole configuration; what is wrong is noted. None if something without a
 /// default is missing.
@@ -314,7 +315,26 @@ fn gateway(section: &Section<'_>) -> GatewayConfig {
             )),
         }
     };
+    let d = DataLimits::default();
+    let limits = DataLimits {
+        requests: section.count("requests", d.requests, 10_000_000),
+        connections: section.count("connections", d.connections, 1_000_000),
+        header_timeout: section.duration("header-timeout", d.header_timeout),
+        response_timeout: section.duration("response-timeout", d.response_timeout),
+        connect_timeout: section.duration("connect-timeout", d.connect_timeout),
+        ..d
+    };
+    for (key, time) in [
+        ("header-timeout", limits.header_timeout),
+        ("response-timeout", limits.response_timeout),
+        ("connect-timeout", limits.connect_timeout),
+    ] {
+        if time.is_zero() {
+            section.problem(key, "must be longer than zero");
+        }
+    }
     GatewayConfig {
+        limits,
         listen: socket(section, "listen", "127.0.0.1:8080"),
         public_url: section.parsed("public-url", "https://films.example", base),
         host_suffix: section

@@ -54,14 +54,15 @@ impl AsyncRead for Beginning {
         let read = Pin::new(&mut self.stream).poll_read(cx, buffer);
         match (&read, &mut self.open) {
             (Poll::Pending, Some((end, _))) => {
-                if end.as_mut().poll(cx).is_ready() {
-                    return Poll::Ready(Err(io::ErrorKind::TimedOut.into()));
-                }
+                let late = end.as_mut().poll(cx);
+                late.map(|()| Err(io::ErrorKind::TimedOut.into()))
             }
-            (Poll::Ready(Ok(())), Some(_)) => self.heard(&buffer.filled()[before..]),
-            _ => {}
+            (Poll::Ready(Ok(())), Some(_)) => {
+                self.heard(&buffer.filled()[before..]);
+                read
+            }
+            _ => read,
         }
-        read
     }
 }
 

@@ -97,8 +97,8 @@ pub trait CodeFiles: Send + Sync {
     ) -> Pin<Box<dyn Future<Output = Result<PathBuf, String>> + Send + '_>>;
 }
 
-/// Bounds and time-outs of the data plane.
-#[derive(Debug, Clone)]
+/// Bounds and time-outs of the data plane (`[gateway]`).
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct DataLimits {
     /// Requests of sessions under way at once, bodies included.
     pub requests: usize,

@@ -88,6 +88,8 @@ fn every_setting_is_read() {
         [gateway]
         public-url = "https://films.example/"
         host-suffix = "films.example"
+        requests = 100
+        header-timeout = "2 s"
         [api.remote]
         open = "none"
         operate = ["core/ops"]
@@ -145,6 +147,9 @@ fn every_setting_is_read() {
         config.gateway.public_url.as_deref(),
         Some("https://films.example")
     );
+    let limits = &config.gateway.limits;
+    assert_eq!(limits.requests, 100);
+    assert_eq!(limits.header_timeout, Duration::from_secs(2));
     assert_eq!(config.api.remote.open, Who::None);
     assert!(
         matches!(&config.api.remote.operate, Who::Localities(l) if l[0].as_str() == "core/ops")
@@ -244,6 +249,16 @@ fn every_mistake_is_told_with_line_and_setting() {
             "gateway = { host-suffix = \"a b\" }",
             "gateway.host-suffix",
             "a host name",
+        ),
+        (
+            "gateway = { connections = 0 }",
+            "gateway.connections",
+            "from 1",
+        ),
+        (
+            "gateway = { response-timeout = \"0 s\" }",
+            "gateway.response-timeout",
+            "longer than zero",
         ),
         (
             "api = { remote = { read = \"some\" } }",

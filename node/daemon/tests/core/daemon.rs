@@ -254,6 +254,20 @@ async fn a_set_up_is_given_up_when_its_client_goes() {
     booked(&leaf, 0).await;
 }
 
+/// Machine code of a component that had gone while its daemon was killed stayed for ever.
+#[tokio::test]
+async fn machine_code_of_what_is_not_held_is_removed() {
+    let forest = Forest::new();
+    forest.plant("core");
+    let folder = forest.data_dir("core").join("machine-code");
+    std::fs::create_dir(&folder).unwrap();
+    let left = folder.join(format!("{}-0123456789abcdef.cwasm", "07".repeat(32)));
+    std::fs::write(&left, "x").unwrap();
+    let daemon = waybook_daemon::start(forest.config("core", None)).await;
+    assert!(!left.exists());
+    daemon.unwrap().stop().await.unwrap();
+}
+
 /// The record of code that was gone stayed, and was found anew in every life.
 #[tokio::test]
 async fn the_record_of_code_that_is_gone_goes_too() {
