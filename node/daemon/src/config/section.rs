@@ -237,12 +237,12 @@ impl<'a> Section<'a> {
     }
 
     /// One of some words.
-    pub(crate) fn choice<T: Copy>(&self, key: &str, default: T, words: &[(&str, T)]) -> T {
+    pub(crate) fn choice<T: Clone>(&self, key: &str, default: T, words: &[(&str, T)]) -> T {
         let all: Vec<_> = words.iter().map(|(w, _)| format!("`{w}`")).collect();
         let read = |text: &str| {
             let found = words.iter().find(|(w, _)| *w == text);
             found
-                .map(|(_, value)| *value)
+                .map(|(_, value)| value.clone())
                 .ok_or_else(|| format!("`{text}` must be one of {}", all.join(", ")))
         };
         self.parsed(key, words[0].0, read).unwrap_or(default)
