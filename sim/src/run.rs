@@ -164,6 +164,22 @@ impl<S: System> Run<S> {
         &self.system
     }
 
+    /// What runs, for whoever looks at more of it.
+    pub(crate) fn system_mut(&mut self) -> &mut S {
+        &mut self.system
+    }
+
+    /// When users could ask first.
+    pub(crate) fn start(&self) -> Instant {
+        self.start
+    }
+
+    /// When something happens next.
+    pub(crate) fn next_at(&self) -> Option<Instant> {
+        let next = [self.agenda.next_at(), self.system.next_at()];
+        next.into_iter().flatten().min()
+    }
+
     /// The tree that it runs on.
     pub fn layout(&self) -> &Layout {
         &self.layout
@@ -189,9 +205,7 @@ impl<S: System> Run<S> {
     pub fn advance(&mut self, events: u64, sink: &mut dyn Sink) -> Result<bool, RunError> {
         for _ in 0..events {
             let mine = self.agenda.next_at();
-            let theirs = self.system.next_at();
-            let at = [mine, theirs].into_iter().flatten().min();
-            let Some(at) = at.filter(|at| *at <= self.end) else {
+            let Some(at) = self.next_at().filter(|at| *at <= self.end) else {
                 self.system.idle_until(self.end);
                 return Ok(false);
             };
