@@ -66,6 +66,8 @@
       const [first, until] = [moments[start][1], moments[end][1]];
       let share = still.matches ? 0.5 : (here - first) / (until - first);
       if (lost) share /= 2;
+      // Clear of the cards at both ends.
+      share = 0.05 + 0.9 * share;
       const up = parents[from] === to;
       const edge = get('edge-' + (up ? from : to));
       if (!edge) continue;

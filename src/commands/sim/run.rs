@@ -6,8 +6,9 @@ use std::path::{Path, PathBuf};
 use clap::Args;
 use waybook_sim::results::{Nowhere, Sink};
 use waybook_sim::run::{RunError, Summary, execute};
-use waybook_sim::scenario::{Scenario, ScenarioError};
+use waybook_sim::scenario::{Files, Scenario, ScenarioError};
 
+use super::again::stays_inside;
 use super::files::{Tables, cannot, write_whole};
 use super::progress::Progress;
 use super::summary;
@@ -16,12 +17,27 @@ use crate::fail::{Done, Fail};
 use crate::find::Global;
 use crate::show;
 
+/// The scenario of a run, within its folder.
+pub(super) const SCENARIO: &str = "scenario.toml";
+/// What else is written there: a file that a scenario names may not take its place.
+const OWN: [&str; 8] = [
+    SCENARIO,
+    "summary.json",
+    "sessions.csv",
+    "sessions.parquet",
+    "intervals.csv",
+    "intervals.parquet",
+    "resources.csv",
+    "resources.parquet",
+];
+
 /// Runs a scenario.
 #[derive(Args)]
 #[command(after_help = "\
 The tables are sessions, intervals and resources, each as CSV and Parquet, with the
 scenario, the seed and the version in every file. The same scenario and seed give the
-same bytes on every machine.
+same bytes on every machine. The scenario and the files that it names are kept beside them, so
+that `waybook sim replay` and `animate` can run it again.
 
 Examples:
   waybook sim run configs/simulations/star.toml
@@ -88,7 +104,7 @@ fn one(
     folder: Option<&Path>,
 ) -> Done<Summary> {
     let Some(folder) = folder else {
-        return go(path, scenario, seed, &mut Nowhere);
+        return go(path, scenario, seed, &mut beside(path), &mut Nowhere);
     };
     let about = [
         ("waybook", env!("CARGO_PKG_VERSION").to_owned()),
@@ -97,18 +113,50 @@ fn one(
     ];
     let about = about.map(|(key, value)| (key.to_owned(), value));
     let mut tables = Tables::create(folder, &about)?;
-    let summary = go(path, scenario, seed, &mut tables)?;
+    let mut read = beside(path);
+    let mut named = Vec::new();
+    let mut files = |name: &str| {
+        let text = read(name)?;
+        named.push((name.to_owned(), text.clone()));
+        Ok(text)
+    };
+    let summary = go(path, scenario, seed, &mut files, &mut tables)?;
     tables.finish(folder)?;
-    let scenario = folder.join("scenario.toml");
+    let scenario = folder.join(SCENARIO);
     fs::write(&scenario, text).map_err(|error| cannot(&scenario, &error))?;
+    for (name, text) in &named {
+        keep(folder, name, text)?;
+    }
     let json = serde_json::to_string_pretty(&summary).map_err(Fail::failed)?;
     write_whole(&folder.join("summary.json"), &json)?;
     Ok(summary)
 }
 
-fn go(path: &Path, scenario: &Scenario, seed: u64, sink: &mut dyn Sink) -> Done<Summary> {
+/// Keeps a file that a scenario names under the same name in the folder of its run. What lies
+/// elsewhere is left there: `waybook sim replay --files` says where.
+fn keep(folder: &Path, name: &str, text: &str) -> Done {
+    if !stays_inside(name) || OWN.contains(&name) {
+        return Ok(());
+    }
+    let path = folder.join(name);
+    let write = || {
+        if let Some(folder) = path.parent() {
+            fs::create_dir_all(folder)?;
+        }
+        fs::write(&path, text)
+    };
+    write().map_err(|error| cannot(&path, &error))
+}
+
+fn go(
+    path: &Path,
+    scenario: &Scenario,
+    seed: u64,
+    files: &mut Files<'_>,
+    sink: &mut dyn Sink,
+) -> Done<Summary> {
     let mut progress = Progress::new(format!("{} (seed {seed})", scenario.name));
-    let result = execute(scenario, seed, &mut beside(path), sink, |share| {
+    let result = execute(scenario, seed, files, sink, |share| {
         progress.at(share);
     });
     progress.done();
