@@ -223,7 +223,10 @@ fn stage(scene: &Scene, title: &str, moments: usize) -> String {
 </figure>"#,
         moments.saturating_sub(1),
         (scene.width() * 0.75).min(1400.0),
-        scene.svg(&format!("The tree of {}; the table below says what happens", escape(title)))
+        scene.svg(&format!(
+            "The tree of {}; the table below says what happens",
+            escape(title)
+        ))
     )
 }
 
@@ -233,10 +236,7 @@ fn moments(recording: &Recording) -> Vec<(f64, f64)> {
     let mut times: BTreeSet<Duration> = BTreeSet::new();
     for step in &recording.steps {
         times.insert(step.at);
-        if let What::Sends {
-            arrives, again, ..
-        } = &step.what
-        {
+        if let What::Sends { arrives, again, .. } = &step.what {
             times.extend(arrives.iter().chain(again));
         }
     }

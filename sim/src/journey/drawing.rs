@@ -103,7 +103,10 @@ fn marks(recording: &Recording) -> BTreeMap<PlaceName, Mark> {
     let mut marks: BTreeMap<PlaceName, Mark> = BTreeMap::new();
     for (_, solutions) in recording.plans() {
         for solution in solutions {
-            let ends = [(solution.path.first(), "client"), (solution.path.last(), "server")];
+            let ends = [
+                (solution.path.first(), "client"),
+                (solution.path.last(), "server"),
+            ];
             for (place, role) in ends {
                 let Some(place) = place else {
                     continue;

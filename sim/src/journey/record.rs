@@ -204,7 +204,12 @@ pub(super) fn record_into(
     }
     let mut run = Run::new(scenario, seed, files)?;
     let only = match wanted {
-        Wanted::Session(0) => return Err(Unrecorded::NoSession { wanted: 0, asked: 0 }),
+        Wanted::Session(0) => {
+            return Err(Unrecorded::NoSession {
+                wanted: 0,
+                asked: 0,
+            });
+        }
         Wanted::Session(number) => Some(number),
         Wanted::Between(..) => None,
     };
@@ -461,8 +466,8 @@ fn pair(steps: &mut [Step], end: Duration) {
 
 /// These places, and those between them in the tree.
 fn connected(places: BTreeSet<PlaceName>) -> Vec<PlaceName> {
-    let top = (places.iter().cloned())
-        .reduce(|top, place| top.common_ancestor(&place).unwrap_or(top));
+    let top =
+        (places.iter().cloned()).reduce(|top, place| top.common_ancestor(&place).unwrap_or(top));
     let Some(top) = top else {
         return Vec::new();
     };

@@ -53,7 +53,9 @@ impl Scene {
         let mut changes: BTreeMap<(usize, &str), usize> = BTreeMap::new();
         for level in &recording.levels {
             if let Some(place) = number.get(&level.place) {
-                *changes.entry((*place, level.resource.as_str())).or_default() += 1;
+                *changes
+                    .entry((*place, level.resource.as_str()))
+                    .or_default() += 1;
             }
         }
         // What stays as it is needs no bar.
@@ -89,8 +91,7 @@ impl Scene {
         }
         // Places come after their parents, so that from behind all children are done.
         for number in (0..spots.len()).rev() {
-            if let (Some(first), Some(last)) = (children[number].first(), children[number].last())
-            {
+            if let (Some(first), Some(last)) = (children[number].first(), children[number].last()) {
                 spots[number].y = f64::midpoint(spots[*first].y, spots[*last].y);
             }
         }
@@ -172,7 +173,11 @@ impl Scene {
             escape(&short(name, NAME)),
             spot.x + CARD - 10.0,
         );
-        let own = self.bars.iter().enumerate().filter(|(_, (at, _))| *at == number);
+        let own = self
+            .bars
+            .iter()
+            .enumerate()
+            .filter(|(_, (at, _))| *at == number);
         for (row, (bar, (_, resource))) in own.enumerate() {
             let (x, y) = (spot.x + 10.0, top + HEAD + BAR * row as f64);
             let width = CARD - 20.0;

@@ -368,9 +368,9 @@ impl Step {
                 solution,
                 quality,
                 demand,
-            } => format!(
-                "falls back from solution {from} to {solution} ({quality}), holds {demand}"
-            ),
+            } => {
+                format!("falls back from solution {from} to {solution} ({quality}), holds {demand}")
+            }
             What::Refuses { solution, reason } => format!("refuses solution {solution}: {reason}"),
             What::AwaitsCode { component, bytes } => {
                 format!("waits for the code of {component}, {bytes} bytes")

@@ -8,7 +8,8 @@ use waybook_location_tree::PlaceName;
 
 use super::record::record_into;
 use super::{
-    Limits, Recording, Step, Unrecorded, Unshowable, Wanted, Watch, What, animation, drawing, record,
+    Limits, Recording, Step, Unrecorded, Unshowable, Wanted, Watch, What, animation, drawing,
+    record,
 };
 use crate::World;
 use crate::client::{Script, request};
@@ -59,7 +60,9 @@ fn sessions(scenario: &Scenario, of: impl Fn(&SessionRow) -> bool) -> Vec<Record
 
 fn said(recording: &Recording) -> Vec<String> {
     let steps = recording.steps.iter();
-    steps.map(|step| format!("{} {}", step.place, step.says())).collect()
+    steps
+        .map(|step| format!("{} {}", step.place, step.says()))
+        .collect()
 }
 
 fn position(steps: &[Step], of: impl Fn(&Step) -> bool) -> usize {
@@ -144,7 +147,10 @@ fn a_refused_session_is_told_hop_by_hop() {
     );
     assert_eq!(drawing(&recording), drawn);
     // What is held is seen to be held, and then no longer.
-    let down = recording.levels.iter().filter(|l| l.place.as_str() == *place);
+    let down = recording
+        .levels
+        .iter()
+        .filter(|l| l.place.as_str() == *place);
     let held: Vec<_> = down
         .filter(|l| l.resource.as_str() == "down")
         .map(|l| l.held)
@@ -168,12 +174,23 @@ fn an_established_session_is_told_to_its_end() {
                 s.place.as_str() == place && matches!(s.what, What::Establishes { .. })
             })
         };
-        assert!(established(&row.place) < established("root"), "the client's place is first");
+        assert!(
+            established(&row.place) < established("root"),
+            "the client's place is first"
+        );
         let over = |s: &Step| matches!(s.what, What::Ends { .. });
-        let gone = steps.iter().filter(|s| matches!(s.what, What::GivesBack { .. }));
+        let gone = steps
+            .iter()
+            .filter(|s| matches!(s.what, What::GivesBack { .. }));
         match row.end.unwrap().word() {
-            "standing" => assert_eq!((steps.iter().filter(|s| over(s)).count(), gone.count()), (0, 0)),
-            _ => assert_eq!((steps.iter().filter(|s| over(s)).count(), gone.count()), (1, 2)),
+            "standing" => assert_eq!(
+                (steps.iter().filter(|s| over(s)).count(), gone.count()),
+                (0, 0)
+            ),
+            _ => assert_eq!(
+                (steps.iter().filter(|s| over(s)).count(), gone.count()),
+                (1, 2)
+            ),
         }
         // Refreshes are counted, and are no steps.
         if row.stood.unwrap() > 300.0 {
@@ -189,7 +206,9 @@ fn a_place_that_falls_back_says_what_it_refused() {
     let second = |row: &SessionRow| row.solution == Some(2);
     for recording in sessions(&scenario, second) {
         let steps = &recording.steps;
-        let refused = position(steps, |s| matches!(s.what, What::Refuses { solution: 1, .. }));
+        let refused = position(steps, |s| {
+            matches!(s.what, What::Refuses { solution: 1, .. })
+        });
         let held = position(steps, |s| {
             s.place == steps[refused].place
                 && match &s.what {
@@ -210,8 +229,14 @@ fn a_place_that_falls_back_says_what_it_refused() {
 #[test]
 fn tracing_back_is_seen_at_both_ends() {
     let scenario = star(&[
-        ("to-client = \"6 Mbit/s\" }, server = { cpu = \"250m\" }", "to-client = \"1 Mbit/s\" }, server = { cpu = \"3\" }"),
-        ("to-client = \"1 Mbit/s\" }, server = { cpu = \"100m\" }", "to-client = \"6 Mbit/s\" }, server = { cpu = \"100m\" }"),
+        (
+            "to-client = \"6 Mbit/s\" }, server = { cpu = \"250m\" }",
+            "to-client = \"1 Mbit/s\" }, server = { cpu = \"3\" }",
+        ),
+        (
+            "to-client = \"1 Mbit/s\" }, server = { cpu = \"100m\" }",
+            "to-client = \"6 Mbit/s\" }, server = { cpu = \"100m\" }",
+        ),
     ]);
     let second = |row: &SessionRow| row.solution == Some(2) && row.session < 20;
     for recording in sessions(&scenario, second) {
@@ -225,7 +250,16 @@ fn tracing_back_is_seen_at_both_ends() {
             }
             _ => false,
         });
-        let falls = position(steps, |s| matches!(s.what, What::FallsBack { from: 1, solution: 2, .. }));
+        let falls = position(steps, |s| {
+            matches!(
+                s.what,
+                What::FallsBack {
+                    from: 1,
+                    solution: 2,
+                    ..
+                }
+            )
+        });
         assert!(refused < back && back < falls, "{:#?}", said(&recording));
         assert_eq!(steps[back].place, steps[falls].place);
     }
@@ -277,7 +311,9 @@ fn a_session_that_nobody_can_refresh_lapses() {
         row.place == "root/1" && row.asked < 1200.0 && stands
     };
     let lapsed = sessions(&scenario, cut);
-    let lapse = |s: &Step| s.place.as_str() == "root" && matches!(s.what, What::GivesBack { lapsed: true, .. });
+    let lapse = |s: &Step| {
+        s.place.as_str() == "root" && matches!(s.what, What::GivesBack { lapsed: true, .. })
+    };
     for recording in lapsed {
         let at = recording.steps[position(&recording.steps, lapse)].at;
         assert!((1200..1500).contains(&at.as_secs()), "{at:?}");
@@ -315,7 +351,15 @@ fn downloads_are_part_of_the_journey() {
     ]);
     let first = session(&scenario, 1);
     let steps = &first.steps;
-    let waits = position(steps, |s| matches!(s.what, What::AwaitsCode { bytes: 1_048_576, .. }));
+    let waits = position(steps, |s| {
+        matches!(
+            s.what,
+            What::AwaitsCode {
+                bytes: 1_048_576,
+                ..
+            }
+        )
+    });
     let agent = position(steps, |s| match &s.what {
         What::Receives { message, .. } => message.kind == "download",
         _ => false,
@@ -346,14 +390,20 @@ fn a_stretch_of_time_has_the_steps_of_its_sessions() {
     assert!(by_session.len() > 3);
     for (number, seen) in by_session {
         let alone = session(&scenario, number);
-        let within = alone.steps.iter().filter(|s| (from..=until).contains(&s.at));
+        let within = alone
+            .steps
+            .iter()
+            .filter(|s| (from..=until).contains(&s.at));
         let what = |step: &Step| (step.at, step.place.clone(), discriminant(&step.what));
         let within: Vec<_> = within.map(what).collect();
         let seen: Vec<_> = seen.into_iter().map(what).collect();
         assert_eq!(seen, within, "session {number}");
     }
     // The bookings begin as they were: nobody starts from an empty place.
-    let cpu = all.levels.iter().find(|l| l.place.as_str() == "root" && l.resource.as_str() == "cpu");
+    let cpu = all
+        .levels
+        .iter()
+        .find(|l| l.place.as_str() == "root" && l.resource.as_str() == "cpu");
     assert!(cpu.unwrap().established > 1000);
 }
 
@@ -379,7 +429,10 @@ fn what_cannot_be_recorded_is_said() {
     };
     let whole = Wanted::Between(seconds(0), seconds(3600));
     let much = record(&scenario, 1, &mut none, whole, few, |_| {}).unwrap_err();
-    assert!(much.to_string().contains("more happens than 100 steps"), "{much}");
+    assert!(
+        much.to_string().contains("more happens than 100 steps"),
+        "{much}"
+    );
 }
 
 #[test]
@@ -389,7 +442,10 @@ fn pages_show_what_is_concerned_and_say_when_that_is_too_much() {
     assert_eq!((recording.of_places, recording.tree.len()), (121, 0));
     let page = animation(&recording, 60).unwrap();
     assert_eq!(page.places, 5, "from a leaf to the root");
-    assert!(page.html.contains("Of 121 places, the 5 that are concerned are shown."));
+    assert!(
+        page.html
+            .contains("Of 121 places, the 5 that are concerned are shown.")
+    );
     let wrong = animation(&recording, 4).unwrap_err();
     assert_eq!(wrong, Unshowable::TooManyPlaces { places: 5, most: 4 });
     let quiet = Wanted::Between(Duration::from_micros(1), Duration::from_micros(2));
@@ -404,9 +460,16 @@ fn hostile_titles_are_text() {
     let scenario = star(&[("title = \"film\"", &format!("title = \"{hostile}\""))]);
     let page = animation(&session(&scenario, 1), 60).unwrap().html;
     assert!(page.contains("&lt;/script&gt;&lt;script&gt;"));
-    assert_eq!(page.matches("<script").count(), 2, "the data and the player");
+    assert_eq!(
+        page.matches("<script").count(),
+        2,
+        "the data and the player"
+    );
     assert_eq!(page.matches("</script").count(), 2);
-    assert_eq!(page.matches("http:").count(), page.matches("http://www.w3.org/2000/svg").count());
+    assert_eq!(
+        page.matches("http:").count(),
+        page.matches("http://www.w3.org/2000/svg").count()
+    );
     for foreign in ["https:", "<link", "@import", "<iframe", "<img", "src="] {
         assert!(!page.contains(foreign), "{foreign}");
     }

@@ -317,7 +317,8 @@ impl Watch {
 
     fn hops_at_edge(&self, at: PlaceIndex, neighbour: &PlaceName) -> Vec<u64> {
         let here = self.agents_at(at);
-        let over = here.filter(|(_, seen)| seen.neighbours.iter().flatten().any(|n| n == neighbour));
+        let over =
+            here.filter(|(_, seen)| seen.neighbours.iter().flatten().any(|n| n == neighbour));
         let numbers = over.filter_map(|(session, _)| self.numbers.get(&session).copied());
         numbers.collect()
     }
@@ -668,9 +669,15 @@ impl Seen {
             visit: agent.number().0,
             solution: agent.solution().number.0,
             state: agent.state(),
-            demand: place.booking(session).map_or_else(Demand::none, |b| b.demand),
+            demand: place
+                .booking(session)
+                .map_or_else(Demand::none, |b| b.demand),
             neighbours: [agent.previous().cloned(), next],
-            awaits: if waits { awaits(agent, place) } else { Vec::new() },
+            awaits: if waits {
+                awaits(agent, place)
+            } else {
+                Vec::new()
+            },
         }
     }
 
@@ -682,7 +689,10 @@ impl Seen {
 /// The code that an agent's components need at a place and that is not whole there.
 fn awaits(agent: &PlanVisitor, place: &Place) -> Vec<(Digest, String)> {
     let stage = agent.stage();
-    let brought = stage.components.iter().filter(|c| c.runtime == Runtime::Wasm);
+    let brought = stage
+        .components
+        .iter()
+        .filter(|c| c.runtime == Runtime::Wasm);
     let releases = brought.filter_map(|c| agent.plan().releases.get(&c.name));
     let mut missing: Vec<_> = releases.map(|r| (r.digest, r.reference())).collect();
     if !missing.is_empty() {
