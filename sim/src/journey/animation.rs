@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use serde_json::json;
 
-use super::record::{Recording, Wanted};
+use super::recording::{Recording, Wanted};
 use super::scene::Scene;
 use super::step::{Step, What};
 use crate::report::page::Page;

@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 
 use waybook_location_tree::PlaceName;
 
-use super::record::Recording;
+use super::recording::Recording;
 use super::step::What;
 
 /// What became of a session at a place.

@@ -10,15 +10,20 @@
 
 mod animation;
 mod drawing;
+mod gather;
 mod record;
+mod recording;
+mod said;
 mod scene;
 mod step;
 mod watch;
 
 pub use animation::{Animation, Unshowable, animation};
 pub use drawing::drawing;
-pub use record::{Level, Limits, Recording, Unrecorded, Wanted, record};
-pub use step::{Said, Solution, Step, What};
+pub use record::record;
+pub use recording::{Level, Limits, Recording, Unrecorded, Wanted};
+pub use said::Said;
+pub use step::{Solution, Step, What};
 
 pub(crate) use watch::Watch;
 

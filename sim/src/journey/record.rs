@@ -1,167 +1,24 @@
-//! Recordings: a run once more, with somebody who takes notes.
+//! Recording: a run once more, with somebody who takes notes.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
-use serde::Serialize;
 use waybook_location_tree::PlaceName;
 use waybook_place::{Instant, ResourceView};
-use waybook_plan::{Resource, format_amount};
+use waybook_plan::Resource;
 
 use super::Watch;
-use super::step::{Solution, Step, What};
+use super::gather::{connected, pair};
+use super::recording::{Level, Limits, Recording, Unrecorded, Wanted};
+use super::step::What;
 use crate::World;
 use crate::results::{IntervalRow, ResourceRow, SessionRow, Sink};
-use crate::run::{Run, RunError};
+use crate::run::Run;
 use crate::scenario::{BookingProtocol, Files, Scenario};
-
-/// What is to be recorded.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Wanted {
-    /// One session, by its number in the table of sessions: from its request until nothing is
-    /// left of it.
-    Session(u64),
-    /// Everything that happens between two times, since users could ask first.
-    Between(Duration, Duration),
-}
 
 /// A session is looked at for so long after its last message would have arrived: its place may
 /// be busy and read it later.
 const AFTER: Duration = Duration::from_secs(10);
-
-/// How much a recording may hold.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Limits {
-    /// The most steps.
-    pub steps: usize,
-    /// A tree with no more places is kept whole; of a larger one, the places that are
-    /// concerned.
-    pub places: usize,
-}
-
-impl Default for Limits {
-    /// As much as a page still plays well.
-    fn default() -> Self {
-        Self {
-            steps: 20_000,
-            places: 60,
-        }
-    }
-}
-
-/// Why there is no recording.
-#[derive(Debug, thiserror::Error)]
-pub enum Unrecorded {
-    /// The run itself went wrong.
-    #[error(transparent)]
-    Run(#[from] RunError),
-    /// Nobody walks in the baseline.
-    #[error(
-        "`protocol.booking = \"central\"`: the root books whole paths by itself there, so there \
-         are no agents to follow: run the scenario with `booking = \"visitor\"`"
-    )]
-    Central,
-    /// The number is too great, or 0.
-    #[error("there is no session {wanted}: the run has sessions 1 to {asked}")]
-    NoSession {
-        /// What was asked for.
-        wanted: u64,
-        /// How many there are.
-        asked: u64,
-    },
-    /// The times make no sense.
-    #[error(
-        "from {from:?} until {until:?} is no time of this run: it lasts {duration:?}, and `from` \
-         comes before `until`"
-    )]
-    NoTime {
-        /// The beginning.
-        from: Duration,
-        /// The end.
-        until: Duration,
-        /// How long the run lasts.
-        duration: Duration,
-    },
-    /// More happened than may be held.
-    #[error("more happens than {most} steps; by {at:?} there were so many")]
-    TooMuch {
-        /// The limit.
-        most: usize,
-        /// When it was reached.
-        at: Duration,
-    },
-}
-
-/// What was recorded.
-#[derive(Debug, Clone, PartialEq)]
-pub struct Recording {
-    /// What was wanted.
-    pub wanted: Wanted,
-    /// The name of the scenario.
-    pub scenario: String,
-    /// The seed.
-    pub seed: u64,
-    /// The row of the session, if it is one.
-    pub row: Option<SessionRow>,
-    /// What happened, in its order.
-    pub steps: Vec<Step>,
-    /// How many messages said only that all is as it was. They are no steps.
-    pub routine: u64,
-    /// The places that are concerned, and those that connect them, in the order of names.
-    pub places: Vec<PlaceName>,
-    /// The bookings of these places when steps were made, wherever they had changed.
-    pub levels: Vec<Level>,
-    /// All places in the order of names, if they are no more than the limit.
-    pub tree: Vec<PlaceName>,
-    /// How many places there are in all.
-    pub of_places: usize,
-}
-
-/// How much of a resource is booked at a place from some time on.
-#[derive(Debug, Clone, PartialEq, Serialize)]
-pub struct Level {
-    /// Since users could ask.
-    #[serde(serialize_with = "seconds", rename = "at_s")]
-    pub at: Duration,
-    /// The place.
-    pub place: PlaceName,
-    /// The resource.
-    pub resource: Resource,
-    /// What the place has.
-    pub capacity: u64,
-    /// By established sessions.
-    pub established: u64,
-    /// By set-ups under way.
-    pub held: u64,
-}
-
-fn seconds<S: serde::Serializer>(time: &Duration, serializer: S) -> Result<S::Ok, S::Error> {
-    serializer.serialize_f64(time.as_secs_f64())
-}
-
-impl Level {
-    /// In words: `down: 6 Mbit/s of 40 Mbit/s`.
-    #[must_use]
-    pub fn says(&self) -> String {
-        let show = |amount| format_amount(&self.resource, amount);
-        let held = match self.held {
-            0 => String::new(),
-            held => format!(" + {} held", show(held)),
-        };
-        let (booked, all) = (show(self.established), show(self.capacity));
-        format!("{}: {booked}{held} of {all}", self.resource)
-    }
-}
-
-impl Recording {
-    /// Every plan that was made, with the session.
-    pub fn plans(&self) -> impl Iterator<Item = (u64, &[Solution])> {
-        self.steps.iter().filter_map(|step| match &step.what {
-            What::Plans { solutions, .. } => Some((step.session, solutions.as_slice())),
-            _ => None,
-        })
-    }
-}
 
 /// Runs a scenario again, up to what matters, and takes down what is wanted. `progress` is told
 /// now and then how much of the run is done.
@@ -413,73 +270,4 @@ impl Sink for Notes<'_> {
     fn interval(&mut self, _: &IntervalRow) {}
 
     fn resource(&mut self, _: &ResourceRow) {}
-}
-
-/// Says of each message that was sent when it was read. Of what arrives after the end nothing
-/// better is known than when it arrives.
-fn pair(steps: &mut [Step], end: Duration) {
-    type Key = (PlaceName, PlaceName, u64, &'static str, Option<u16>);
-    let mut sent: BTreeMap<Key, Vec<usize>> = BTreeMap::new();
-    for at in 0..steps.len() {
-        let Step {
-            session,
-            place,
-            what,
-            ..
-        } = &steps[at];
-        match what {
-            What::Sends { to, message, .. } => {
-                let (from, to) = (place.clone(), to.clone());
-                let key = (from, to, *session, message.kind, message.visit);
-                sent.entry(key).or_default().push(at);
-            }
-            What::Receives { from, message, .. } => {
-                let (from, to) = (from.clone(), place.clone());
-                let key = (from, to, *session, message.kind, message.visit);
-                let read = steps[at].at;
-                let waiting = sent.get_mut(&key).into_iter().flatten();
-                for sender in waiting {
-                    if let What::Sends {
-                        received, arrives, ..
-                    } = &mut steps[*sender].what
-                        && received.is_none()
-                        && arrives.is_some_and(|arrives| arrives <= read)
-                    {
-                        *received = Some(read);
-                        break;
-                    }
-                }
-            }
-            _ => {}
-        }
-    }
-    for step in steps {
-        if let What::Sends {
-            received, arrives, ..
-        } = &mut step.what
-            && received.is_none()
-        {
-            *received = arrives.filter(|at| *at > end);
-        }
-    }
-}
-
-/// These places, and those between them in the tree.
-fn connected(places: BTreeSet<PlaceName>) -> Vec<PlaceName> {
-    let top =
-        (places.iter().cloned()).reduce(|top, place| top.common_ancestor(&place).unwrap_or(top));
-    let Some(top) = top else {
-        return Vec::new();
-    };
-    let mut all = BTreeSet::new();
-    for place in places {
-        let mut next = Some(place);
-        while let Some(place) = next.filter(|place| top.contains(place)) {
-            next = place.parent();
-            if !all.insert(place) {
-                break;
-            }
-        }
-    }
-    all.into_iter().collect()
 }

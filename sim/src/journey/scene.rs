@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 
 use waybook_location_tree::PlaceName;
 
-use super::record::Recording;
+use super::recording::Recording;
 use crate::report::text::{escape, short};
 
 /// How wide a card is, and what lies between it and those of its children.
