@@ -129,10 +129,8 @@ fn marks(recording: &Recording) -> BTreeMap<PlaceName, Mark> {
                     *established = true;
                 }
             }
-            What::Refuses { solution, .. } => {
-                if !mark.refused.contains(solution) {
-                    mark.refused.push(*solution);
-                }
+            What::Refuses { solution, .. } if !mark.refused.contains(solution) => {
+                mark.refused.push(*solution);
             }
             What::Crashes => mark.crashed = true,
             _ => {}

@@ -184,7 +184,7 @@ fn no_run(folder: &Path) -> String {
         );
     }
     format!(
-        "{shown}: there are several runs in it, choose one: {}",
+        "{shown}: that is no run's folder, but there are runs in it, choose one: {}",
         seeds.join(", ")
     )
 }
