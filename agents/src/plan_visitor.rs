@@ -185,6 +185,12 @@ impl PlanVisitor {
         self.answer.as_ref()
     }
 
+    /// What was refused so far, here and beyond, as this hop knows it.
+    #[must_use]
+    pub fn refused(&self) -> &[Refusal] {
+        &self.refused
+    }
+
     /// Whether the client watches the set-up.
     #[must_use]
     pub fn is_watched(&self) -> bool {

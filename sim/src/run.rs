@@ -122,7 +122,7 @@ impl Run<World> {
     /// # Errors
     /// [`RunError`] if the scenario is wrong or a place breaks a rule.
     pub fn new(scenario: &Scenario, seed: u64, files: &mut Files<'_>) -> Result<Self, RunError> {
-        Self::start(scenario, seed, files, false)
+        Self::begin(scenario, seed, files, false)
     }
 
     /// As [`Run::new`], with every input and output put into words, so that a violation shows
@@ -135,10 +135,10 @@ impl Run<World> {
         seed: u64,
         files: &mut Files<'_>,
     ) -> Result<Self, RunError> {
-        Self::start(scenario, seed, files, true)
+        Self::begin(scenario, seed, files, true)
     }
 
-    fn start(
+    fn begin(
         scenario: &Scenario,
         seed: u64,
         files: &mut Files<'_>,
@@ -202,6 +202,22 @@ impl<S: System> Run<S> {
         &self.system
     }
 
+    /// What runs, for whoever looks at more of it.
+    pub(crate) fn system_mut(&mut self) -> &mut S {
+        &mut self.system
+    }
+
+    /// When users could ask first.
+    pub(crate) fn start(&self) -> Instant {
+        self.start
+    }
+
+    /// When something happens next.
+    pub(crate) fn next_at(&self) -> Option<Instant> {
+        let next = [self.agenda.next_at(), self.system.next_at()];
+        next.into_iter().flatten().min()
+    }
+
     /// The tree that it runs on.
     pub fn layout(&self) -> &Layout {
         &self.layout
@@ -227,9 +243,7 @@ impl<S: System> Run<S> {
     pub fn advance(&mut self, events: u64, sink: &mut dyn Sink) -> Result<bool, RunError> {
         for _ in 0..events {
             let mine = self.agenda.next_at();
-            let theirs = self.system.next_at();
-            let at = [mine, theirs].into_iter().flatten().min();
-            let Some(at) = at.filter(|at| *at <= self.end) else {
+            let Some(at) = self.next_at().filter(|at| *at <= self.end) else {
                 self.system.idle_until(self.end);
                 return Ok(false);
             };

@@ -35,6 +35,7 @@ pub use slots::PlaceIndex;
 
 use crate::check::{self, Violation, Walks};
 use crate::client::{Client, Clients, Knows};
+use crate::journey::Watch;
 use crate::network::{EdgeModel, LinkModel, Network};
 use crate::places::PlaceModel;
 use crate::setting::Setting;
@@ -118,6 +119,8 @@ pub struct World {
     pub(crate) orders: Orders,
     behaviours: Vec<(Option<PlaceName>, String, Behaviour)>,
     transcript: Transcript,
+    /// Whoever follows sessions.
+    pub(crate) watch: Option<Box<Watch>>,
     changed: Instant,
     spinning: (Option<PlaceIndex>, Instant, u32),
     /// What a place says while it is being carried out; empty between inputs.
@@ -196,6 +199,7 @@ impl World {
             orders: Orders::default(),
             behaviours: Vec::new(),
             transcript: Transcript::new(4000),
+            watch: None,
             changed: Instant::default(),
             spinning: (None, Instant::default(), 0),
             out: Vec::new(),

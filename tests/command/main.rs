@@ -2,6 +2,7 @@
 
 mod component;
 mod inputs;
+mod notebook;
 mod player;
 mod session;
 mod sim;

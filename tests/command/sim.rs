@@ -238,3 +238,223 @@ fn a_graph_becomes_a_tree_that_a_scenario_takes() {
         err(&said)
     );
 }
+
+/// The first session of a folder's table that ended up in some way.
+fn session_of(home: &Path, folder: &str, fate: &str) -> (String, String) {
+    let table = fs::read_to_string(home.join(folder).join("sessions.csv")).unwrap();
+    let rows = table.lines().filter(|line| !line.starts_with('#')).skip(1);
+    let row = rows.map(|row| row.split(',').collect::<Vec<_>>());
+    let row = row.into_iter().find(|row| row[7] == fate).unwrap();
+    (row[0].to_owned(), row[2].to_owned())
+}
+
+/// A person copies a number out of the table and sees what became of that session.
+#[test]
+fn a_session_is_replayed_hop_by_hop() {
+    let home = tempfile::tempdir().unwrap();
+    scenario(home.path());
+    let said = run(home.path(), &["sim", "run", "star.toml", "--out", "star"]);
+    assert_eq!(code(&said), 0, "{}", err(&said));
+    let before = fs::read(home.path().join("star/sessions.csv")).unwrap();
+    let (number, place) = session_of(home.path(), "star", "established");
+    let replay = ["sim", "replay", "star", "--session", &number];
+    let said = run(home.path(), &replay);
+    assert_eq!(code(&said), 0, "{}", err(&said));
+    let text = out(&said);
+    for words in [
+        &format!(
+            "session {number} of star (seed 1): viewers at {place} ask for `film`: established"
+        ),
+        "root  ● server; booked cpu",
+        "● client; booked down",
+        "the user asks for `film`",
+        "to root: plan visitor with solution 1",
+        "confirm: the session is established",
+        "the user has a session: solution",
+    ] {
+        assert!(text.contains(words), "{words}: {text}");
+    }
+    let said = run(home.path(), &[&replay[..], &["--json"]].concat());
+    let journey = json(&out(&said));
+    assert_eq!(journey["row"]["session"].to_string(), number);
+    assert_eq!(journey["row"]["place"], place.as_str());
+    let steps = journey["steps"].as_array().unwrap();
+    assert_eq!(steps[0]["what"], "asks");
+    assert_eq!(steps[0]["at_s"], journey["row"]["asked_s"]);
+    let told = steps
+        .iter()
+        .filter(|step| text.contains(step["says"].as_str().unwrap()));
+    assert_eq!(told.count(), steps.len(), "as many as a person sees");
+
+    let page = ["sim", "animate", "star", "--session", &number];
+    let said = run(home.path(), &page);
+    assert_eq!(code(&said), 0, "{}", err(&said));
+    let file = format!("star/session-{number}.html");
+    assert_eq!(out(&said).trim(), file);
+    let html = fs::read_to_string(home.path().join(file)).unwrap();
+    assert!(html.contains("data-place=\"root/3\"") && !html.contains("src=\"http"));
+    let said = run(
+        home.path(),
+        &[
+            "sim", "animate", "star", "--from", "10 min", "--until", "660", "--out", "a.html",
+            "--json",
+        ],
+    );
+    assert_eq!(code(&said), 0, "{}", err(&said));
+    assert_eq!(json(&out(&said))["places"], 5);
+    assert!(home.path().join("a.html").is_file());
+    let after = fs::read(home.path().join("star/sessions.csv")).unwrap();
+    assert!(before == after, "looking changes nothing");
+}
+
+#[test]
+fn what_cannot_be_replayed_is_said() {
+    let home = tempfile::tempdir().unwrap();
+    scenario(home.path());
+    for arguments in [
+        &["sim", "run", "star.toml", "--out", "star"][..],
+        &[
+            "sim",
+            "run",
+            "star.toml",
+            "--out",
+            "many",
+            "--replications",
+            "2",
+        ],
+        &[
+            "sim",
+            "sweep",
+            "load.toml",
+            "--out",
+            "load",
+            "--shard",
+            "1/8",
+        ],
+    ] {
+        let said = run(home.path(), arguments);
+        assert_eq!(code(&said), 0, "{}", err(&said));
+    }
+    let wrong = |arguments: &[&str], words: &[&str]| {
+        let all = [&["sim"], arguments].concat();
+        let said = run(home.path(), &all);
+        assert_eq!(code(&said), 2, "{arguments:?}: {}", err(&said));
+        for word in words {
+            assert!(err(&said).contains(word), "{word}: {}", err(&said));
+        }
+    };
+    let replay = |folder, words: &[&str]| wrong(&["replay", folder, "--session", "1"], words);
+    replay("nowhere", &["nowhere", "no such folder"]);
+    fs::create_dir(home.path().join("empty")).unwrap();
+    replay("empty", &["empty", "no run's folder", "summary.json"]);
+    replay("load", &["load", "a sweep"]);
+    replay(
+        "many",
+        &["there are runs in it", "many/seed-1", "many/seed-2"],
+    );
+    let said = run(
+        home.path(),
+        &["sim", "replay", "many/seed-2", "--session", "1"],
+    );
+    assert_eq!(code(&said), 0, "{}", err(&said));
+    wrong(
+        &["replay", "star", "--session", "99999"],
+        &["--session 99999", "sessions.csv", "there are 1 to "],
+    );
+    wrong(&["replay", "star", "--session", "x"], &["--session"]);
+    wrong(
+        &["animate", "star", "--from", "20", "--until", "10"],
+        &["--from 20 s", "0 to 1800 s"],
+    );
+    wrong(&["animate", "star", "--from", "soon"], &["soon", "seconds"]);
+    wrong(
+        &["animate", "star", "--steps", "50"],
+        &["--steps 50", "shorter time"],
+    );
+    wrong(
+        &["animate", "star", "--places", "2"],
+        &["places are concerned", "--places 2"],
+    );
+    wrong(
+        &["animate", "star", "--session", "1", "--from", "1"],
+        &["--session", "--from"],
+    );
+
+    let change = |file: &str, from: &str, to: &str| {
+        let path = home.path().join("star").join(file);
+        let text = fs::read_to_string(&path).unwrap();
+        assert!(text.contains(from), "{file}: {text}");
+        fs::write(&path, text.replace(from, to)).unwrap();
+    };
+    // Results that are not of this scenario.
+    let (number, _) = session_of(home.path(), "star", "established");
+    change("scenario.toml", "6 Mbit/s", "7 Mbit/s");
+    change(
+        "scenario.toml",
+        "exponential = \"10 min\"",
+        "exponential = \"11 min\"",
+    );
+    let said = run(
+        home.path(),
+        &["sim", "replay", "star", "--session", &number],
+    );
+    assert_eq!(code(&said), 1);
+    assert!(
+        err(&said).contains("did not end up as written"),
+        "{}",
+        err(&said)
+    );
+    change(
+        "scenario.toml",
+        "[edges]",
+        "[protocol]\nbooking = \"central\"\n\n[edges]",
+    );
+    replay("star", &["scenario.toml", "central", "no agents"]);
+    let version = format!("\"version\": \"{}\"", env!("CARGO_PKG_VERSION"));
+    change("summary.json", &version, "\"version\": \"0.0.1\"");
+    replay("star", &["summary.json", "Waybook 0.0.1 ran it"]);
+}
+
+/// The files that a scenario names are kept with its results, and asked for if they are gone.
+#[test]
+fn a_run_over_an_imported_tree_is_replayed() {
+    let home = tempfile::tempdir().unwrap();
+    scenario(home.path());
+    let graph = include_str!("../../configs/simulations/topologies/emilia-romagna.gml");
+    fs::create_dir(home.path().join("graphs")).unwrap();
+    fs::write(home.path().join("graphs/region.gml"), graph).unwrap();
+    let text = fs::read_to_string(home.path().join("star.toml")).unwrap();
+    let text = text.replace("generate = \"regular\"", "import = \"graphs/region.gml\"");
+    let text = text.replace("degree = 4\n", "").replace("depth = 1\n", "");
+    fs::write(home.path().join("region.toml"), text).unwrap();
+    let said = run(
+        home.path(),
+        &["sim", "run", "region.toml", "--out", "region"],
+    );
+    assert_eq!(code(&said), 0, "{}", err(&said));
+    let kept = home.path().join("region/graphs/region.gml");
+    assert_eq!(fs::read_to_string(&kept).unwrap(), graph);
+    fs::remove_file(home.path().join("graphs/region.gml")).unwrap();
+    let (number, place) = session_of(home.path(), "region", "established");
+    let replay = ["sim", "replay", "region", "--session", &number];
+    let said = run(home.path(), &replay);
+    assert_eq!(code(&said), 0, "{}", err(&said));
+    assert!(out(&said).contains(&place), "{}", out(&said));
+
+    fs::create_dir_all(home.path().join("elsewhere/graphs")).unwrap();
+    fs::rename(kept, home.path().join("elsewhere/graphs/region.gml")).unwrap();
+    let said = run(home.path(), &replay);
+    assert_eq!(code(&said), 2);
+    for words in [
+        "region/graphs/region.gml",
+        "the scenario of the run names this file",
+        "--files",
+    ] {
+        assert!(err(&said).contains(words), "{words}: {}", err(&said));
+    }
+    let said = run(
+        home.path(),
+        &[&replay[..], &["--files", "elsewhere"]].concat(),
+    );
+    assert_eq!(code(&said), 0, "{}", err(&said));
+}

@@ -17,13 +17,13 @@ mod grid;
 mod of_run;
 mod of_sweep;
 mod overview;
-mod page;
+pub(crate) mod page;
 mod pairs;
 mod plot;
 mod read;
 mod runs;
 mod style;
-mod text;
+pub(crate) mod text;
 
 pub use compare::{Folder, of_folders};
 pub use of_run::of_run;

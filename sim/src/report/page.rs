@@ -8,7 +8,7 @@ use super::text::escape;
 
 /// A page as it grows.
 #[derive(Debug)]
-pub(super) struct Page {
+pub(crate) struct Page {
     title: String,
     made_from: Vec<(String, String)>,
     contents: String,
@@ -16,6 +16,8 @@ pub(super) struct Page {
     sections: usize,
     figures: usize,
     tables: usize,
+    /// What it does by itself, and how that looks: script and style.
+    alive: Option<(&'static str, &'static str)>,
 }
 
 /// A report that is done.
@@ -32,7 +34,7 @@ pub struct Report {
 }
 
 impl Page {
-    pub(super) fn new(title: impl Into<String>) -> Self {
+    pub(crate) fn new(title: impl Into<String>) -> Self {
         Self {
             title: title.into(),
             made_from: Vec::new(),
@@ -41,16 +43,17 @@ impl Page {
             sections: 0,
             figures: 0,
             tables: 0,
+            alive: None,
         }
     }
 
     /// Something of what the page was made from.
-    pub(super) fn made_from(&mut self, what: &str, value: impl Into<String>) {
+    pub(crate) fn made_from(&mut self, what: &str, value: impl Into<String>) {
         self.made_from.push((what.to_owned(), value.into()));
     }
 
     /// A section begins.
-    pub(super) fn section(&mut self, title: &str) {
+    pub(crate) fn section(&mut self, title: &str) {
         if self.sections > 0 {
             self.body.push_str("</section>\n");
         }
@@ -71,8 +74,20 @@ impl Page {
         let _ = writeln!(self.body, "<h3>{}</h3>", escape(title));
     }
 
-    pub(super) fn paragraph(&mut self, text: &str) {
+    pub(crate) fn paragraph(&mut self, text: &str) {
         let _ = writeln!(self.body, "<p>{}</p>", escape(text));
+    }
+
+    /// Lets the page do something by itself. The script is ours, so it may run; it still may ask
+    /// no other host for anything.
+    pub(crate) fn alive(&mut self, script: &'static str, style: &'static str) {
+        self.alive = Some((script, style));
+    }
+
+    /// Something that is HTML already: whatever comes from outside is escaped in it.
+    pub(crate) fn html(&mut self, html: &str) {
+        self.body.push_str(html);
+        self.body.push('\n');
     }
 
     /// What a reader must know before believing the figures.
@@ -95,7 +110,7 @@ impl Page {
     }
 
     /// A table. Columns whose cells all begin like numbers stand to the right.
-    pub(super) fn table(&mut self, caption: &str, headings: &[&str], rows: &[Vec<String>]) {
+    pub(crate) fn table(&mut self, caption: &str, headings: &[&str], rows: &[Vec<String>]) {
         self.tables += 1;
         let numeric = |column: usize| {
             let begins =
@@ -154,7 +169,7 @@ impl Page {
     }
 
     /// The whole of it.
-    pub(super) fn finish(self) -> Report {
+    pub(crate) fn finish(self) -> Report {
         let title = escape(&self.title);
         let mut made_from = String::new();
         for (what, value) in &self.made_from {
@@ -166,17 +181,24 @@ impl Page {
             );
         }
         let end = if self.sections > 0 { "</section>" } else { "" };
+        let (may_run, script, own_style) = match self.alive {
+            Some((script, style)) => {
+                let script = format!("<script>{script}</script>\n");
+                ("script-src 'unsafe-inline'; ", script, style)
+            }
+            None => ("", String::new(), ""),
+        };
         let html = format!(
             r#"<!DOCTYPE html>
 <html lang="en">
 <head>
 <meta charset="utf-8">
-<meta http-equiv="Content-Security-Policy" content="default-src 'none'; style-src 'unsafe-inline'; img-src data:">
+<meta http-equiv="Content-Security-Policy" content="default-src 'none'; {may_run}style-src 'unsafe-inline'; img-src data:">
 <meta name="viewport" content="width=device-width, initial-scale=1">
 <meta name="generator" content="Waybook {}">
 <meta name="color-scheme" content="light dark">
 <title>{title}</title>
-<style>{}</style>
+<style>{}{own_style}</style>
 </head>
 <body>
 <header><h1>{title}</h1><dl>{made_from}</dl></header>
@@ -185,7 +207,7 @@ impl Page {
 <main>
 {}{end}
 </main>
-</body>
+{script}</body>
 </html>
 "#,
             env!("CARGO_PKG_VERSION"),

@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 
 /// A text so that HTML and SVG take it for nothing but text, between tags and in attributes
 /// alike. What no page may contain becomes the replacement character.
-pub(super) fn escape(text: &str) -> String {
+pub(crate) fn escape(text: &str) -> String {
     let mut out = String::with_capacity(text.len());
     for letter in text.chars() {
         match letter {
@@ -62,7 +62,7 @@ fn with_digits(value: f64, digits: i32) -> String {
 }
 
 /// A whole number, its thousands apart.
-pub(super) fn count(value: u64) -> String {
+pub(crate) fn count(value: u64) -> String {
     let digits = value.to_string();
     let mut out = String::new();
     for (at, digit) in digits.chars().enumerate() {
@@ -104,7 +104,7 @@ pub(super) fn minus(text: &str) -> String {
 }
 
 /// A text with at most so many letters.
-pub(super) fn short(text: &str, most: usize) -> String {
+pub(crate) fn short(text: &str, most: usize) -> String {
     if text.chars().count() <= most {
         return text.to_owned();
     }
@@ -113,7 +113,7 @@ pub(super) fn short(text: &str, most: usize) -> String {
 }
 
 /// About how wide a text is in the plots' letters, in their units.
-pub(super) fn width(text: &str) -> f64 {
+pub(crate) fn width(text: &str) -> f64 {
     text.chars()
         .map(|letter| match letter {
             'i' | 'j' | 'l' | '.' | ',' | ':' | '\u{2009}' | '\'' => 3.4,

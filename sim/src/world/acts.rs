@@ -69,6 +69,9 @@ impl World {
             expected,
         });
         let id = request.request;
+        if let Some(watch) = &mut self.watch {
+            watch.asks(id);
+        }
         self.schedule(after, Event::Ask(id, Box::new(request), open));
         if let Some(close) = script.close {
             self.schedule(after + close, Event::Close(id));
@@ -109,6 +112,10 @@ impl World {
         self.note(name, "crashes");
         self.walks.forget();
         self.disturb_index();
+        if let Some(watch) = &mut self.watch {
+            let at = self.slots.find(name).expect("a place of this run");
+            watch.crashed(self.now, at, name);
+        }
         if let Some(slot) = self.slots.get_mut(name) {
             slot.crash();
         }
@@ -191,6 +198,9 @@ impl World {
         place.watch_sessions(self.options.every_step());
         if !self.options.disk {
             place.forget_sessions();
+        }
+        if let Some(watch) = &mut self.watch {
+            watch.started(self.now, at, &place);
         }
         self.slots.at_mut(at).run(place);
         self.carry_out(at, out)?;

@@ -247,9 +247,15 @@ impl World {
             self.transcript
                 .write(self.now, &name, format_args!("< {what}"));
         }
+        if let Some(watch) = &mut self.watch {
+            watch.before(self.now, at, place, &input);
+        }
         self.handled += 1;
         let unanswered = place.counters().unanswered;
         place.handle(local, input, &mut out);
+        if let Some(watch) = &mut self.watch {
+            watch.after(self.now, at, place, &out);
+        }
         if place.counters().unanswered > unanswered {
             // It plans with what it has heard of in time.
             let name = self.slots.name(at);
@@ -401,6 +407,10 @@ impl World {
         }
         let kind = envelope.message.kind();
         let sent = (self.network).send_sized_on(self.now, edge, upward, kind, length);
+        if let Some(watch) = &mut self.watch {
+            let (from, to) = (self.slots.name(at), self.slots.name(to));
+            watch.sent(self.now, from, to, &envelope.message, &sent);
+        }
         let letter = match frame {
             Some(frame) if self.options.wire == Wire::Decoded => Letter::Frame(frame),
             _ => Letter::Envelope(Box::new(envelope)),

@@ -17,7 +17,7 @@ use waybook_sim::report::{Folder, Report, of_folders, of_run, of_sweep};
 use crate::support;
 
 /// A browser that can be here. Where everything is required, its lack is a failure.
-fn browser() -> Option<&'static str> {
+pub(crate) fn browser() -> Option<&'static str> {
     let known = ["chromium", "chromium-browser", "google-chrome", "chrome"];
     let is_here = |name: &&str| Command::new(name).arg("--version").output().is_ok();
     let found = known.into_iter().find(is_here);
@@ -86,11 +86,23 @@ window.onload = () => {
 
 /// What a browser sees of a page.
 fn look(browser: &str, name: &str, html: &str) -> Value {
+    seen_by(browser, name, html, LOOK, &[])
+}
+
+/// What a script in a browser, started with some options, sees of a page. The script is that of
+/// an outer page, with the page itself for `TEXT`; what it writes as text of its body is JSON.
+pub(crate) fn seen_by(
+    browser: &str,
+    name: &str,
+    html: &str,
+    script: &str,
+    options: &[&str],
+) -> Value {
     let folder = folder(name);
     fs::write(folder.join("page.html"), html).unwrap();
     let text = serde_json::to_string(html).unwrap().replace("</", "<\\/");
     let outer = folder.join("look.html");
-    fs::write(&outer, LOOK.replace("TEXT", &text)).unwrap();
+    fs::write(&outer, script.replace("TEXT", &text)).unwrap();
     let output = Command::new(browser)
         .args(["--headless", "--no-sandbox", "--disable-gpu", "--dump-dom"])
         .args(["--no-first-run", "--disable-dev-shm-usage"])
@@ -98,7 +110,8 @@ fn look(browser: &str, name: &str, html: &str) -> Value {
             "--user-data-dir={}",
             folder.join("profile").display()
         ))
-        .arg("--virtual-time-budget=20000")
+        .arg("--virtual-time-budget=60000")
+        .args(options)
         .arg(format!("file://{}", outer.display()))
         .output()
         .unwrap();

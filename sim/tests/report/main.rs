@@ -1,5 +1,6 @@
 //! The page of results: all of the input is in it, nothing hostile is, and it shows its plots.
 
+mod animation;
 mod broken;
 mod browser;
 mod pages;

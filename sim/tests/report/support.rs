@@ -87,7 +87,7 @@ pub(crate) fn files(seed: u64) -> Files {
     }
 }
 
-fn nothing(name: &str) -> Result<String, String> {
+pub(crate) fn nothing(name: &str) -> Result<String, String> {
     Err(format!("there is no {name}"))
 }
 

@@ -1,7 +1,10 @@
 //! `waybook sim`: experiments with the very places that daemons run.
 
+mod again;
+mod animate;
 mod files;
 mod progress;
+mod replay;
 mod report;
 mod run;
 mod summary;
@@ -25,6 +28,10 @@ pub(crate) enum Sim {
     Merge(sweep::Merge),
     /// Make a page with plots and tables of results
     Report(report::Report),
+    /// Show what became of one session of a run, hop by hop
+    Replay(replay::Replay),
+    /// Make a page on which the agents of a run walk
+    Animate(animate::Animate),
     /// Hold the simulator against what queueing theory says exactly
     Validate(validate::Validate),
     /// Turn graphs into location trees
@@ -40,6 +47,8 @@ impl Sim {
             Self::Sweep(command) => command.run(global),
             Self::Merge(command) => command.run(global),
             Self::Report(command) => command.run(global),
+            Self::Replay(command) => command.run(global),
+            Self::Animate(command) => command.run(global),
             Self::Validate(command) => command.run(global),
             Self::Topology(command) => command.run(global),
         }

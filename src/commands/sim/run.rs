@@ -6,9 +6,10 @@ use std::path::{Path, PathBuf};
 use clap::Args;
 use waybook_sim::results::{Nowhere, Sink};
 use waybook_sim::run::{RunError, Summary, execute};
-use waybook_sim::scenario::{Scenario, ScenarioError};
+use waybook_sim::scenario::{Files, Scenario, ScenarioError};
 use waybook_sim::sweep::Sweep;
 
+use super::again::stays_inside;
 use super::files::{Tables, cannot, write_whole};
 use super::progress::Progress;
 use super::summary;
@@ -17,12 +18,27 @@ use crate::fail::{Done, Fail};
 use crate::find::Global;
 use crate::show;
 
+/// The scenario of a run, within its folder.
+pub(super) const SCENARIO: &str = "scenario.toml";
+/// What else is written there: a file that a scenario names may not take its place.
+const OWN: [&str; 8] = [
+    SCENARIO,
+    "summary.json",
+    "sessions.csv",
+    "sessions.parquet",
+    "intervals.csv",
+    "intervals.parquet",
+    "resources.csv",
+    "resources.parquet",
+];
+
 /// Runs a scenario.
 #[derive(Args)]
 #[command(after_help = "\
 The tables are sessions, intervals and resources, each as CSV and Parquet, with the
 scenario, the seed and the version in every file. The same scenario and seed give the
-same bytes on every machine.
+same bytes on every machine. The scenario and the files that it names are kept beside them, so
+that `waybook sim replay` and `animate` can run it again.
 
 Examples:
   waybook sim run configs/simulations/star.toml
@@ -130,7 +146,7 @@ impl Told {
     /// Runs it once; with a folder, what comes of it is written there.
     fn run(&self, seed: u64, folder: Option<&Path>) -> Done<Summary> {
         let Some(folder) = folder else {
-            return self.go(seed, &mut Nowhere);
+            return self.go(seed, &mut beside(&self.path), &mut Nowhere);
         };
         let about = [
             ("waybook", env!("CARGO_PKG_VERSION").to_owned()),
@@ -139,19 +155,28 @@ impl Told {
         ];
         let about = about.map(|(key, value)| (key.to_owned(), value));
         let mut tables = Tables::create(folder, &about)?;
-        let summary = self.go(seed, &mut tables)?;
+        let mut read = beside(&self.path);
+        let mut named = Vec::new();
+        let mut files = |name: &str| {
+            let text = read(name)?;
+            named.push((name.to_owned(), text.clone()));
+            Ok(text)
+        };
+        let summary = self.go(seed, &mut files, &mut tables)?;
         tables.finish(folder)?;
-        let scenario = folder.join("scenario.toml");
+        let scenario = folder.join(SCENARIO);
         fs::write(&scenario, &self.text).map_err(|error| cannot(&scenario, &error))?;
+        for (name, text) in &named {
+            keep(folder, name, text)?;
+        }
         let json = serde_json::to_string_pretty(&summary).map_err(Fail::failed)?;
         write_whole(&folder.join("summary.json"), &json)?;
         Ok(summary)
     }
 
-    fn go(&self, seed: u64, sink: &mut dyn Sink) -> Done<Summary> {
+    fn go(&self, seed: u64, files: &mut Files<'_>, sink: &mut dyn Sink) -> Done<Summary> {
         let mut progress = Progress::new(format!("{} (seed {seed})", self.scenario.name));
-        let mut files = beside(&self.path);
-        let result = execute(&self.scenario, seed, &mut files, sink, |share| {
+        let result = execute(&self.scenario, seed, files, sink, |share| {
             progress.at(share);
         });
         progress.done();
@@ -162,6 +187,22 @@ impl Told {
 /// What runs a point of a sweep again, but for the seed.
 pub(super) fn at_point(sweep: &Path, point: usize) -> String {
     format!("waybook sim run {} --point {point}", sweep.display())
+}
+
+/// Keeps a file that a scenario names under the same name in the folder of its run. What lies
+/// elsewhere is left there: `waybook sim replay --files` says where.
+fn keep(folder: &Path, name: &str, text: &str) -> Done {
+    if !stays_inside(name) || OWN.contains(&name) {
+        return Ok(());
+    }
+    let path = folder.join(name);
+    let write = || {
+        if let Some(folder) = path.parent() {
+            fs::create_dir_all(folder)?;
+        }
+        fs::write(&path, text)
+    };
+    write().map_err(|error| cannot(&path, &error))
 }
 
 /// Reads files by their names in a file: relative ones start at its folder.

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use waybook_agents::{Holding, Incarnation, IndexEntry, PlaceSummary, SessionId};
+use waybook_agents::{Holding, Incarnation, IndexEntry, PlaceSummary, PlanVisitor, SessionId};
 use waybook_location_tree::PlaceName;
 use waybook_plan::{Release, Resource};
 
@@ -138,6 +138,12 @@ impl Place {
             age: now.since(hop.arrived),
             lease: hop.from.is_some().then(|| hop.lease.since(now)),
         }
+    }
+
+    /// The agent of a session that stays here.
+    #[must_use]
+    pub fn agent(&self, session: SessionId) -> Option<&PlanVisitor> {
+        self.hops.get(&session).map(|hop| &hop.visitor)
     }
 
     /// The presentations known in this place's locality.
