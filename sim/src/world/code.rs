@@ -44,25 +44,28 @@ impl Orders {
 
 impl World {
     /// An operator adds code at a place: its driver puts the binary into the repository and
-    /// offers it to the place; what that says.
+    /// offers it to the place; what that says, as soon as its machine has got to it.
     ///
     /// # Errors
-    /// [`Violation`] if the place does something that no place may.
+    /// [`Violation`] if a place does something that no place may.
     ///
     /// # Panics
-    /// If the place is down, or does not answer at once.
+    /// If the place is down.
     pub fn add_code(
         &mut self,
         place: &PlaceName,
         release: &Arc<Release>,
     ) -> Result<Ordered, Violation> {
         let slot = self.slots.get_mut(place).expect("a place of this run");
+        assert!(slot.place().is_some(), "{place} is down");
         if !slot.repository.holds(&release.digest) {
             slot.repository.put(Arc::clone(release));
         }
         let id = self.order(place, CodeOrder::Add(Arc::clone(release)))?;
+        // The machine of a place may be busy with it for a while.
+        while self.ordered(id).is_none() && self.step()? {}
         let answer = self.ordered(id).cloned();
-        Ok(answer.expect("an answer at once"))
+        Ok(answer.expect("an answer"))
     }
 
     /// An operator orders something about code at a place.
