@@ -13,7 +13,7 @@ use super::{
 };
 use crate::World;
 use crate::client::{Script, request};
-use crate::results::{Fate, Kept, SessionRow};
+use crate::results::{Fate, Rows, SessionRow};
 use crate::run::execute;
 use crate::scenario::Scenario;
 
@@ -44,7 +44,7 @@ fn session(scenario: &Scenario, number: u64) -> Recording {
 }
 
 fn rows(scenario: &Scenario) -> Vec<SessionRow> {
-    let mut kept = Kept::default();
+    let mut kept = Rows::default();
     execute(scenario, 1, &mut none, &mut kept, |_| {}).unwrap_or_else(|e| panic!("{e}"));
     kept.sessions
 }
