@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use waybook_agents::{PlanVisitor, SessionId};
+use waybook_agents::{DownloadRule, PlanVisitor, SessionId};
 use waybook_location_tree::PlaceName;
 use waybook_plan::{Release, Runtime};
 
@@ -24,13 +24,16 @@ impl Place {
     ) {
         let rule = self.strategies.download_rule(&self.config.code.strategy);
         let by_way_of_here =
-            rule.is_ok_and(|rule| rule.passes_default_places()) && self.config.name.contains(next);
+            rule.is_ok_and(DownloadRule::passes_default_places) && self.config.name.contains(next);
         let needed = if by_way_of_here {
             self.missing_below(visitor)
         } else {
             BTreeMap::new()
         };
         let session = visitor.session();
+        if needed.is_empty() && !self.downloads.ahead.contains_key(&session) {
+            return;
+        }
         let before = self.downloads.ahead.remove(&session).unwrap_or_default();
         for (claim, release) in &needed {
             // Whoever needs it will ask again, and be told why not.
@@ -65,7 +68,8 @@ impl Place {
 
     /// The session is over here, or goes another way.
     pub(super) fn look_ahead_no_longer(&mut self, session: SessionId, out: &mut Vec<Output>) {
-        for claim in self.downloads.ahead.remove(&session).unwrap_or_default() {
+        let ahead = (self.downloads.made()).and_then(|downloads| downloads.ahead.remove(&session));
+        for claim in ahead.unwrap_or_default() {
             self.wait_no_longer(&claim, &Waiter::Ahead(session), out);
         }
     }
