@@ -123,7 +123,7 @@ impl Told {
     }
 
     fn at_point(path: &Path, point: usize) -> Done<Self> {
-        let sweep = Sweep::from_toml(&read_file(path)?, &mut beside(path));
+        let sweep = Sweep::from_toml(&read_file(path)?, beside(path));
         let sweep = sweep.map_err(|e| wrong(path, &e))?;
         let points = sweep.points();
         if !(1..=points).contains(&point) {
