@@ -2,7 +2,6 @@
 
 mod determinism;
 mod errors;
-mod every_setting;
 mod outcomes;
 mod own_strategies;
 mod sweeps;
