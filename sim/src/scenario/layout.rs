@@ -64,7 +64,7 @@ impl Layout {
             let Some(number) = found else {
                 let names: Vec<_> = self.classes.iter().map(|c| c.name.as_str()).collect();
                 return Err(ScenarioError::new(format!(
-                    "`{field}`: `{word}` is neither a place nor a class of places; the classes are {}",
+                    "{field}: `{word}` is neither a place nor a class of places; the classes are {}",
                     names.join(", ")
                 )));
             };
@@ -73,7 +73,7 @@ impl Layout {
         chosen.sort_unstable();
         chosen.dedup();
         if chosen.is_empty() {
-            return Err(ScenarioError::new(format!("`{field}` selects no place")));
+            return Err(ScenarioError::new(format!("{field}: selects no place")));
         }
         Ok(chosen)
     }

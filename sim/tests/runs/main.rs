@@ -3,6 +3,7 @@
 mod determinism;
 mod errors;
 mod outcomes;
+mod reference;
 mod sweeps;
 mod tables;
 
