@@ -60,7 +60,7 @@ fn it_leaves_no_setting_out() {
                 format!("[{key}]"),
                 format!("[{key}."),
                 format!("[[{key}]]"),
-                format!("[[{key}."),
+                format!("[[{}.{key}]]", table.trim_matches(['[', ']'])),
             ];
             let is_shown = |form: &String| shown.iter().any(|line| line.starts_with(form));
             assert!(forms.iter().any(is_shown), "{table} {key}");
