@@ -5,8 +5,8 @@ use std::time::Duration;
 
 use clap::{Args, Subcommand};
 use serde_json::json;
-use waybook_daemon::Existing;
 use waybook_daemon::identity::{Authority, DEFAULT_VALIDITY};
+use waybook_daemon::{Existing, FileError};
 use waybook_location_tree::PlaceName;
 
 use crate::fail::{Done, Fail};
@@ -72,8 +72,20 @@ pub(crate) struct Issue {
     replace: bool,
 }
 
+/// A file was in the way, or something else went wrong.
+fn there(help: &str, error: &FileError) -> Fail {
+    match error.what == FileError::THERE {
+        true => Fail::failed(format!("{error}: {help}")),
+        false => Fail::failed(error),
+    }
+}
+
 fn span(text: &str) -> Result<Duration, String> {
-    waybook_plan::parse_duration(text).map_err(|error| error.message)
+    match waybook_plan::parse_duration(text) {
+        Ok(Duration::ZERO) => Err("a certificate must hold for some time".to_owned()),
+        Ok(time) => Ok(time),
+        Err(error) => Err(error.message),
+    }
 }
 
 impl Ca {
@@ -89,7 +101,7 @@ impl Ca {
 impl Init {
     fn run(&self, global: &Global) -> Done {
         Authority::create(&self.ca, &self.name, self.validity, Existing::Keep)
-            .map_err(Fail::failed)?;
+            .map_err(|error| there("name another folder with `--ca`", &error))?;
         if global.json {
             return show::json(&json!({ "authority": self.ca }));
         }
@@ -123,7 +135,7 @@ impl Issue {
         } else {
             authority.issue(&self.name, &out, validity, existing)
         }
-        .map_err(Fail::failed)?;
+        .map_err(|error| there("`--replace` replaces it", &error))?;
         if global.json {
             return show::json(&json!({ "name": self.name, "folder": out }));
         }
