@@ -210,9 +210,9 @@ fn capacity(section: &Section<'_>, name: Option<&PlaceName>) -> BTreeMap<Resourc
 
 fn limits(section: &Section<'_>) -> Limits {
     let default = Limits::default();
+    let whole = |default: usize| u32::try_from(default).unwrap_or(u32::MAX);
     let count = |key: &str, default: usize, most: u32| {
-        let default = u32::try_from(default).unwrap_or(u32::MAX);
-        section.number(key, default, 1, most) as usize
+        section.number(key, whole(default), 1, most) as usize
     };
     Limits {
         sessions: count("sessions", default.sessions, 100_000_000),
@@ -220,6 +220,7 @@ fn limits(section: &Section<'_>) -> Limits {
         children: count("children", default.children, 1_000_000),
         solutions: count("solutions", default.solutions, 65_535),
         index: count("index", default.index, 100_000_000),
+        summaries: section.number("summaries", whole(default.summaries), 0, 100_000_000) as usize,
         presentations: count("presentations", default.presentations, 100_000_000),
         questions: count("questions", default.questions, 100_000_000),
         ..default
