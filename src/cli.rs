@@ -38,17 +38,35 @@ pub(crate) struct Cli {
 #[derive(Subcommand)]
 pub(crate) enum Command {
     /// Make an authority and the places' certificates
-    #[command(subcommand)]
+    #[command(
+        subcommand,
+        after_help = "\
+Examples:
+  waybook ca init
+  waybook ca issue core/bologna/lab"
+    )]
     Ca(ca::Ca),
     /// Run one place
-    #[command(subcommand)]
+    #[command(
+        subcommand,
+        after_help = "\
+Examples:
+  waybook place run --config lab.toml"
+    )]
     Place(place::Place),
     /// Start all places of a topology on this machine
     Up(up::Up),
     /// Stop the places that `waybook up` started
     Down(down::Down),
     /// Add, list, fetch and remove components
-    #[command(subcommand)]
+    #[command(
+        subcommand,
+        after_help = "\
+Examples:
+  waybook component keygen publisher.pem
+  waybook component add cap-quality --at core --key publisher.pem
+  waybook component list --everywhere"
+    )]
     Component(component::Component),
     /// Let a place serve presentations
     Publish(publish::Publish),
@@ -71,9 +89,18 @@ pub(crate) enum Command {
     /// Start a tree, play a film through it, fill it up, and check all of it
     Demo(demo::Demo),
     /// Experiment: run scenarios in virtual time
-    #[command(subcommand)]
+    #[command(
+        subcommand,
+        after_help = "\
+Examples:
+  waybook sim run configs/simulations/star.toml
+  waybook sim sweep configs/simulations/load.toml --out load
+  waybook sim report load
+
+configs/simulations/scenario.toml shows every setting, docs/SIMULATOR.md what it means."
+    )]
     Sim(sim::Sim),
-    /// Check files: places, topologies, presentations, profiles
+    /// Check files of any kind: places, presentations, scenarios and the rest
     Check(check::Check),
 }
 

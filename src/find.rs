@@ -9,19 +9,22 @@ use waybook_location_tree::PlaceName;
 use crate::fail::{Done, Exit, Fail};
 use crate::up_state::UpState;
 
+/// What they stand under in every command's help, apart from its own options.
+const EVERYWHERE: &str = "Options of every command";
+
 /// What every command takes.
 #[derive(Args)]
 pub(crate) struct Global {
     /// Print JSON, for programs; events one a line
-    #[arg(long, global = true)]
+    #[arg(long, global = true, help_heading = EVERYWHERE)]
     pub(crate) json: bool,
 
     /// Where `waybook up` keeps its places [default: $XDG_STATE_HOME/waybook, or .waybook]
-    #[arg(long, global = true, value_name = "DIR", env = "WAYBOOK_DIR")]
+    #[arg(long, global = true, value_name = "DIR", env = "WAYBOOK_DIR", help_heading = EVERYWHERE)]
     pub(crate) dir: Option<PathBuf>,
 
     /// Ask the place with this data folder, in place of one that `waybook up` started
-    #[arg(long, global = true, value_name = "DIR", env = "WAYBOOK_DATA_DIR")]
+    #[arg(long, global = true, value_name = "DIR", env = "WAYBOOK_DATA_DIR", help_heading = EVERYWHERE)]
     pub(crate) data: Option<PathBuf>,
 }
 
@@ -34,6 +37,15 @@ impl Global {
         match std::env::var_os("XDG_STATE_HOME") {
             Some(state) if Path::new(&state).is_absolute() => Path::new(&state).join("waybook"),
             _ => PathBuf::from(".waybook"),
+        }
+    }
+
+    /// What has to be written once more for a next command to find the same places.
+    pub(crate) fn again(&self) -> String {
+        match (&self.data, &self.dir) {
+            (Some(data), _) => format!(" --data {}", data.display()),
+            (None, Some(dir)) => format!(" --dir {}", dir.display()),
+            (None, None) => String::new(),
         }
     }
 

@@ -3,7 +3,7 @@
 //! A scenario is one TOML file: the tree, what its places and edges are like, what is
 //! served, who asks for it, what goes wrong, and how long to look. [`Scenario::from_toml`]
 //! reads it with errors that say line and field; [`Scenario::layout`] makes the tree of a
-//! seed. `configs/simulations/every-setting.toml` shows every setting.
+//! seed. `configs/simulations/scenario.toml` shows every setting.
 
 mod layout;
 mod presentations;
@@ -86,6 +86,11 @@ impl ScenarioError {
             message: message.into(),
         }
     }
+
+    /// What the reader of TOML found, which ends its sentences with a line end.
+    pub(crate) fn toml(error: &toml::de::Error) -> Self {
+        Self::new(error.to_string().trim_end())
+    }
 }
 
 /// Reads a file that a scenario names, by its name there; the error says why it cannot.
@@ -105,7 +110,7 @@ impl Scenario {
     /// # Errors
     /// As [`Scenario::from_toml`].
     pub fn with_strategies(text: &str, strategies: Arc<Strategies>) -> Result<Self, ScenarioError> {
-        let read = toml::from_str(text).map_err(|e| ScenarioError::new(e.to_string()))?;
+        let read = toml::from_str(text).map_err(|e| ScenarioError::toml(&e))?;
         Self::checked(read, strategies)
     }
 
@@ -119,7 +124,7 @@ impl Scenario {
     ) -> Result<Self, ScenarioError> {
         let read = table
             .try_into()
-            .map_err(|e: toml::de::Error| ScenarioError::new(e.to_string()))?;
+            .map_err(|e: toml::de::Error| ScenarioError::toml(&e))?;
         Self::checked(read, strategies)
     }
 
@@ -127,6 +132,30 @@ impl Scenario {
         let scenario = Self { strategies, ..read };
         scenario.check()?;
         Ok(scenario)
+    }
+
+    /// Users who want no better quality than one that nothing they may choose has are all
+    /// refused, which looks like a result.
+    fn check_best_quality(&self, users: &UsersSpec) -> Result<(), ScenarioError> {
+        let Some(best) = &users.best_quality else {
+            return Ok(());
+        };
+        let chosen = |title: &String| users.titles.as_ref().is_none_or(|t| t.contains(title));
+        let choice = self.presentation.iter().filter(|p| chosen(&p.title));
+        let names: std::collections::BTreeSet<_> = choice
+            .flat_map(|p| p.qualities.iter().map(|quality| quality.name.as_str()))
+            .collect();
+        // Titles that are not there are told of where they are looked up.
+        if names.is_empty() || names.contains(best.as_str()) {
+            return Ok(());
+        }
+        let names: Vec<_> = names.into_iter().collect();
+        Err(ScenarioError::new(format!(
+            "users `{}`: best-quality: nothing that they may choose has a quality `{best}`; \
+             there are {}",
+            users.name,
+            names.join(", ")
+        )))
     }
 
     /// What no single field can know.
@@ -157,6 +186,9 @@ impl Scenario {
         }
         for presentation in &self.presentation {
             presentation.check()?;
+        }
+        for users in &self.users {
+            self.check_best_quality(users)?;
         }
         if !self.fault.is_empty() && self.protocol.booking == BookingProtocol::Central {
             return Err(ScenarioError::new(

@@ -124,8 +124,7 @@ impl Sweep {
         read: impl FnOnce(&str) -> Result<String, String>,
         strategies: Arc<Strategies>,
     ) -> Result<Self, ScenarioError> {
-        let spec: SweepSpec =
-            toml::from_str(text).map_err(|e| ScenarioError::new(e.to_string()))?;
+        let spec: SweepSpec = toml::from_str(text).map_err(|e| ScenarioError::toml(&e))?;
         if spec.replications == 0 {
             return Err(ScenarioError::new("`replications` must be 1 or more"));
         }
@@ -144,7 +143,7 @@ impl Sweep {
             .map_err(|e| ScenarioError::new(format!("{}: {e}", spec.scenario)))?;
         let base = scenario
             .parse()
-            .map_err(|e: toml::de::Error| ScenarioError::new(e.to_string()))?;
+            .map_err(|e: toml::de::Error| ScenarioError::toml(&e))?;
         let sweep = Self {
             spec,
             base,

@@ -5,8 +5,8 @@ use std::time::Duration;
 
 use clap::{Args, Subcommand};
 use serde_json::json;
-use waybook_daemon::Existing;
 use waybook_daemon::identity::{Authority, DEFAULT_VALIDITY};
+use waybook_daemon::{Existing, FileError};
 use waybook_location_tree::PlaceName;
 
 use super::span;
@@ -39,7 +39,7 @@ pub(crate) struct Init {
     #[arg(long, default_value = "Waybook")]
     name: String,
     /// How long its certificate holds
-    #[arg(long, value_name = "TIME", default_value = "3650 d", value_parser = span)]
+    #[arg(long, value_name = "TIME", default_value = "3650 d", value_parser = validity)]
     validity: Duration,
 }
 
@@ -66,11 +66,27 @@ pub(crate) struct Issue {
     #[arg(long)]
     authority: bool,
     /// How long the certificate holds [default: a year]
-    #[arg(long, value_name = "TIME", value_parser = span)]
+    #[arg(long, value_name = "TIME", value_parser = validity)]
     validity: Option<Duration>,
     /// Replace a certificate that is there
     #[arg(long)]
     replace: bool,
+}
+
+/// Reads for how long a certificate holds.
+fn validity(text: &str) -> Result<Duration, String> {
+    match span(text)? {
+        Duration::ZERO => Err("a certificate must hold for some time".to_owned()),
+        time => Ok(time),
+    }
+}
+
+/// A file was in the way, or something else went wrong.
+fn there(help: &str, error: &FileError) -> Fail {
+    match error.what == FileError::THERE {
+        true => Fail::failed(format!("{error}: {help}")),
+        false => Fail::failed(error),
+    }
 }
 
 impl Ca {
@@ -86,7 +102,7 @@ impl Ca {
 impl Init {
     fn run(&self, global: &Global) -> Done {
         Authority::create(&self.ca, &self.name, self.validity, Existing::Keep)
-            .map_err(Fail::failed)?;
+            .map_err(|error| there("name another folder with `--ca`", &error))?;
         if global.json {
             return show::json(&json!({ "authority": self.ca }));
         }
@@ -120,7 +136,7 @@ impl Issue {
         } else {
             authority.issue(&self.name, &out, validity, existing)
         }
-        .map_err(Fail::failed)?;
+        .map_err(|error| there("`--replace` replaces it", &error))?;
         if global.json {
             return show::json(&json!({ "name": self.name, "folder": out }));
         }

@@ -1,11 +1,12 @@
 //! `waybook check`: reads files as the commands and daemons do, and changes nothing.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use clap::Args;
 use serde_json::json;
 use waybook_daemon::config::check_file;
 
+use super::sim;
 use crate::fail::{Done, Exit, Fail};
 use crate::find::Global;
 use crate::show::{self, Color, paint};
@@ -16,11 +17,28 @@ use crate::show::{self, Color, paint};
 Examples:
   waybook check configs/demo/topology.toml
   waybook check configs/*/*.toml
-  waybook check components/cap-quality/component.toml")]
+  waybook check components/cap-quality/component.toml
+
+Of what kind a file is, is seen by what is in it. Nothing is started or changed.")]
 pub(crate) struct Check {
-    /// The files, of any kind: places, topologies, presentations, profiles, components
+    /// The files, of any kind: places, topologies, presentations, profiles, components,
+    /// scenarios, sweeps
     #[arg(required = true, value_name = "FILE")]
     files: Vec<PathBuf>,
+}
+
+/// Which kind of file it is; or what is wrong with it.
+fn kind(file: &Path) -> Result<String, Vec<String>> {
+    // A file that cannot be read is told of below.
+    let text = std::fs::read_to_string(file).unwrap_or_default();
+    match sim::check(file, &text) {
+        Some(Ok(kind)) => Ok(kind.to_owned()),
+        Some(Err(fail)) => Err(vec![fail.into_message()]),
+        None => match check_file(file) {
+            Ok(kind) => Ok(kind.to_string()),
+            Err(error) => Err(error.problems),
+        },
+    }
 }
 
 impl Check {
@@ -29,9 +47,9 @@ impl Check {
         let mut wrong = 0;
         let mut report = Vec::new();
         for file in &self.files {
-            let (kind, problems) = match check_file(file) {
-                Ok(kind) => (Some(kind.to_string()), Vec::new()),
-                Err(error) => (None, error.problems),
+            let (kind, problems) = match kind(file) {
+                Ok(kind) => (Some(kind), Vec::new()),
+                Err(problems) => (None, problems),
             };
             wrong += usize::from(kind.is_none());
             if global.json {

@@ -72,6 +72,16 @@ fn span(text: &str) -> Result<SpanForm, String> {
 }
 
 impl Open {
+    /// The command that closes the session from where this one was given.
+    fn closing(&self, global: &Global, id: &str) -> String {
+        let at = match &self.at {
+            // Sessions of places that run here are found without.
+            Some(at) if !global.up_places().contains(at) => format!(" --at {at}"),
+            _ => String::new(),
+        };
+        format!("waybook close {id}{at}{}", global.again())
+    }
+
     /// Does it.
     pub(crate) async fn run(&self, global: &Global) -> Done {
         let form = self.form()?;
@@ -95,7 +105,11 @@ impl Open {
         let session = set_up(&client, &form, &mut interrupts, global.json).await?;
         // Said at once, detached or not: what nobody claims is given up.
         client.claim(&session.session).await?;
-        show_established(&session, self.detach, global.json)?;
+        let hint = match self.detach {
+            true => format!("close it with `{}`", self.closing(global, &session.session)),
+            false => format!("session {}; Ctrl-C closes it", session.session),
+        };
+        show_established(&session, &hint, global.json)?;
         if self.detach {
             return Ok(());
         }
@@ -236,7 +250,7 @@ pub(super) fn print_progress(progress: &ProgressInfo) -> Done {
     ))
 }
 
-fn show_established(session: &EstablishedInfo, detached: bool, json: bool) -> Done {
+fn show_established(session: &EstablishedInfo, hint: &str, json: bool) -> Done {
     if json {
         return show::json_line(&json!({ "event": "established", "data": session }));
     }
@@ -263,12 +277,7 @@ fn show_established(session: &EstablishedInfo, detached: bool, json: bool) -> Do
         show::line(&format!("  {}", paint(Color::Bold, &urls.path)))?;
         show::line(&format!("  {}", urls.host))?;
     }
-    let id = &session.session;
-    if detached {
-        show::line(&format!("close it with `waybook close {id}`"))
-    } else {
-        show::line(&format!("session {id}; Ctrl-C closes it"))
-    }
+    show::line(hint)
 }
 
 /// Waits until the session is over; an interrupt closes it.

@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use clap::{Args, Subcommand};
 use tokio::signal::unix::{SignalKind, signal};
 use tracing_subscriber::EnvFilter;
+use tracing_subscriber::filter::LevelFilter;
 use waybook_daemon::config::{DaemonConfig, LogConfig, LogFormat, Overrides};
 
 use crate::fail::{Done, Fail};
@@ -32,7 +33,7 @@ pub(crate) struct Run {
     /// The place's configuration file
     #[arg(long, value_name = "FILE", env = "WAYBOOK_CONFIG")]
     config: PathBuf,
-    /// Overrides a setting
+    /// Overrides a setting; may be given several times
     #[arg(long, value_name = "KEY=VALUE")]
     set: Vec<String>,
 }
@@ -65,10 +66,25 @@ impl Place {
     }
 }
 
+fn is_level(word: &str) -> bool {
+    word.parse::<LevelFilter>().is_ok()
+}
+
 fn log(config: &LogConfig) -> Done {
     let level = std::env::var("WAYBOOK_LOG").unwrap_or_else(|_| config.level.clone());
-    let filter = EnvFilter::try_new(&level)
-        .map_err(|error| Fail::usage(format!("`{level}` is no filter for the log: {error}")))?;
+    let wrong = |why: &str| Fail::usage(format!("`{level}` is no filter for the log: {why}"));
+    // A word alone would be taken for the name of a part, and nothing would be logged.
+    let words = level.split(',').map(str::trim);
+    if let Some(word) = words
+        .filter(|w| !w.contains(['=', '[']))
+        .find(|w| !is_level(w))
+    {
+        return Err(wrong(&format!(
+            "`{word}` is no level: write error, warn, info, debug or trace, or a filter such as \
+             `info,waybook_daemon=debug`"
+        )));
+    }
+    let filter = EnvFilter::try_new(&level).map_err(|error| wrong(&error.to_string()))?;
     let builder = tracing_subscriber::fmt()
         .with_env_filter(filter)
         .with_writer(io::stderr);

@@ -1,7 +1,7 @@
 //! `waybook session`: a session with every hop.
 
 use clap::Args;
-use waybook_client::model::SessionDetail;
+use waybook_client::model::{ComponentInfo, SessionDetail};
 use waybook_location_tree::PlaceName;
 
 use crate::fail::{Done, Fail};
@@ -84,6 +84,17 @@ pub(crate) async fn find(
     )))
 }
 
+/// Where the components of a hop answer.
+fn endpoints(components: &[ComponentInfo]) -> String {
+    if components.is_empty() {
+        return "-".to_owned();
+    }
+    let endpoints = components
+        .iter()
+        .map(|component| component.endpoint.as_str());
+    endpoints.collect::<Vec<_>>().join(", ")
+}
+
 fn print(detail: &SessionDetail) -> Done {
     let session = &detail.session;
     let field = |name: &str, value: &str| show::line(&format!("{name:10} {value}"));
@@ -113,11 +124,7 @@ fn print(detail: &SessionDetail) -> Done {
                 show::phase(info.phase).to_owned(),
                 show::amounts(&info.booked),
                 show::components(&info.components),
-                info.components
-                    .iter()
-                    .map(|component| component.endpoint.clone())
-                    .collect::<Vec<_>>()
-                    .join(", "),
+                endpoints(&info.components),
                 info.age.text.clone(),
             ],
             (None, problem) => {

@@ -15,8 +15,8 @@ Examples:
   waybook tree
   waybook tree --at core/bologna           # one locality
 
-The load is the share of a place's scarcest resource that is booked. What places say of
-themselves reaches those above them every few seconds.")]
+The load is the share of a place's scarcest resource that is booked. A place tells those
+above it when that changes, within a few seconds; HEARD OF is how long ago it last did.")]
 pub(crate) struct Tree {
     /// Only this place's locality
     #[arg(long, value_name = "PLACE")]

@@ -74,10 +74,11 @@ impl Up {
             && state.places.iter().any(UpPlace::is_alive)
         {
             return Err(Fail::failed(format!(
-                "{} is up already in {}: stop it with `waybook down`, or choose another folder with \
-                 `--dir`",
+                "{} is up already in {}: stop it with `waybook down{}`, or choose another folder \
+                 with `--dir`",
                 state.topology.display(),
-                dir.display()
+                dir.display(),
+                global.again()
             )));
         }
         let mut started = Vec::new();
@@ -88,7 +89,7 @@ impl Up {
         match outcome {
             Ok(places) => {
                 settle(&topology, &dir, &started, &self.trusted())?;
-                report(&places, &started, global.json)
+                report(&places, &started, global)
             }
             Err(fail) => {
                 let places: Vec<_> = started.into_iter().map(|s| s.place).collect();
@@ -337,8 +338,8 @@ impl Started {
     }
 }
 
-fn report(places: &[PlaceInfo], started: &[Started], json: bool) -> Done {
-    if json {
+fn report(places: &[PlaceInfo], started: &[Started], global: &Global) -> Done {
+    if global.json {
         return show::json(&places);
     }
     let rows: Vec<_> = places
@@ -358,8 +359,9 @@ fn report(places: &[PlaceInfo], started: &[Started], json: bool) -> Done {
     let headings = ["PLACE", "PROCESS", "LISTENS", "GATEWAY", "CONTROL"];
     show::table(&headings, &rows, "no places")?;
     show::line(&format!(
-        "{} places are up; stop them with `waybook down`",
-        rows.len()
+        "{} places are up; stop them with `waybook down{}`",
+        rows.len(),
+        global.again()
     ))
 }
 

@@ -6,49 +6,68 @@ use std::path::Path;
 
 use crate::{code, err, out, run};
 
+/// A command and all below it, as its help lists them, each with its help.
+fn helps(home: &Path, command: &[&str]) -> Vec<(String, String)> {
+    let said = run(home, &[command, &["--help"]].concat());
+    assert_eq!(code(&said), 0, "{command:?}");
+    let text = out(&said);
+    let listed = text
+        .split_once("\nCommands:\n")
+        .map_or("", |(_, rest)| rest);
+    let below: Vec<_> = (listed.lines())
+        .take_while(|line| line.starts_with("  "))
+        .filter_map(|line| line.split_whitespace().next())
+        .filter(|name| *name != "help")
+        .flat_map(|name| helps(home, &[command, &[name]].concat()))
+        .collect();
+    let mut all = vec![(command.join(" "), text)];
+    all.extend(below);
+    all
+}
+
 #[test]
 fn the_help_of_every_command_shows_examples() {
     let home = tempfile::tempdir().unwrap();
-    for command in [
-        "",
-        "ca init",
-        "ca issue",
-        "place run",
-        "up",
-        "down",
-        "component add",
-        "component list",
-        "component inspect",
-        "component remove",
-        "component pin",
-        "component unpin",
-        "component prefetch",
-        "component gc",
-        "component strategy",
-        "component keygen",
-        "component sign",
-        "publish",
-        "withdraw",
-        "presentations",
-        "open",
-        "sessions",
-        "session",
-        "close",
-        "tree",
-        "bookings",
-        "check",
-        "demo",
-    ] {
-        let mut arguments: Vec<_> = command.split_whitespace().collect();
-        arguments.push("--help");
-        let help = run(home.path(), &arguments);
-        assert_eq!(code(&help), 0, "{command}");
-        let text = out(&help);
-        assert!(text.contains("Examples:\n  waybook "), "{command}");
+    let all = helps(home.path(), &[]);
+    assert!(all.iter().any(|(name, _)| name == "sim topology import"));
+    assert!(all[0].1.contains("Exit codes:"));
+    for (name, text) in all {
+        assert!(text.contains("Examples:\n  waybook "), "{name}");
     }
-    assert!(out(&run(home.path(), &["--help"])).contains("Exit codes:"));
 }
 
+#[test]
+fn what_is_shipped_is_checked_and_good() {
+    let home = tempfile::tempdir().unwrap();
+    let mut files = Vec::new();
+    let mut folders = vec![Path::new(env!("CARGO_MANIFEST_DIR")).join("configs")];
+    while let Some(folder) = folders.pop() {
+        for entry in fs::read_dir(folder).unwrap() {
+            let path = entry.unwrap().path();
+            if path.is_dir() {
+                folders.push(path);
+            } else if path.extension().is_some_and(|ending| ending == "toml") {
+                files.push(path.display().to_string());
+            }
+        }
+    }
+    let files: Vec<_> = files.iter().map(String::as_str).collect();
+    let said = run(home.path(), &[&["check"], files.as_slice()].concat());
+    let text = out(&said);
+    assert_eq!(code(&said), 0, "{text}{}", err(&said));
+    for kind in [
+        "place",
+        "topology",
+        "presentation",
+        "profile",
+        "scenario",
+        "sweep",
+    ] {
+        assert!(text.contains(&format!("good ({kind})")), "{kind}: {text}");
+    }
+}
+
+const WRONG_SCENARIO: &str = "name = \"bad\"\n[topology]\ngenerate = \"regular\"\ndegre = 4\n";
 const WRONG_TOPOLOGY: &str = "[[place]]\nname = \"core\"\n[[place]]\nname = \"other\"\n";
 const WRONG_FILM: &str = "title = \"film\"\n[[quality]]\nname = \"high\"\n\
     [quality.demand.edge]\nto-client = \"4 parrots\"\n";
@@ -58,10 +77,20 @@ fn wrong_inputs_are_told_and_change_nothing() {
     let home = tempfile::tempdir().unwrap();
     fs::write(home.path().join("wrong.toml"), WRONG_TOPOLOGY).unwrap();
     fs::write(home.path().join("film.toml"), WRONG_FILM).unwrap();
+    fs::write(home.path().join("scenario.toml"), WRONG_SCENARIO).unwrap();
     let before = listing(home.path());
     for (arguments, expected, told) in [
         ("check missing.toml", 2, "missing.toml"),
         ("check film.toml", 2, "1 of 1 files"),
+        ("check scenario.toml", 2, "degre"),
+        ("sim merge missing --out all", 2, "missing"),
+        ("sim sweep missing.toml --out all --jobs 0", 2, "from 1"),
+        (
+            "sim topology generate regular --set degree=x",
+            2,
+            "in `degree`",
+        ),
+        ("ca init --validity 0s", 2, "some time"),
         ("up wrong.toml", 2, "other"),
         ("up missing.toml", 2, "missing.toml"),
         ("place run --config missing.toml", 2, "missing.toml"),

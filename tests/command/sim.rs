@@ -117,6 +117,21 @@ fn what_is_wrong_with_a_scenario_is_told_with_its_file_and_line() {
     assert!(err(&said).contains("missing.toml"), "{}", err(&said));
 }
 
+/// It ran nothing, said so as figures, and ended with 0.
+#[test]
+fn the_last_seed_is_a_seed() {
+    let home = tempfile::tempdir().unwrap();
+    scenario(home.path());
+    let last = u64::MAX.to_string();
+    let once = ["sim", "run", "star.toml", "--json", "--seed", &last];
+    let said = run(home.path(), &once);
+    assert_eq!(code(&said), 0, "{}", err(&said));
+    assert_eq!(json(&out(&said))["seed"].to_string(), last);
+    let said = run(home.path(), &[&once[..], &["--replications", "2"]].concat());
+    assert_eq!(code(&said), 2);
+    assert!(err(&said).contains("--replications"), "{}", err(&said));
+}
+
 /// Shares in folders of their own, one of them stopped half way and gone on with, merge to
 /// what one go on several threads gives, byte for byte.
 #[test]
@@ -214,6 +229,13 @@ fn a_graph_becomes_a_tree_that_a_scenario_takes() {
     let said = run(home.path(), &import);
     assert_eq!(code(&said), 0, "{}", err(&said));
     assert!(out(&said).contains("places"), "{}", out(&said));
+    // Without a file the tree alone is on standard output, or all of it as JSON.
+    let tree = fs::read_to_string(home.path().join("tree.csv")).unwrap();
+    let said = run(home.path(), &import[..4]);
+    assert_eq!(out(&said), tree);
+    assert!(err(&said).contains("10 nodes"), "{}", err(&said));
+    let said = run(home.path(), &[&import[..4], &["--json"]].concat());
+    assert_eq!(json(&out(&said))["csv"], tree);
     let generated = ["generate = \"regular\"", "degree = 4", "depth = 1"];
     let mut text = fs::read_to_string(home.path().join("star.toml")).unwrap();
     for (from, to) in generated.into_iter().zip(["file = \"tree.csv\"", "", ""]) {

@@ -1,9 +1,10 @@
 # A small network to try imports with. The towns are where they are; the links are invented.
 #
-#   waybook sim topology import configs/simulations/topologies/emilia-romagna.gml
+#     waybook sim topology import configs/simulations/topologies/emilia-romagna.gml \
+#         --out emilia-romagna.csv
 #
-# makes emilia-romagna.csv of it: the tree of the least latencies from the centre. Latencies
-# follow from the positions, at the speed of light in fibre along the straight line.
+# makes of it the tree that is beside this file: that of the least latencies from the centre.
+# Latencies follow from the positions, at the speed of light in fibre along the straight line.
 graph [
   node [ id 0 label "Bologna"       Latitude 44.49 Longitude 11.34 tier "core" ]
   node [ id 1 label "Modena"        Latitude 44.65 Longitude 10.93 tier "core" ]

@@ -26,16 +26,10 @@ pub use wasm::WasmLimits;
 
 /// Environment variables that begin like settings but belong to the `waybook` command.
 pub const NOT_SETTINGS: &[&str] = &[
-    "WAYBOOK_API",
-    "WAYBOOK_COLOR",
     "WAYBOOK_CONFIG",
     "WAYBOOK_DATA_DIR",
     "WAYBOOK_DIR",
     "WAYBOOK_LOG",
-    "WAYBOOK_NAMESPACE",
-    "WAYBOOK_TOKEN",
-    "WAYBOOK_TOKEN_FILE",
-    "WAYBOOK_URL",
 ];
 
 /// Everything that a daemon is told.

@@ -195,7 +195,13 @@ impl Daemon {
         let stopping = CancellationToken::new();
         let pump = tokio::spawn(pump.run(outputs, commands, link_events, stopping.clone()));
         links.run(rooms.sink);
-        tracing::info!(place = %addresses.name, %quic, "the place runs");
+        tracing::info!(
+            place = %addresses.name,
+            %quic,
+            gateway = addresses.gateway.map(tracing::field::display),
+            api = addresses.api.map(tracing::field::display),
+            "the place runs"
+        );
         Ok(RunningDaemon {
             core,
             addresses,

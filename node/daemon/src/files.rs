@@ -21,6 +21,9 @@ pub struct FileError {
 }
 
 impl FileError {
+    /// What is wrong where [`Existing::Keep`] kept a file. What would help, the caller knows.
+    pub const THERE: &str = "is there already, and is not replaced";
+
     #[expect(clippy::needless_pass_by_value, reason = "errors are handed over")]
     pub(crate) fn new(path: &Path, what: impl ToString) -> Self {
         Self {
@@ -89,9 +92,7 @@ pub(crate) fn write_file(
     let result = write();
     let _ = std::fs::remove_file(&temporary);
     result.map_err(|error| match error.kind() {
-        io::ErrorKind::AlreadyExists => {
-            FileError::new(path, "is there already, and is not replaced unless forced")
-        }
+        io::ErrorKind::AlreadyExists => FileError::new(path, FileError::THERE),
         _ => FileError::new(path, error),
     })
 }

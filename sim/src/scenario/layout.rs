@@ -67,7 +67,7 @@ impl Layout {
             let Some(number) = place.and_then(|name| self.number_of(&name)) else {
                 let names: Vec<_> = self.classes.iter().map(|c| c.name.as_str()).collect();
                 return Err(ScenarioError::new(format!(
-                    "`{field}`: `{word}` is neither a place nor a class of places; the classes are {}",
+                    "{field}: `{word}` is neither a place nor a class of places; the classes are {}",
                     names.join(", ")
                 )));
             };
@@ -76,7 +76,7 @@ impl Layout {
         chosen.sort_unstable();
         chosen.dedup();
         if chosen.is_empty() {
-            return Err(ScenarioError::new(format!("`{field}` selects no place")));
+            return Err(ScenarioError::new(format!("{field}: selects no place")));
         }
         Ok(chosen)
     }

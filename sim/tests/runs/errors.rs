@@ -64,6 +64,19 @@ fn a_class_that_the_tree_has_not_is_named_with_those_it_has() {
     );
 }
 
+/// Every session was refused, and the run told it as a figure.
+#[test]
+fn a_best_quality_that_nothing_has_is_named_with_those_there_are() {
+    let said = said(
+        "name = \"viewers\"",
+        "name = \"viewers\"\nbest-quality = \"ultra\"",
+    );
+    assert!(
+        said.contains("users `viewers`: best-quality") && said.contains("high, low"),
+        "{said}"
+    );
+}
+
 #[test]
 fn a_place_that_there_is_not_is_named() {
     let said = said("at = \"root\"", "at = \"cellar\"");

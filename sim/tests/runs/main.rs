@@ -4,6 +4,7 @@ mod determinism;
 mod errors;
 mod outcomes;
 mod own_strategies;
+mod reference;
 mod sweeps;
 mod tables;
 mod violations;

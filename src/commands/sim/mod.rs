@@ -2,6 +2,7 @@
 
 mod again;
 mod animate;
+mod check;
 mod files;
 mod progress;
 mod replay;
@@ -12,7 +13,11 @@ mod sweep;
 mod topology;
 mod validate;
 
+use std::num::NonZeroUsize;
+
 use clap::Subcommand;
+
+pub(crate) use check::check;
 
 use crate::fail::Done;
 use crate::find::Global;
@@ -35,8 +40,20 @@ pub(crate) enum Sim {
     /// Hold the simulator against what queueing theory says exactly
     Validate(validate::Validate),
     /// Turn graphs into location trees
-    #[command(subcommand)]
+    #[command(
+        subcommand,
+        after_help = "\
+Examples:
+  waybook sim topology import abilene.graphml --out abilene.csv
+  waybook sim topology generate regular --set degree=4 --set depth=3 --out tree.csv"
+    )]
     Topology(topology::Topology),
+}
+
+/// How many runs at a time.
+fn jobs(text: &str) -> Result<NonZeroUsize, String> {
+    text.parse()
+        .map_err(|_| "write a whole number from 1".to_owned())
 }
 
 impl Sim {

@@ -75,8 +75,15 @@ impl Run {
             None => Told::read(&self.scenario)?,
         };
         let first = self.seed.unwrap_or(told.seed);
+        let last = first.checked_add(self.replications - 1).ok_or_else(|| {
+            Fail::usage(format!(
+                "--replications {}: seeds end at {}",
+                self.replications,
+                u64::MAX
+            ))
+        })?;
         let mut summaries = Vec::new();
-        for seed in first..first + self.replications {
+        for seed in first..=last {
             let folder = self.out.as_ref().map(|out| match self.replications {
                 1 => out.clone(),
                 _ => out.join(format!("seed-{seed}")),

@@ -50,7 +50,11 @@ fn row(figure: impl Into<String>, value: String, interval: Option<String>) -> Ve
 }
 
 fn share(figure: impl Into<String>, share: &Proportion) -> Vec<String> {
-    let interval = share.half_width.map(|half| between(share.share, half));
+    // No share is less than nothing, or more than all.
+    let least = |half: f64| (share.share - half).max(0.0);
+    let most = |half: f64| (share.share + half).min(1.0);
+    let interval = share.half_width;
+    let interval = interval.map(|half| format!("{:.5} to {:.5}", least(half), most(half)));
     row(figure, format!("{:.5}", share.share), interval)
 }
 

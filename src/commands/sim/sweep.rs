@@ -1,7 +1,7 @@
 //! `waybook sim sweep` and `merge`: many runs, kept and put together.
 
 use std::fs::{self, File};
-use std::io::BufWriter;
+use std::io::{self, BufWriter};
 use std::num::NonZeroUsize;
 use std::path::{Path, PathBuf};
 use std::sync::Mutex;
@@ -45,7 +45,7 @@ pub(crate) struct Sweep {
     out: PathBuf,
 
     /// Run so many at a time [default: as many as there are processors]
-    #[arg(long, value_name = "N")]
+    #[arg(long, value_name = "N", value_parser = super::jobs)]
     jobs: Option<NonZeroUsize>,
 
     /// Take the Ith of N shares only
@@ -199,7 +199,13 @@ fn fingerprint(scenario: &str, seed: u64) -> String {
 pub(super) fn kept(folder: &Path) -> Done<Merged> {
     let mut merged = Merged::default();
     let runs = folder.join(RUNS);
-    let listed = fs::read_dir(&runs).map_err(|error| cannot(&runs, &error))?;
+    let listed = fs::read_dir(&runs).map_err(|error| match error.kind() {
+        io::ErrorKind::NotFound => Fail::usage(format!(
+            "{}: no folder of a sweep: there is no folder {RUNS} in it",
+            folder.display()
+        )),
+        _ => cannot(&runs, &error),
+    })?;
     for entry in listed {
         let path = entry.map_err(|error| cannot(&runs, &error))?.path();
         if path.extension().is_none_or(|ending| ending != "json") {

@@ -29,10 +29,13 @@ pub(crate) enum Topology {
 The tree is that of the shortest paths from the root, by latency or by hops. What does not
 fit a tree, such as a graph in several parts, is refused with the reason. The result is a
 CSV file with a row per place, which a scenario takes by `topology = { file = \"...\" }`.
+What is lost on the way (edges that are not in the tree, longer ways) is told; on standard
+error if the tree itself goes to standard output.
 
 Examples:
   waybook sim topology import abilene.graphml --out abilene.csv
-  waybook sim topology import geant.json --root London --rule hops --out geant.csv")]
+  waybook sim topology import geant.json --root London --rule hops --out geant.csv
+  waybook sim topology import roads.txt --set format=gml --set latency=delay --set latency-unit=us")]
 pub(crate) struct Import {
     /// The graph
     #[arg(value_name = "FILE")]
@@ -50,7 +53,7 @@ pub(crate) struct Import {
     #[arg(long, default_value = "latency")]
     rule: String,
 
-    /// Further keys of a scenario's `[topology]` table, such as `latency-unit="us"`
+    /// A further key of a scenario's `[topology]` table; may be given several times
     #[arg(long = "set", value_name = "KEY=VALUE")]
     set: Vec<String>,
 }
@@ -58,6 +61,10 @@ pub(crate) struct Import {
 /// Makes a location tree by a rule.
 #[derive(Args)]
 #[command(after_help = "\
+regular        every inner place has `degree` children, down to `depth`
+recursive      each of `places` is put below one that is there, all alike likely
+preferential   the same, by the children that one has already: `places`, `exponent`, `offset`
+
 Examples:
   waybook sim topology generate regular --set degree=4 --set depth=3 --out tree.csv
   waybook sim topology generate preferential --set places=1000 --seed 7 --out tree.csv")]
@@ -66,7 +73,7 @@ pub(crate) struct Generate {
     #[arg(value_name = "RULE")]
     rule: String,
 
-    /// Keys of a scenario's `[topology]` table
+    /// A key of a scenario's `[topology]` table; may be given several times
     #[arg(long = "set", value_name = "KEY=VALUE")]
     set: Vec<String>,
 
@@ -133,20 +140,23 @@ fn spec(mut keys: toml::Table, set: &[String]) -> Done<TopologySpec> {
         keys.insert(key.to_owned(), value);
     }
     keys.try_into()
-        .map_err(|error: toml::de::Error| Fail::usage(error.message()))
+        // The key that it is about is on a line of its own.
+        .map_err(|error: toml::de::Error| {
+            Fail::usage(error.to_string().trim_end().replace('\n', ", "))
+        })
 }
 
 /// Writes a tree, and says what a person should know of it.
 fn give(built: &Built, out: Option<&PathBuf>, global: &Global) -> Done {
     let text = built.topology.to_csv();
-    let Some(out) = out else {
-        return show::line(text.trim_end());
-    };
-    fs::write(out, text).map_err(|error| cannot(out, &error))?;
+    if let Some(out) = out {
+        fs::write(out, &text).map_err(|error| cannot(out, &error))?;
+    }
     let report = built.report.as_ref().map(ToString::to_string);
     if global.json {
         return show::json(&json!({
             "file": out,
+            "csv": out.is_none().then_some(text),
             "places": built.topology.len(),
             "height": built.topology.height(),
             "classes": built.topology.classes(),
@@ -154,6 +164,13 @@ fn give(built: &Built, out: Option<&PathBuf>, global: &Global) -> Done {
             "notes": built.notes,
         }));
     }
+    let Some(out) = out else {
+        show::line(text.trim_end())?;
+        for note in report.iter().chain(&built.notes) {
+            eprintln!("{}", note.trim_end());
+        }
+        return Ok(());
+    };
     show::line(&format!(
         "{}: {} places, {} levels below the root",
         out.display(),

@@ -57,7 +57,7 @@ pub(crate) struct Validate {
     seed: u64,
 
     /// Run so many replications at a time [default: as many as there are processors]
-    #[arg(long, value_name = "N")]
+    #[arg(long, value_name = "N", value_parser = super::jobs)]
     jobs: Option<NonZeroUsize>,
 
     /// Run nothing, but write the scenarios into this folder

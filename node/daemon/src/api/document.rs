@@ -9,7 +9,8 @@ use super::{components, handlers, presentations, sessions};
 #[openapi(
     info(
         title = "Waybook control API",
-        description = "What operators and clients ask of a place. Every request may carry \
+        description = "What operators and clients ask of a place, at its `[api] listen`; the address \
+            that it has is in `runtime.json` in its data folder. Every request may carry \
             `?at=PLACE`: it is then passed on through the tree, and that place answers if the \
             place that it was asked at has the right to. Errors are problem details (RFC 9457)."
     ),

@@ -13,6 +13,7 @@ use waybook_agents::SessionId;
 use waybook_location_tree::PlaceName;
 use waybook_place::SessionView;
 use waybook_place::io::{Input, OpenRequest, RequestId};
+use waybook_plan::builtin_decision_makers;
 
 use super::extract::{Form, Named};
 use super::handlers::{hop_of, session_id};
@@ -121,6 +122,16 @@ fn request(shared: &Shared, form: &OpenForm, watch: bool) -> Result<OpenRequest,
     };
     if form.title.is_empty() {
         return Err(at(Kind::Invalid.because("`title` is empty")));
+    }
+    if let Some(strategy) = &form.strategy {
+        let makers = builtin_decision_makers();
+        if makers.iter().all(|maker| maker.name() != strategy) {
+            let names: Vec<_> = makers.iter().map(|maker| maker.name()).collect();
+            return Err(at(Kind::Invalid.because(format!(
+                "`strategy`: there is no Decision Maker `{strategy}`; there are {}",
+                names.join(", ")
+            ))));
+        }
     }
     let key = form.key.clone().unwrap_or_else(new_key);
     if key.is_empty() || key.len() > 200 {

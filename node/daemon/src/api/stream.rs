@@ -96,8 +96,11 @@ fn judge(shared: &Shared, outcome: &Outcome, key: &str) -> Result<EstablishedInf
         }
         Outcome::Refused { refused, plan } => {
             let mut problem = Kind::Refused.because(format!(
-                "none of the {} solutions for `{}` could be booked",
-                plan.solutions.len(),
+                "{} for `{}` could be booked",
+                match plan.solutions.len() {
+                    1 => "not the one solution".to_owned(),
+                    several => format!("none of the {several} solutions"),
+                },
                 plan.title
             ));
             problem.more.refused = refused

@@ -83,6 +83,7 @@ fn unknown(name: &str) -> ConfigError {
     ConfigError::one(format!(
         "{name}: not a file that Waybook knows: a place has `name` and `data-dir`, a topology \
          `[[place]]`, a presentation `title` and `[[quality]]`, a profile `user`, a component \
-         `name` and `version`"
+         `name` and `version`, a scenario `[topology]` and `[[users]]`, a sweep `scenario` and \
+         `[parameters]`"
     ))
 }

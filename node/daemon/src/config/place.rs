@@ -211,12 +211,14 @@ fn capacity(section: &Section<'_>, name: Option<&PlaceName>) -> BTreeMap<Resourc
 
 fn limits(section: &Section<'_>) -> Limits {
     let default = Limits::default();
+    let whole = |default: usize| u32::try_from(default).unwrap_or(u32::MAX);
     Limits {
         sessions: section.count("sessions", default.sessions, 100_000_000),
         setups: section.count("setups", default.setups, 100_000_000),
         children: section.count("children", default.children, 1_000_000),
         solutions: section.count("solutions", default.solutions, 65_535),
         index: section.count("index", default.index, 100_000_000),
+        summaries: section.number("summaries", whole(default.summaries), 0, 100_000_000) as usize,
         presentations: section.count("presentations", default.presentations, 100_000_000),
         questions: section.count("questions", default.questions, 100_000_000),
         ..default

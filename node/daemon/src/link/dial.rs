@@ -18,6 +18,10 @@ pub(super) async fn keep(shared: Arc<Shared>, parent: ParentConfig, sink: Arc<dy
             why = dial(&shared, &parent, &sink) => why,
             () = shared.stopping.cancelled() => return,
         };
+        // A connection that ended with the place is no news.
+        if shared.stopping.is_cancelled() {
+            return;
+        }
         let stood = since.elapsed() > transport.redial_longest;
         if stood {
             said.clear();

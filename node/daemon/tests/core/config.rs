@@ -369,7 +369,7 @@ fn the_environment_goes_before_the_file_and_flags_before_both() {
     let environment = [
         ("WAYBOOK_TIMING__SETUP_LEASE", "10 s"),
         ("PATH", "x"),
-        ("WAYBOOK_TOKEN", "x"),
+        ("WAYBOOK_LOG", "x"),
     ];
     assert_eq!(lease(&overrides(&environment, &[])), Ok(seconds(10)));
     let flags = ["timing.setup-lease = 11 s"];
@@ -440,6 +440,7 @@ fn the_example_shows_every_setting_with_its_default() {
         "files",
         "upstream",
         "log",
+        "wasm",
     ] {
         let bad = match table {
             "" => "name = \"core\"\ndata-dir = \"d\"\nzzzzzzzzzz = 1".to_owned(),

@@ -27,7 +27,8 @@ impl Wanted {
     pub(super) fn read(text: &str) -> Result<Self, Problem> {
         let malformed = |error: &dyn std::fmt::Display| {
             Kind::Malformed.because(format!(
-                "{error}; name a component as `name@1.2.0`, `name`, or `sha256:` and digits"
+                "{error}; name a component as `name@1.2.0`, `name`, or `sha256:` and at least \
+                 {LEAST_DIGITS} digits"
             ))
         };
         let Some(digits) = text.strip_prefix("sha256:") else {
@@ -38,8 +39,12 @@ impl Wanted {
         if beginning && digits.bytes().all(|b| b.is_ascii_hexdigit()) {
             return Ok(Self::Beginning(digits.to_ascii_lowercase()));
         }
-        let digest = text.parse().map_err(|error| malformed(&error))?;
-        Ok(Self::Digest(digest))
+        match text.parse() {
+            Ok(digest) => Ok(Self::Digest(digest)),
+            Err(_) => Err(malformed(&format_args!(
+                "`{text}` is no digest, nor the beginning of one"
+            ))),
+        }
     }
 
     /// Only what a presentation may say.
