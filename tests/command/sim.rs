@@ -348,7 +348,10 @@ fn what_cannot_be_replayed_is_said() {
     fs::create_dir(home.path().join("empty")).unwrap();
     replay("empty", &["empty", "no run's folder", "summary.json"]);
     replay("load", &["load", "a sweep"]);
-    replay("many", &["there are runs in it", "many/seed-1", "many/seed-2"]);
+    replay(
+        "many",
+        &["there are runs in it", "many/seed-1", "many/seed-2"],
+    );
     let said = run(
         home.path(),
         &["sim", "replay", "many/seed-2", "--session", "1"],
