@@ -8,6 +8,7 @@ use std::fmt::Write as _;
 use std::time::Duration;
 
 use serde_json::json;
+use waybook_agents::State;
 
 use super::recording::{Recording, Wanted};
 use super::scene::Scene;
@@ -272,6 +273,17 @@ fn data(recording: &Recording, scene: &Scene, moments: &[(f64, f64)]) -> serde_j
     let place = |name| scene.number(name);
     let mut walks = Vec::new();
     let mut stays = Vec::new();
+    for (at, session, state) in &recording.present {
+        let state = match state {
+            State::Arrived | State::Waiting => "held",
+            State::Ready => "ready",
+            State::Established => "established",
+            State::Ended => continue,
+        };
+        if let Some(here) = place(at) {
+            stays.push(json!([0, here, session, state]));
+        }
+    }
     for step in &recording.steps {
         let at = moment(step.at);
         let Some(here) = place(&step.place) else {

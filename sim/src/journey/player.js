@@ -117,7 +117,8 @@
       const strongest = STATES[Math.max(0, ...states.map(state => STATES.indexOf(state)))];
       get('place-' + place).querySelector('.card').setAttribute('class', 'card ' + strongest);
       get('stay-' + place).textContent =
-        several ? (states.length ? states.length + ' sessions' : '') : strongest;
+        !several ? strongest : states.length === 0 ? '' :
+          states.length === 1 ? '1 session' : states.length + ' sessions';
     });
     // The steps of this moment, and all before.
     let done = steps.length;

@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
+use waybook_agents::State;
 use waybook_location_tree::PlaceName;
 use waybook_place::{Instant, ResourceView};
 use waybook_plan::Resource;
@@ -82,6 +83,7 @@ pub(super) fn record_into(
         rows,
     };
     let mut events = 0_u64;
+    let mut present = Vec::new();
     let mut begun = only.is_some();
     loop {
         if let Wanted::Between(from, until) = wanted {
@@ -91,7 +93,7 @@ pub(super) fn record_into(
             }
             if !begun && next.is_some_and(|next| next >= from) {
                 begun = true;
-                begin(run.system_mut());
+                present = begin(run.system_mut());
             }
         }
         if !run.advance(1, &mut notes)? {
@@ -143,6 +145,7 @@ pub(super) fn record_into(
         scenario: scenario.name.clone(),
         seed,
         row: notes.row,
+        present,
         steps,
         routine,
         places: connected(notes.concerned),
@@ -156,8 +159,8 @@ fn watch_of(world: &World) -> &Watch {
     world.watch.as_deref().expect("a run that is recorded")
 }
 
-/// From now on everything is taken down, starting from how it is.
-fn begin(world: &mut World) {
+/// From now on everything is taken down, starting from how it is: the agents that are there.
+fn begin(world: &mut World) -> Vec<(PlaceName, u64, State)> {
     let mut watch = world.watch.take().expect("a run that is recorded");
     for at in world.indices() {
         if let Some(place) = world.place(world.name_of(at)) {
@@ -165,7 +168,9 @@ fn begin(world: &mut World) {
         }
     }
     watch.turn(true);
+    let present = watch.present();
     world.watch = Some(watch);
+    present
 }
 
 /// What is kept besides the steps.

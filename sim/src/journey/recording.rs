@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use serde::{Serialize, Serializer};
+use waybook_agents::State;
 use waybook_location_tree::PlaceName;
 use waybook_plan::{Resource, format_amount};
 
@@ -94,6 +95,8 @@ pub struct Recording {
     pub seed: u64,
     /// The row of the session, if it is one.
     pub row: Option<SessionRow>,
+    /// The agents that were there when it began: where, for which session, in which state.
+    pub present: Vec<(PlaceName, u64, State)>,
     /// What happened, in its order.
     pub steps: Vec<Step>,
     /// How many messages said only that all is as it was. They are no steps.

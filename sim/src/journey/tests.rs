@@ -399,6 +399,21 @@ fn a_stretch_of_time_has_the_steps_of_its_sessions() {
         let seen: Vec<_> = seen.into_iter().map(what).collect();
         assert_eq!(seen, within, "session {number}");
     }
+    // So do the agents that are there already.
+    let at_root = all.present.iter().filter(|(at, ..)| at.as_str() == "root");
+    let standing = rows(&scenario).into_iter().filter(|row| {
+        let since = row.asked + row.setup.unwrap_or(0.0);
+        row.stood
+            .is_some_and(|stood| since < 2200.0 && since + stood > 2200.0)
+    });
+    let mut standing: Vec<_> = standing.map(|row| row.session).collect();
+    let mut at_root: Vec<_> = at_root.map(|(_, session, _)| *session).collect();
+    standing.sort_unstable();
+    at_root.sort_unstable();
+    assert!(
+        at_root.len() > 5 && at_root == standing,
+        "{at_root:?} {standing:?}"
+    );
     // The bookings begin as they were: nobody starts from an empty place.
     let cpu = all
         .levels

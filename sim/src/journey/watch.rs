@@ -9,7 +9,7 @@ mod told;
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
-use waybook_agents::SessionId;
+use waybook_agents::{SessionId, State};
 use waybook_location_tree::PlaceName;
 use waybook_place::io::{FetchId, Input, InstanceId, Output, RequestId};
 use waybook_place::{Counters, Instant, Place, ResourceView};
@@ -160,6 +160,15 @@ impl Watch {
                 self.seen.insert((at, booking.session), seen);
             }
         }
+    }
+
+    /// The agents that are watched now: where, for which session, in which state.
+    pub(super) fn present(&self) -> Vec<(PlaceName, u64, State)> {
+        let present = self.seen.iter().filter_map(|((_, session), seen)| {
+            let number = self.numbers.get(session)?;
+            Some((seen.place.clone(), *number, seen.state))
+        });
+        present.collect()
     }
 
     /// A user asks.

@@ -10,6 +10,7 @@ use std::collections::BTreeSet;
 use std::time::Duration;
 
 use serde_json::Value;
+use waybook_location_tree::PlaceName;
 use waybook_sim::journey::{Limits, Recording, Wanted, animation, record};
 use waybook_sim::scenario::Scenario;
 
@@ -85,7 +86,7 @@ fn wrong(seen: &Value, recording: &Recording) -> Vec<String> {
             wrong.push(what.to_owned());
         }
     };
-    let places: Vec<_> = recording.tree.iter().map(|p| p.as_str()).collect();
+    let places: Vec<_> = recording.tree.iter().map(PlaceName::as_str).collect();
     should(seen["places"] == serde_json::json!(places), "the places");
     should(seen["controls"] == 5, "the controls");
     should(seen["wide"] == false, "the page is wider than the window");
