@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use waybook_agents::{PlanVisitor, SessionId};
+use waybook_agents::{DownloadRule, PlanVisitor, SessionId};
 use waybook_location_tree::PlaceName;
 use waybook_plan::{Release, Runtime};
 
@@ -24,7 +24,7 @@ impl Place {
     ) {
         let rule = self.strategies.download_rule(&self.config.code.strategy);
         let by_way_of_here =
-            rule.is_ok_and(|rule| rule.passes_default_places()) && self.config.name.contains(next);
+            rule.is_ok_and(DownloadRule::passes_default_places) && self.config.name.contains(next);
         let needed = if by_way_of_here {
             self.missing_below(visitor)
         } else {
