@@ -40,7 +40,7 @@ fn locality(strategy: DownloadStrategy) -> Setting {
 
 /// So many clients ask at once: how many copies of the code each edge carried, and when the
 /// last one had its session.
-fn row(strategy: DownloadStrategy, clients: usize, warm: bool) -> String {
+fn row(strategy: &DownloadStrategy, clients: usize, warm: bool) -> String {
     let code = Arc::new(release("pass", "1.0.0", 16 * CHUNK, "r/b/home"));
     let mut world = with_code(&locality(strategy.clone()), &[Arc::clone(&code)]);
     if warm {
@@ -94,7 +94,7 @@ fn table(warm: bool) -> String {
         "strategy     clients home   b>   >a   w<   >w   >x   >y   >z    ms\n".to_owned();
     for clients in [1, 20] {
         for (_, strategy) in DownloadStrategy::ALL {
-            table += &row(strategy, clients, warm);
+            table += &row(&strategy, clients, warm);
         }
     }
     table

@@ -21,8 +21,8 @@ fn sweep() -> Sweep {
     .unwrap_or_else(|e| panic!("{e}"))
 }
 
-fn keep(sweep: &Sweep, run: RunId) -> Kept {
-    let kept = sweep.execute(&run, &mut no_files, &mut Nowhere);
+fn keep(sweep: &Sweep, run: &RunId) -> Kept {
+    let kept = sweep.execute(run, &mut no_files, &mut Nowhere);
     kept.unwrap_or_else(|e| panic!("{e}"))
 }
 
@@ -52,7 +52,7 @@ fn kept_runs_merge_to_what_one_go_gives() {
     let mut one_go = Merged::default();
     let mut texts = Vec::new();
     for run in sweep.runs(Shard::ALL).filter(|run| run.point % 2 == 1) {
-        let kept = keep(&sweep, run);
+        let kept = keep(&sweep, &run);
         texts.push(serde_json::to_string(&kept).unwrap());
         one_go.add(kept).unwrap();
     }
