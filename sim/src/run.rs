@@ -6,6 +6,8 @@ mod observe;
 mod places;
 mod summary;
 mod system;
+#[cfg(test)]
+mod tests;
 mod users;
 
 pub(crate) use live::reason;

@@ -15,6 +15,8 @@ mod code;
 mod kinds;
 mod models;
 mod options;
+#[cfg(test)]
+mod planted;
 mod pump;
 mod queue;
 mod slot;

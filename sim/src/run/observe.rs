@@ -23,7 +23,7 @@ pub(super) struct Observer {
     interval: Instant,
     /// What each place had counted when it was last read, if that was not nothing.
     read: BTreeMap<usize, Counters>,
-    tally: Tally,
+    pub(super) tally: Tally,
 }
 
 /// What happened at the places of a class in the present interval.

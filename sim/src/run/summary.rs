@@ -191,7 +191,7 @@ pub(super) struct Tally {
     dropped: u64,
     broken: u64,
     standing: u64,
-    little: Little,
+    pub(super) little: Little,
     /// When those came that still stood at the end.
     still: Vec<Instant>,
     ended: Instant,
