@@ -139,11 +139,9 @@ impl Told {
                 path.display()
             )));
         }
-        let told = || Ok((sweep.scenario(point)?, sweep.text(point)?));
-        let (scenario, text) = told().map_err(|e| wrong(path, &e))?;
         Ok(Self {
-            scenario,
-            text,
+            scenario: sweep.scenario(point).map_err(|e| wrong(path, &e))?,
+            text: sweep.text(point).map_err(|e| wrong(path, &e))?,
             seed: sweep.spec.seed,
             path: path.with_file_name(&sweep.spec.scenario),
             command: at_point(path, point),
