@@ -104,11 +104,18 @@ fn messages_that_are_lost_too_often_are_noticed() {
 
 #[test]
 fn a_measurement_of_something_else_is_refused() {
-    // Nobody serves the title any more: no formula knows of that, so it is no blocking.
+    // Places break down, and take no requests meanwhile: the formula knows nothing of that, so it
+    // is no blocking.
     let experiment = called("one unit");
     let amount = Effort::quick(&experiment).amount;
     let mut told = tell(&experiment, amount, NO_LATENCY);
-    told.scenario.push_str("best-quality = \"none such\"\n");
+    told.scenario.push_str(
+        "[[fault]]
+        to-failure = { exponential = \"1 min\" }
+        to-repair = { exponential = \"1 min\" }
+        crash = \"keep-disk\"
+        ",
+    );
     let result = measure_told(&experiment, &told, amount, 1);
     assert!(
         matches!(result, Err(MeasureError::Strange { .. })),
