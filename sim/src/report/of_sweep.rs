@@ -23,11 +23,7 @@ const WIDE: f64 = 50.0;
 #[must_use]
 pub fn of_sweep(name: &str, merged: &Merged) -> Report {
     let runs: Vec<_> = observations(merged).collect();
-    let scenario = runs
-        .first()
-        .map_or(name, |run| run.summary.scenario.as_str());
-    let mut page = Page::new(format!("Sweep: {scenario}"));
-    page.made_from("folder", name);
+    let mut page = Page::new(format!("Sweep: {name}"));
     about(&mut page, &runs);
     let grid = Grid::new(runs);
     plots(&mut page, &grid);

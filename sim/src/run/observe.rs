@@ -95,6 +95,9 @@ impl Observer {
             Some(_) => self.class(live, layout).change(now, -1),
             None => self.class(live, layout).refused += u64::from(fate != Fate::Unanswered),
         }
+        if live.session.is_none() && fate != Fate::Unanswered {
+            self.tally.blocked(live, why(live, fate, layout));
+        }
         self.tally.over(live, fate, end, now);
         let seconds = |at: Instant| at.since(self.start).as_secs_f64();
         let (name, class) = &layout.places[live.place];
@@ -206,6 +209,20 @@ impl Observer {
 
     pub(super) fn summary(self, system: &impl System) -> Summary {
         self.tally.summary(system)
+    }
+}
+
+/// Why a request got no session: what was short, or else the reason, and at places of which
+/// class.
+fn why(live: &Live, fate: Fate, layout: &Layout) -> String {
+    let Some((place, reason)) = &live.refused else {
+        return fate.word().to_owned();
+    };
+    let found = (layout.places).binary_search_by(|(name, _)| name.cmp(place));
+    let class = found.map(|at| layout.places[at].1);
+    match class {
+        Ok(class) => format!("{reason} at {}", layout.classes[class].name),
+        Err(_) => reason.clone(),
     }
 }
 

@@ -53,6 +53,10 @@ pub struct Summary {
     pub blocked: Proportion,
     /// The blocking of each class of users.
     pub blocked_by_users: BTreeMap<String, Proportion>,
+    /// The requests that got none, by what was said first: the resource that was short, or the
+    /// reason, and the class of the place that said so, as in `cpu at root`.
+    #[serde(default)]
+    pub blocked_for: BTreeMap<String, u64>,
     /// Sessions of other than the first solution, of all sessions: the fallbacks.
     pub fell_back: Proportion,
     /// Sessions of each quality level.
@@ -183,6 +187,7 @@ pub(super) struct Tally {
     by_users: Vec<Vec<Batch>>,
     asked: u64,
     requests: u64,
+    blocked_for: BTreeMap<String, u64>,
     qualities: BTreeMap<String, u64>,
     setup: Quantiles,
     setup_moments: Moments,
@@ -218,6 +223,7 @@ impl Tally {
             batches,
             asked: 0,
             requests: 0,
+            blocked_for: BTreeMap::new(),
             qualities: BTreeMap::new(),
             setup: Quantiles::new(ERROR, BINS),
             setup_moments: Moments::default(),
@@ -272,6 +278,13 @@ impl Tally {
             self.setup.add(took);
             self.setup_moments.add(took);
             self.hops += session.hops;
+        }
+    }
+
+    /// Why a request got no session, in words.
+    pub(super) fn blocked(&mut self, live: &Live, why: String) {
+        if self.batch(live).is_some() {
+            *self.blocked_for.entry(why).or_default() += 1;
         }
     }
 
@@ -331,6 +344,7 @@ impl Tally {
                     (name.clone(), blocked)
                 })
                 .collect(),
+            blocked_for: self.blocked_for.clone(),
             fell_back: proportion(&self.batches, |b| b.fell_back, |b| b.established),
             qualities: self.qualities.clone(),
             setup: Times {

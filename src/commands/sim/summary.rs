@@ -1,5 +1,7 @@
 //! The short table of a run.
 
+use std::cmp::Reverse;
+
 use waybook_sim::run::{Proportion, Summary};
 use waybook_sim::statistics::{Interval, Moments};
 
@@ -8,6 +10,8 @@ use crate::show;
 
 /// Confidence of the intervals that are shown.
 const CONFIDENCE: f64 = 0.95;
+/// How many of the reasons are shown for which requests got no session: those of most.
+const REASONS: usize = 3;
 
 /// Shows runs of one scenario: one with its own intervals, several with those over them.
 pub(super) fn show(runs: &[Summary]) -> Done {
@@ -77,6 +81,11 @@ fn of_one(run: &Summary) -> Vec<Vec<String>> {
         for (users, blocked) in &run.blocked_by_users {
             rows.push(share(format!("  {users}"), blocked));
         }
+    }
+    let mut reasons: Vec<_> = run.blocked_for.iter().collect();
+    reasons.sort_by_key(|(_, requests)| Reverse(**requests));
+    for (why, requests) in reasons.into_iter().take(REASONS) {
+        rows.push(row(format!("  for {why}"), requests.to_string(), None));
     }
     rows.push(share("fell back", &run.fell_back));
     for (quality, sessions) in &run.qualities {

@@ -372,7 +372,7 @@ impl Place {
                 place,
                 answers,
             } => {
-                self.surveyed(now, from, id, origin, place, answers, out);
+                self.surveyed(from, id, origin, place, answers, out);
             }
         }
     }

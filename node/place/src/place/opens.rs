@@ -318,7 +318,7 @@ impl Place {
         };
         let transient = refused.iter().any(|r| r.reason.is_transient());
         if retries > 0 && transient {
-            return self.try_later(now, pending, out);
+            return self.try_later(now, pending);
         }
         let plan = client
             .plan
@@ -335,7 +335,7 @@ impl Place {
 
     /// Holds of other set-ups stood in the way: another session is tried for the same
     /// key, at a time that crossing set-ups are unlikely to share.
-    fn try_later(&mut self, now: Instant, mut pending: Pending, _out: &mut Vec<Output>) {
+    fn try_later(&mut self, now: Instant, mut pending: Pending) {
         pending.retries -= 1;
         let id = pending.request.request;
         let key = (

@@ -168,7 +168,6 @@ impl Place {
     #[allow(clippy::too_many_arguments, reason = "the fields of the message")]
     pub(super) fn surveyed(
         &mut self,
-        _now: Instant,
         from: &PlaceName,
         id: u64,
         origin: PlaceName,
