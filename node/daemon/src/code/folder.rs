@@ -109,13 +109,23 @@ impl Folder {
     }
 
     /// Reads what the code is; none if that does not stand there.
-    pub(super) fn read_release(&self, digest: &Digest) -> Option<Release> {
+    pub(super) fn read_release(&self, digest: &Digest) -> Result<Option<Release>, FileError> {
         let path = self.file(digest, Part::Release);
-        if std::fs::metadata(&path).ok()?.len() > MOST_RELEASE {
-            return None;
-        }
-        let release: Release = wire::decode_record(&std::fs::read(&path).ok()?).ok()?;
-        (release.digest == *digest && release.check().is_ok()).then_some(release)
+        let read = || {
+            if std::fs::metadata(&path)?.len() > MOST_RELEASE {
+                return Ok(None);
+            }
+            std::fs::read(&path).map(Some)
+        };
+        let bytes = match read() {
+            Ok(Some(bytes)) => bytes,
+            Ok(None) => return Ok(None),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+            // What cannot be read now may be there and right.
+            Err(error) => return Err(FileError::new(&path, error)),
+        };
+        let release = wire::decode_record::<Release>(&bytes).ok();
+        Ok(release.filter(|release| release.digest == *digest && release.check().is_ok()))
     }
 
     /// Gives a file whose bytes have all been checked its final name. What it is has been

@@ -54,7 +54,7 @@ pub(super) fn scan(folder: &Folder, bounds: Bounds, now: SystemTime) -> Result<F
     let mut found = Found::default();
     let mut parts = Vec::new();
     for (digest, files) in &lengths {
-        let Some(release) = folder.read_release(digest) else {
+        let Some(release) = folder.read_release(digest)? else {
             tracing::warn!(%digest, "code without a readable release is removed");
             folder.remove_all(digest);
             continue;

@@ -169,6 +169,25 @@ async fn what_cannot_be_told_or_has_the_wrong_length_is_removed() {
     assert!(world.place("r/a").files().is_empty());
 }
 
+/// A release that could not be read for a moment cost the code that an operator had added.
+#[tokio::test]
+async fn code_whose_release_cannot_be_read_now_stays() {
+    let code = bytes(FIVE);
+    let world = World::new();
+    let folder = world.folder("r");
+    put_whole(&folder, &code);
+    let file = folder.join(format!("{}.release", release(&code).digest.hex()));
+    let kept = std::fs::read(&file).unwrap();
+    std::fs::remove_file(&file).unwrap();
+    // Whoever runs this, a folder cannot be read as a file.
+    std::fs::create_dir(&file).unwrap();
+    let refused = world.opened("r", |_| {}).map(drop).unwrap_err();
+    assert_eq!(refused.path, file);
+    std::fs::remove_dir(&file).unwrap();
+    std::fs::write(&file, kept).unwrap();
+    assert_eq!(world.place("r").files(), ["release", "wasm"]);
+}
+
 #[tokio::test]
 async fn files_that_are_not_of_the_repository_stay() {
     let world = World::new();

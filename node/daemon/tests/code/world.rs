@@ -16,6 +16,7 @@ use tempfile::TempDir;
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, DuplexStream, ReadBuf};
 use tokio::sync::mpsc::UnboundedReceiver;
 use waybook_agents::{TransferAnswer, TransferRequest, wire};
+use waybook_daemon::FileError;
 use waybook_daemon::code::{Parts, Repository};
 use waybook_daemon::config::RepositoryConfig;
 use waybook_daemon::{CodeKeeper, Command, Io, Opening, PeerStreams, PlaceHandle};
@@ -196,6 +197,15 @@ impl World {
         place: &str,
         configure: impl FnOnce(&mut RepositoryConfig),
     ) -> Place {
+        self.opened(place, configure).unwrap()
+    }
+
+    /// A place whose repository may not open.
+    pub(crate) fn opened(
+        &self,
+        place: &str,
+        configure: impl FnOnce(&mut RepositoryConfig),
+    ) -> Result<Place, FileError> {
         let (handle, reports) = PlaceHandle::new();
         let mut config = RepositoryConfig::default();
         configure(&mut config);
@@ -211,19 +221,19 @@ impl World {
             }),
         };
         let folder = self.folder(place);
-        let repository = Repository::open(&folder, parts, SystemTime::now()).unwrap();
+        let repository = Repository::open(&folder, parts, SystemTime::now())?;
         let served = repository.clone();
         self.serve(place, move |from, stream| {
             let served = served.clone();
             async move { served.serve(from, Box::new(stream)).await }
         });
-        Place {
+        Ok(Place {
             name: of,
             repository,
             folder,
             reports,
             fetches: 0,
-        }
+        })
     }
 
     /// A place that already holds some code.
