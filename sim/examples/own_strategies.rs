@@ -88,7 +88,7 @@ impl DownloadRule for ByTheRoot {
     }
 }
 
-/// What is simulated; `configs/simulations/every-setting.toml` shows what else can be said.
+/// What is simulated; `configs/simulations/scenario.toml` shows what else can be said.
 const SCENARIO: &str = r#"
     name = "decoders"
 

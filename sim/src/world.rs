@@ -474,7 +474,7 @@ impl World {
     /// How long nothing may have changed before the run counts as quiet.
     fn settle_time(&self) -> Duration {
         let timing = &self.setting.timing;
-        let fence = timing.fence(Duration::ZERO);
+        let fence = timing.fence();
         timing.session_lease.max(fence) + Duration::from_secs(1)
     }
 

@@ -22,9 +22,7 @@ impl<V> ByNeighbour<V> {
     pub(crate) const fn new() -> Self {
         Self(Vec::new())
     }
-}
 
-impl<V> ByNeighbour<V> {
     /// Whether it costs little to look through all of them.
     pub(crate) fn is_short(&self) -> bool {
         self.0.len() <= FEW

@@ -261,7 +261,7 @@ impl Timing {
     /// How long a place remembers what it has refused or released: nothing of a set-up
     /// can arrive later than that.
     #[must_use]
-    pub fn fence(&self, setup: Duration) -> Duration {
-        setup.max(self.setup_deadline) + self.transport_idle
+    pub fn fence(&self) -> Duration {
+        self.setup_deadline + self.transport_idle
     }
 }

@@ -218,11 +218,9 @@ fn why(live: &Live, fate: Fate, layout: &Layout) -> String {
     let Some((place, reason)) = &live.refused else {
         return fate.word().to_owned();
     };
-    let found = (layout.places).binary_search_by(|(name, _)| name.cmp(place));
-    let class = found.map(|at| layout.places[at].1);
-    match class {
-        Ok(class) => format!("{reason} at {}", layout.classes[class].name),
-        Err(_) => reason.clone(),
+    match layout.number_of(place) {
+        Some(at) => format!("{reason} at {}", layout.classes[layout.places[at].1].name),
+        None => reason.clone(),
     }
 }
 

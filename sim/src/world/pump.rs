@@ -1,7 +1,6 @@
 //! The pump: events become inputs, and outputs become events.
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use waybook_agents::{Envelope, Incarnation, Message, wire};
 use waybook_location_tree::PlaceName;
@@ -401,7 +400,7 @@ impl World {
             }
         }
         if every_step && let Message::Visit(visit) = &envelope.message {
-            let longest = self.setting.timing.fence(Duration::ZERO);
+            let longest = self.setting.timing.fence();
             self.walks.forget_old(self.now, longest);
             self.walks.sent(self.slots.name(to), visit)?;
         }

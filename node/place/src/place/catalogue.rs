@@ -230,9 +230,8 @@ impl Place {
                 self.timers.set(Timer::IndexGrace(from.clone()), at);
             }
         }
-        if self.catalogue.stale.contains_key(from)
-            && let Some(stale) = self.catalogue.stale.get_mut(from)
-        {
+        let known = self.catalogue.made();
+        if let Some(stale) = known.and_then(|known| known.stale.get_mut(from)) {
             for holding in &held {
                 stale.remove(&(holding.release.digest, holding.place.clone()));
             }

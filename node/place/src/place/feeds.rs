@@ -291,7 +291,8 @@ impl Place {
         let releasing = self.feeds.releases.entry(key);
         let releasing = releasing.or_insert(Releasing { again, until });
         releasing.again = again;
-        // An earlier one may be set, and will see to this one as well.
+        // One that is set already sees to this one as well: it is no later than this one might
+        // have been drawn.
         self.timers.set_if_unset(Timer::Releases, again);
     }
 

@@ -2,7 +2,6 @@
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
-use std::time::Duration;
 
 use waybook_agents::{Action, Event, Feed, Message, PlanVisitor, Ready, Refuse, SessionId, State};
 use waybook_location_tree::PlaceName;
@@ -315,7 +314,7 @@ impl Place {
             .limits
             .sessions
             .saturating_mul(FENCES_PER_SESSION);
-        let lasts = self.fences_last();
+        let lasts = self.config.timing.fence();
         let until = now + lasts;
         let raised = (self.fences).raise(session, from.clone(), number, (now, until), answer, most);
         if raised {
@@ -324,14 +323,10 @@ impl Place {
         }
     }
 
-    fn fences_last(&self) -> Duration {
-        self.config.timing.setup_deadline + self.config.timing.transport_idle
-    }
-
     /// Forgets the fences that are over.
     pub(super) fn forget_fences(&mut self, now: Instant) {
         if let Some(next) = self.fences.forget(now) {
-            let sweep = next.max(now + self.fences_last() / SWEEPS);
+            let sweep = next.max(now + self.config.timing.fence() / SWEEPS);
             self.timers.set(Timer::Fences, sweep);
         }
     }

@@ -233,17 +233,16 @@ impl Place {
             let below = self.entries_below(from).into_iter();
             let stale = below.map(|(title, server, _)| (title, server));
             let stale: BTreeSet<_> = stale.collect();
-            if !stale.is_empty() {
+            if stale.is_empty() {
+                self.index.made().map(|known| known.stale.remove(from));
+            } else {
                 self.index.stale.insert(from.clone(), stale);
                 let at = now + self.config.timing.index_grace;
                 self.timers.set(Timer::IndexGrace(from.clone()), at);
-            } else if self.index.stale.contains_key(from) {
-                self.index.stale.remove(from);
             }
         }
-        if self.index.stale.contains_key(from)
-            && let Some(stale) = self.index.stale.get_mut(from)
-        {
+        let known = self.index.made();
+        if let Some(stale) = known.and_then(|known| known.stale.get_mut(from)) {
             for entry in &entries {
                 stale.remove(&(entry.presentation.title.clone(), entry.server.clone()));
             }
