@@ -19,10 +19,12 @@ use std::time::{SystemTime, UNIX_EPOCH};
 
 use data_encoding::HEXLOWER;
 use redb::{Database, ReadableDatabase, ReadableTable, TableDefinition};
+use tokio::sync::oneshot;
 use waybook_agents::{Incarnation, wire};
 use waybook_place::io::RecordKey;
 
 use crate::files::{self, Existing, FileError};
+use crate::handle::Written;
 use writer::Writer;
 
 /// The layout that this build writes and reads.
@@ -118,6 +120,11 @@ impl Store {
     pub fn flush(&self) -> Result<(), FileError> {
         let flushed = self.writer.flush();
         flushed.map_err(|what| FileError::new(&self.folder.join("records.redb"), what))
+    }
+
+    /// Answers when everything that was put is on disk, or could not be written.
+    pub fn when_written(&self, answer: oneshot::Sender<Written>) {
+        self.writer.when_written(answer);
     }
 
     /// Writes `runtime.json` for the commands that look for the running daemon.
