@@ -33,6 +33,7 @@ mod records;
 mod repository;
 mod resolve;
 mod running;
+mod shares;
 mod summaries;
 mod surveys;
 mod timers;
