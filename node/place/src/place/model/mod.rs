@@ -169,6 +169,10 @@ impl Model for Exploration {
             Property::always("no session is lost", |_, w: &World| {
                 w.wrong != Some(Wrong::Lost)
             }),
+            Property::always(
+                "without faults everything is in order at once",
+                |_, w: &World| w.spent.any > 0 || !w.is_still() || w.exact().is_ok(),
+            ),
             Property::always("it comes to rest, exactly", |e: &Self, w: &World| {
                 // What is under way will be looked at when it has arrived.
                 w.wrong.is_some() || !w.is_still() || e.settle(w).is_ok()
@@ -215,7 +219,8 @@ fn explore(name: &str, scenario: Scenario, at_least: usize) {
         }
         let world = last.expect("a path ends somewhere");
         lines.push(format!("     {}", world.describe()));
-        let what = world.wrong.clone().or_else(|| model.settle(&world).err());
+        let what = world.wrong.clone().or_else(|| world.exact().err());
+        let later = model.settle(&world);
         panic!(
             "{name}: not kept: {promise}: {what:?}\n{}\n",
             lines.join("\n")
