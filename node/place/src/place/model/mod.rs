@@ -29,6 +29,8 @@
 //! - *Draws* decide nothing here: half a moment to one and a half is one moment.
 //! - *Both ends* of an edge learn at once that its connection broke or stands. Searches for
 //!   servers are part of it. Code on demand, surveys, summaries, idle times and claims are not.
+//! - Once no fault can come any more, a message to a leaf at which nothing else can happen is taken
+//!   at once: it commutes with all that happens elsewhere.
 //! - Two clients that want the same at the same place ask in one order.
 
 mod canonical;

@@ -338,6 +338,9 @@ impl World {
         }
         let (spent, most) = (self.spent, scenario.faults);
         let fault = spent.any < most.any;
+        if !fault && let Some(first) = self.alone(scenario) {
+            return acts.push(first);
+        }
         for (number, knows) in self.clients.iter().enumerate() {
             match knows {
                 // Where both ask for the same at the same place, it does not matter which
@@ -400,6 +403,30 @@ impl World {
                 acts.push(Act::Heal(leaf));
             }
         }
+    }
+
+    /// When no fault can come any more: a message to a leaf at which nothing else can happen
+    /// meanwhile. It is all the same whether it arrives before or after what happens elsewhere,
+    /// since that can only put something behind it; so it is taken at once.
+    fn alone(&self, scenario: &Scenario) -> Option<Act> {
+        if self.dead.iter().any(Option::is_some) || self.cut.iter().any(Option::is_some) {
+            return None;
+        }
+        [(1, 1), (2, 3)].into_iter().find_map(|(leaf, edge)| {
+            let acts = |(client, knows): (&(usize, &str), &Knows)| {
+                client.0 == leaf
+                    && match knows {
+                        Knows::Nothing => true,
+                        Knows::Waits | Knows::Has(_) => scenario.leave,
+                        Knows::Refused | Knows::Broken | Knows::Left => false,
+                    }
+            };
+            let clients = scenario.clients.iter().zip(&self.clients).any(acts);
+            let late = self.late.iter().any(|(late, _)| *late == edge);
+            let starts = self.starting.iter().any(|(at, _)| *at == leaf);
+            let first = !self.edges[edge].is_empty() && !clients && !late && !starts;
+            first.then_some(Act::Deliver(edge))
+        })
     }
 
     /// Does it.
