@@ -25,7 +25,7 @@ const FENCES_PER_SESSION: usize = 4;
 const SWEEPS: u32 = 4;
 
 /// One hop of a session: its agent, and what the place has for it.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(super) struct Hop {
     pub(super) visitor: PlanVisitor,
     /// The hop before; none at the client's place.
@@ -50,7 +50,7 @@ pub(super) struct Hop {
 }
 
 /// How far the next hop is known to follow.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(super) struct Sent {
     /// The agent, kept until the next place has it.
     pub(super) kept: Option<Box<PlanVisitor>>,
@@ -62,11 +62,11 @@ pub(super) struct Sent {
 
 /// Which sessions come from a neighbour or go on to it, so that what happens to one costs
 /// nothing for the sessions of all others.
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, Default)]
 pub(super) struct Edges(ByNeighbour<Edge>);
 
 /// The sessions over one edge.
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, Default)]
 struct Edge {
     sessions: BTreeSet<SessionId>,
     /// Those that come from that neighbour.

@@ -24,6 +24,8 @@ mod index;
 mod ledger;
 mod links;
 mod local;
+#[cfg(test)]
+mod model;
 mod opens;
 mod orders;
 mod porters;
@@ -64,6 +66,8 @@ use hops::{Edges, Hop};
 use index::Index;
 pub use ledger::{Account, Ledger};
 use links::Links;
+#[cfg(test)]
+pub(crate) use model::from_now;
 use opens::Opens;
 use orders::Prefetch;
 pub use orders::{code_record, part_record};

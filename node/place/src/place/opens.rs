@@ -28,7 +28,7 @@ const MAX_RETRIES: u32 = 100;
 const RETRY_PAUSE: Duration = Duration::from_millis(200);
 
 /// An open that has no session yet, or no longer one.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(super) struct Pending {
     /// The one that came first. Its client may have gone while others wait.
     request: OpenRequest,
@@ -45,7 +45,7 @@ pub(super) enum Held {
 }
 
 /// Opens under way, and what their keys stand for.
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, Default)]
 pub(super) struct Opens {
     pub(super) keys: BTreeMap<Key, Held>,
     pub(super) pending: BTreeMap<RequestId, Box<Pending>>,
