@@ -10,7 +10,7 @@ use waybook_plan::{Component, Release};
 
 use super::queue::{Event, Letter};
 use super::{Behaviour, PlaceIndex, Running, SPINNING, Wire, World};
-use crate::check::{self, Violation};
+use crate::check::{self, Letter as Owed, Violation};
 use crate::transcript::{describe_input, describe_output};
 
 impl World {
@@ -22,6 +22,12 @@ impl World {
                 connection,
                 letter,
             } => self.deliver(from, to, connection, letter),
+            Event::Ghost {
+                from,
+                to,
+                lives,
+                envelope,
+            } => self.ghost(from, to, lives, *envelope),
             Event::LinkUp {
                 place,
                 neighbour,
@@ -251,7 +257,20 @@ impl World {
         }
         self.handled += 1;
         let unanswered = place.counters().unanswered;
+        let letter = match &input {
+            Input::Received { from, envelope } if self.options.every_step() => {
+                Owed::arrives(place, from, envelope)
+            }
+            _ => None,
+        };
         place.handle(local, input, &mut out);
+        if let Some(letter) = letter {
+            let owed = self.letters.taken(local, at, place, &letter, &out);
+            owed.map_err(|what| self.objection(at, &what))?;
+        }
+        let Some(place) = self.slots.at(at).place() else {
+            return Ok(());
+        };
         if let Some(watch) = &mut self.watch {
             watch.after(self.now, at, place, &out);
         }
@@ -404,6 +423,13 @@ impl World {
             self.walks.forget_old(self.now, longest);
             self.walks.sent(self.slots.name(to), visit)?;
         }
+        if every_step {
+            let remembers = self.setting.timing.fence();
+            let local = self.slots.at(at).local(self.now);
+            let (to, message) = (self.slots.name(to), &envelope.message);
+            (self.letters).said((self.now, local), at, to, message, remembers);
+        }
+        self.draw_ghost(at, to, &envelope);
         let kind = envelope.message.kind();
         let sent = (self.network).send_sized_on(self.now, edge, upward, kind, length);
         if let Some(watch) = &mut self.watch {
