@@ -359,7 +359,7 @@ impl Dice {
             decision_maker: self.chance(30).then_some(()).map(|()| self.pick(&STRATEGIES).to_owned()),
             best_quality: self.chance(10).then_some(()).map(|()| self.one(&title.qualities).name),
             terminal: self.chance(8).then_some(()).map(|()| self.between(1, 6) * MBIT),
-            dry: self.chance(4),
+            dry: self.chance(3),
         }
     }
 

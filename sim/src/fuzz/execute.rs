@@ -26,6 +26,9 @@ use crate::{Instant, World};
 /// Lines of the transcript that a failure keeps.
 const LINES: usize = 100_000;
 
+/// After how long a component that never answers is given up.
+const SILENCE: Duration = Duration::from_secs(25);
+
 /// What became of a case.
 #[derive(Debug)]
 pub struct Run {
@@ -139,12 +142,12 @@ impl Course<'_> {
         self.noise(&self.case.noise);
         self.world.haunt(self.case.noise.ghosts);
         self.ask();
-        // What lasts ends by itself: at equal times what ends goes first.
+        // What lasts ends by itself, no sooner than a moment later.
         let mut agenda: BTreeMap<(u64, bool, usize), &Act> = BTreeMap::new();
         for (number, timed) in self.case.acts.iter().enumerate() {
             agenda.insert((timed.at_ms, true, number), &timed.act);
             if let Some(for_ms) = timed.act.lasts() {
-                let end = timed.at_ms.saturating_add(for_ms).min(self.case.length_ms);
+                let end = timed.at_ms.saturating_add(for_ms.max(1)).min(self.case.length_ms);
                 agenda.insert((end, false, number), &timed.act);
             }
         }
@@ -278,7 +281,8 @@ impl Course<'_> {
             Act::Component { place, name, how, after_ms } => {
                 let behaviour = match how.as_str() {
                     "fails" => Behaviour::Fails(ms(*after_ms), "failed".to_owned()),
-                    "silent" => Behaviour::Silent,
+                    // Drivers say in the end what became of every component.
+                    "silent" => Behaviour::Fails(SILENCE, "silent".to_owned()),
                     _ => Behaviour::Starts(ms(*after_ms)),
                 };
                 let place = place.as_ref().map(|name| &self.built.places[name]);

@@ -255,6 +255,10 @@ impl World {
         if let Some(watch) = &mut self.watch {
             watch.before(self.now, at, place, &input);
         }
+        if let Input::Fetched { fetch } | Input::FetchFailed { fetch, .. } = &input {
+            let news = (place.name().clone(), *fetch);
+            self.transfers.untold.remove(&news);
+        }
         self.handled += 1;
         let unanswered = place.counters().unanswered;
         let letter = match &input {
