@@ -27,7 +27,7 @@ use crate::{Instant, World};
 const LINES: usize = 100_000;
 
 /// After how long a component that never answers is given up.
-const SILENCE: Duration = Duration::from_secs(25);
+const SILENCE: Duration = Duration::from_secs(16);
 
 /// What became of a case.
 #[derive(Debug)]
@@ -421,7 +421,7 @@ impl Case {
     pub(super) fn ends_by_itself(&self) -> Duration {
         let own = self.clients.iter().flat_map(|c| [c.idle_ms, c.longest_ms]);
         let longest = own.flatten().max().unwrap_or(0);
-        ms(self.times.claim_ms + longest)
+        ms(self.times.claim_ms + longest).max(SILENCE)
     }
 
     /// Within what time everything must be at rest when all is well again: as long as set-ups

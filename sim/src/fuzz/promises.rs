@@ -1,6 +1,7 @@
 //! What must hold at the end of a case, beyond what [quiet](crate::check::quiet) asks of
 //! every run.
 
+use waybook_agents::RefusalReason;
 use waybook_place::BookingPhase;
 use waybook_place::io::EndReason;
 
@@ -23,6 +24,9 @@ pub(super) fn hold(course: &Course<'_>) -> Result<(), Violation> {
             continue;
         };
         if let Err(what) = answered(client) {
+            return wrong(format!("request {}: {what}", id.0));
+        }
+        if let Err(what) = reached(course, asker, client) {
             return wrong(format!("request {}: {what}", id.0));
         }
         if let Err(what) = ended_by_itself(course, asker, client) {
@@ -48,6 +52,28 @@ fn answered(client: &Client) -> Result<(), String> {
                 None => Ok(()),
             }
         }
+        _ => Ok(()),
+    }
+}
+
+/// Where no more than a message is lost, no hop counts as gone. In gentle cases places go down
+/// when all set-ups are over that are not tried again.
+fn reached(course: &Course<'_>, asker: &Asker, client: &Client) -> Result<(), String> {
+    let spared = match course.case.kind {
+        Kind::Calm => true,
+        Kind::Gentle => asker.retries == 0,
+        Kind::Rough => false,
+    };
+    let refused = match &client.knows {
+        Knows::Refused { refused, .. } => refused.as_slice(),
+        Knows::Session(session) | Knows::Ended(session, _) => &session.refused,
+        _ => &[],
+    };
+    let gone = |reason: &RefusalReason| {
+        matches!(reason, RefusalReason::NoAnswer { .. } | RefusalReason::Lost { .. })
+    };
+    match refused.iter().find(|r| gone(&r.reason)) {
+        Some(refusal) if spared => Err(format!("a hop counts as gone: {:?}", refusal.reason)),
         _ => Ok(()),
     }
 }
