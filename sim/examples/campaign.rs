@@ -64,13 +64,20 @@ fn main() -> ExitCode {
     for (what, times) in tally.iter() {
         println!("{times:>12}  {what}");
     }
-    println!("{:>12.1}  seconds to rest, at most", tally.slowest().as_secs_f64());
+    println!(
+        "{:>12.1}  seconds to rest, at most",
+        tally.slowest().as_secs_f64()
+    );
     let Some((seed, failure)) = failures.first() else {
         println!("{} seeds, none failed", to - from);
         return ExitCode::SUCCESS;
     };
     if first {
-        println!("seed {seed} failed, after {} others: {}", seed - from, failure.kind());
+        println!(
+            "seed {seed} failed, after {} others: {}",
+            seed - from,
+            failure.kind()
+        );
     } else {
         println!("{} of {} seeds failed", failures.len(), to - from);
     }

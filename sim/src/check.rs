@@ -22,7 +22,7 @@ mod walks;
 pub(crate) use books::Books;
 pub use code::evict;
 pub(crate) use code::start;
-pub(crate) use letters::{Letter, Letters};
+pub(crate) use letters::Letters;
 pub(crate) use walks::Walks;
 
 use crate::World;

@@ -5,13 +5,13 @@
 //! `docs/PROTOCOL.md`, read from outside: a place's inputs and outputs, and which sessions have
 //! an agent there.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
-use waybook_agents::{Envelope, Feed, Message, SessionId};
+use waybook_agents::{Envelope, Feed, Incarnation, Message, SessionId};
 use waybook_location_tree::PlaceName;
-use waybook_place::io::Output;
-use waybook_place::{Counters, Instant, Place};
+use waybook_place::io::{Input, Output};
+use waybook_place::{BookingPhase, Counters, Instant, Place};
 use waybook_plan::SolutionNumber;
 
 use crate::transcript::short;
@@ -36,6 +36,8 @@ struct Over {
 pub(crate) struct Letters {
     over: BTreeMap<Key, Over>,
     swept: Instant,
+    /// What was established by way of a neighbour when the connection to it came up.
+    before: BTreeMap<(PlaceIndex, PlaceName), BTreeSet<SessionId>>,
 }
 
 /// A letter that a place is about to take, and what was so before.
@@ -88,31 +90,92 @@ fn agent(place: &Place, session: SessionId) -> Agent {
     Some((agent.number(), child))
 }
 
-impl Letter {
-    /// Looks at a letter before its place does; none if nothing is owed to it.
-    pub(crate) fn arrives(place: &Place, from: &PlaceName, envelope: &Envelope) -> Option<Self> {
-        let about = about(&envelope.message)?;
-        Some(Self {
-            from: from.clone(),
-            about,
-            counters: place.counters(),
-            agent: agent(place, about.feed.session),
-        })
-    }
+/// What a place owes to an input that it is about to take.
+#[derive(Debug)]
+pub(crate) enum Owed {
+    Answer(Letter),
+    /// The neighbour, and all that it still feeds.
+    OnlyThese(PlaceName, BTreeSet<SessionId>),
 }
 
 impl Letters {
     /// A place has a new life, and remembers nothing.
     pub(crate) fn forget(&mut self, at: PlaceIndex) {
         self.over.retain(|(place, _, _), _| *place != at);
+        self.before.retain(|(place, _), _| *place != at);
     }
 
-    /// A place has taken a letter, and said this.
+    /// Looks at what a place is about to take, by its clock; none if nothing is owed to it.
+    pub(crate) fn before(
+        &mut self,
+        now: Instant,
+        at: PlaceIndex,
+        place: &Place,
+        input: &Input,
+    ) -> Option<Owed> {
+        match input {
+            Input::LinkUp { neighbour, .. } => {
+                self.connects(now, at, place, neighbour);
+                None
+            }
+            Input::Received { from, envelope } => {
+                only_these(place, from, envelope).or_else(|| answer(place, from, envelope))
+            }
+            _ => None,
+        }
+    }
+
+    /// A place has taken it, and said this.
     ///
     /// # Errors
     /// What it owed, and did not do.
-    pub(crate) fn taken(
-        &mut self,
+    pub(crate) fn after(
+        &self,
+        now: Instant,
+        at: PlaceIndex,
+        place: &Place,
+        owed: &Owed,
+        out: &[Output],
+    ) -> Result<(), String> {
+        match owed {
+            Owed::Answer(letter) => self.taken(now, at, place, letter, out),
+            Owed::OnlyThese(from, sessions) => self.listed(at, place, from, sessions),
+        }
+    }
+
+    /// A connection to a neighbour stands: what is established by way of it was so before.
+    fn connects(&mut self, now: Instant, at: PlaceIndex, place: &Place, neighbour: &PlaceName) {
+        let established = place
+            .bookings()
+            .filter(|b| b.phase == BookingPhase::Established);
+        let from = |session: &SessionId| {
+            let hop = place.hop(*session, now);
+            hop.is_some_and(|hop| hop.previous.as_ref() == Some(neighbour))
+        };
+        let sessions = established.map(|b| b.session).filter(from).collect();
+        self.before.insert((at, neighbour.clone()), sessions);
+    }
+
+    fn listed(
+        &self,
+        at: PlaceIndex,
+        place: &Place,
+        from: &PlaceName,
+        sessions: &BTreeSet<SessionId>,
+    ) -> Result<(), String> {
+        let before = self.before.get(&(at, from.clone())).into_iter().flatten();
+        let mut over = before.filter(|session| !sessions.contains(session));
+        match over.find(|session| place.agent(**session).is_some()) {
+            Some(session) => Err(format!(
+                "keeps {}, which the hop before no longer has",
+                short(*session)
+            )),
+            None => Ok(()),
+        }
+    }
+
+    fn taken(
+        &self,
         now: Instant,
         at: PlaceIndex,
         place: &Place,
@@ -128,7 +191,9 @@ impl Letters {
         }
         let said = |what: fn(&Message) -> Option<Feed>| {
             out.iter().any(|o| match o {
-                Output::Send { to, envelope } => to == from && what(&envelope.message) == Some(feed),
+                Output::Send { to, envelope } => {
+                    to == from && what(&envelope.message) == Some(feed)
+                }
                 _ => false,
             })
         };
@@ -138,6 +203,12 @@ impl Letters {
             Kind::Visit => {
                 if !said(received) {
                     return Err(format!("does not say that it has the agent of {name}"));
+                }
+                let here = letter.agent.as_ref().map(|(number, _)| *number);
+                if here.is_some_and(|here| here >= feed.number) && after.visits > before.visits {
+                    return Err(format!(
+                        "lets the agent of {name} in, which is here already"
+                    ));
                 }
                 let key = (at, from.clone(), feed.session);
                 let remembers = place.config().timing.fence();
@@ -195,7 +266,8 @@ impl Letters {
             _ => return,
         };
         if now.since(self.swept) > remembers {
-            self.over.retain(|_, over| now.since(over.said) <= remembers);
+            self.over
+                .retain(|_, over| now.since(over.said) <= remembers);
             self.swept = now;
         }
         let number = feed.number;
@@ -248,4 +320,33 @@ fn confirmed(message: &Message) -> Option<Feed> {
         Message::ConfirmAck(feed) => Some(*feed),
         other => received(other),
     }
+}
+
+fn answer(place: &Place, from: &PlaceName, envelope: &Envelope) -> Option<Owed> {
+    let about = about(&envelope.message)?;
+    Some(Owed::Answer(Letter {
+        from: from.clone(),
+        about,
+        counters: place.counters(),
+        agent: agent(place, about.feed.session),
+    }))
+}
+
+/// A whole list of what a neighbour feeds, if the place must heed it.
+fn only_these(place: &Place, from: &PlaceName, envelope: &Envelope) -> Option<Owed> {
+    let Message::Resync {
+        sessions,
+        first: true,
+        last: true,
+    } = &envelope.message
+    else {
+        return None;
+    };
+    let present = place
+        .links()
+        .any(|(known, life)| known == from && life == envelope.from);
+    let meant = [place.incarnation(), Incarnation::UNKNOWN].contains(&envelope.to);
+    let heeded = present && meant && sessions.len() <= place.config().limits.sessions;
+    let sessions = || sessions.iter().map(|feed| feed.session).collect();
+    heeded.then(|| Owed::OnlyThese(from.clone(), sessions()))
 }

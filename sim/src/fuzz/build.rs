@@ -169,7 +169,8 @@ fn place_setting(place: &PlaceCase, code: &CodeConfig) -> Result<PlaceSetting, S
         strategy: DownloadStrategy::named(&place.download),
         ..code.clone()
     };
-    code.capabilities.extend(place.gpu.then(|| "gpu".to_owned()));
+    code.capabilities
+        .extend(place.gpu.then(|| "gpu".to_owned()));
     let clock = Clock::new(
         Shift(place.clock_ms.saturating_mul(1_000_000)),
         f64::from(place.drift_ppm),
@@ -226,7 +227,11 @@ fn component(part: &Part) -> Result<(Position, Component), String> {
         "server" => Position::Server,
         other => return Err(format!("a component cannot stand at `{other}`")),
     };
-    let runtime = if part.wasm { Runtime::Wasm } else { Runtime::Builtin };
+    let runtime = if part.wasm {
+        Runtime::Wasm
+    } else {
+        Runtime::Builtin
+    };
     let component = Component {
         name: part.name.clone(),
         runtime,
@@ -252,7 +257,12 @@ pub(super) fn open(client: &Asker) -> OpenRequest {
 }
 
 /// How the edge above a place behaves with that noise.
-pub(super) fn edge(place: &PlaceCase, noise: &Noise, idle: Duration, rate: Option<u64>) -> EdgeModel {
+pub(super) fn edge(
+    place: &PlaceCase,
+    noise: &Noise,
+    idle: Duration,
+    rate: Option<u64>,
+) -> EdgeModel {
     let share = |thousandths: u32| f64::from(thousandths.min(1000)) / 1000.0;
     let mut model = EdgeModel::from(&LinkModel {
         latency: ms(place.latency_ms),

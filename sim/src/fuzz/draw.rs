@@ -95,7 +95,11 @@ impl Dice {
         let bounds = self.bounds();
         let scarce = self.rng.random_range(0..4);
         let places: Vec<_> = names.iter().map(|n| self.place(n, scarce)).collect();
-        let asking = if self.kind == Kind::Gentle { 6000 } else { 25_000 };
+        let asking = if self.kind == Kind::Gentle {
+            6000
+        } else {
+            25_000
+        };
         let clients = self.clients(&names, &titles, asking);
         let length_ms = match self.kind {
             Kind::Gentle => 70_000,
@@ -108,7 +112,10 @@ impl Dice {
             length_ms,
             decision_maker: self.pick(&STRATEGIES).to_owned(),
             servers_per_plan: self.rng.random_range(1..=4),
-            bandwidth: self.chance(80).then(|| 0).map(|_| self.between(1, 40) * MBIT),
+            bandwidth: self
+                .chance(80)
+                .then(|| 0)
+                .map(|_| self.between(1, 40) * MBIT),
             times,
             bounds,
             noise: self.noise(times),
@@ -210,8 +217,13 @@ impl Dice {
             },
             download: self.pick(&DOWNLOADS).to_owned(),
             gpu: self.chance(80),
-            repository: self.chance(15).then_some(()).map(|()| self.between(4, 20) * CHUNK),
-            disk: (rough && self.chance(8)).then_some(()).map(|()| self.between(4, 20) * CHUNK),
+            repository: self
+                .chance(15)
+                .then_some(())
+                .map(|()| self.between(4, 20) * CHUNK),
+            disk: (rough && self.chance(8))
+                .then_some(())
+                .map(|()| self.between(4, 20) * CHUNK),
             rate: self.chance(10).then_some(2 * MBIT),
             capacity,
         }
@@ -296,7 +308,11 @@ impl Dice {
             to_client,
             to_server: if self.chance(70) { to_client / 50 } else { 0 },
             server_cpu: self.up_to(400 >> number),
-            hop_memory: if self.chance(30) { self.between(1, 30) } else { 0 },
+            hop_memory: if self.chance(30) {
+                self.between(1, 30)
+            } else {
+                0
+            },
             components,
         }
     }
@@ -325,7 +341,10 @@ impl Dice {
     }
 
     fn clients(&mut self, names: &[String], titles: &[Title], within: u64) -> Vec<Asker> {
-        let count = self.rng.random_range(2..=18);
+        let count = match self.rng.random_range(0..10) {
+            0 => self.rng.random_range(18..=40),
+            _ => self.rng.random_range(2..=18),
+        };
         (0..count)
             .map(|_| {
                 let title = self.one(titles);
@@ -344,21 +363,47 @@ impl Dice {
         let unusual = self.chance(20);
         Asker {
             at: self.one(names),
-            after_ms: if self.chance(40) { self.up_to(300) } else { self.up_to(within) },
-            title: if self.chance(97) { title.title.clone() } else { "nothing".to_owned() },
-            key: self.chance(10).then_some(()).map(|()| format!("shared-{}", self.up_to(2))),
+            after_ms: if self.chance(40) {
+                self.up_to(300)
+            } else {
+                self.up_to(within)
+            },
+            title: if self.chance(97) {
+                title.title.clone()
+            } else {
+                "nothing".to_owned()
+            },
+            key: self
+                .chance(10)
+                .then_some(())
+                .map(|()| format!("shared-{}", self.up_to(2))),
             claim_ms,
             close_ms,
             hang_up_ms: self.chance(6).then_some(()).map(|()| self.pause(2000)),
             deadline_ms: unusual.then_some(()).map(|()| self.between(50, 6000)),
-            idle_ms: self.chance(8).then_some(()).map(|()| self.between(1000, 20_000)),
-            longest_ms: self.chance(8).then_some(()).map(|()| self.between(100, 20_000)),
+            idle_ms: self
+                .chance(8)
+                .then_some(())
+                .map(|()| self.between(1000, 20_000)),
+            longest_ms: self
+                .chance(8)
+                .then_some(())
+                .map(|()| self.between(100, 20_000)),
             retries: u32::from(self.chance(40)) * self.rng.random_range(1..4),
             watch: self.chance(30),
             no_trace_back: self.chance(10),
-            decision_maker: self.chance(30).then_some(()).map(|()| self.pick(&STRATEGIES).to_owned()),
-            best_quality: self.chance(10).then_some(()).map(|()| self.one(&title.qualities).name),
-            terminal: self.chance(8).then_some(()).map(|()| self.between(1, 6) * MBIT),
+            decision_maker: self
+                .chance(30)
+                .then_some(())
+                .map(|()| self.pick(&STRATEGIES).to_owned()),
+            best_quality: self
+                .chance(10)
+                .then_some(())
+                .map(|()| self.one(&title.qualities).name),
+            terminal: self
+                .chance(8)
+                .then_some(())
+                .map(|()| self.between(1, 6) * MBIT),
             dry: self.chance(3),
         }
     }
@@ -438,7 +483,11 @@ impl Dice {
                 }
             } else if self.chance(60) {
                 let tell = self.one(&["both".to_owned(), "nobody".to_owned(), place.clone()]);
-                Act::Cut { place, for_ms, tell }
+                Act::Cut {
+                    place,
+                    for_ms,
+                    tell,
+                }
             } else {
                 let way = self.pick(&["up", "down", "both"]).to_owned();
                 Act::Mute { place, way, for_ms }
@@ -457,13 +506,45 @@ impl Dice {
             let within = if self.chance(40) { 600 } else { case.length_ms };
             acts.push(self.at(within, act));
         }
+        if self.chance(25) {
+            acts.extend(self.unheard_close(case));
+        }
         acts
+    }
+
+    /// A client closes while an edge of its way is silent, for longer than any lease, and nobody
+    /// learns of it: only leases can end what lies beyond.
+    fn unheard_close(&mut self, case: &Case) -> Option<Timed> {
+        let closes = case.clients.iter().filter(|c| c.at.contains('/'));
+        let closes: Vec<_> = closes
+            .filter_map(|c| Some((c.at.clone(), c.after_ms + c.close_ms?)))
+            .filter(|(_, close)| *close > 2000)
+            .collect();
+        if closes.is_empty() {
+            return None;
+        }
+        let (place, close) = self.one(&closes);
+        let act = Act::Mute {
+            place,
+            way: "both".to_owned(),
+            for_ms: 2 * case.times.session_lease_ms,
+        };
+        let at_ms = close - self.up_to(1500);
+        Some(Timed { at_ms, act })
     }
 
     fn rough_act(&mut self, names: &[String], case: &Case) -> Act {
         let place = self.one(names);
-        let below = if names.len() > 1 { self.one(&names[1..]) } else { place.clone() };
-        let for_ms = if self.chance(50) { self.pause(500) } else { self.pause(30_000) };
+        let below = if names.len() > 1 {
+            self.one(&names[1..])
+        } else {
+            place.clone()
+        };
+        let for_ms = if self.chance(50) {
+            self.pause(500)
+        } else {
+            self.pause(30_000)
+        };
         match self.rng.random_range(0..20) {
             0..6 => Act::Crash {
                 tell: self.tell(&place, names, 50),
@@ -527,16 +608,25 @@ impl Dice {
             "nobody".to_owned()
         } else {
             let above = place.rsplit_once('/').map(|(above, _)| above.to_owned());
-            let below = names.iter().find(|n| n.rsplit_once('/').is_some_and(|(a, _)| a == place));
+            let below = names
+                .iter()
+                .find(|n| n.rsplit_once('/').is_some_and(|(a, _)| a == place));
             let told: Vec<_> = above.into_iter().chain(below.cloned()).collect();
-            if told.is_empty() { "both".to_owned() } else { self.one(&told) }
+            if told.is_empty() {
+                "both".to_owned()
+            } else {
+                self.one(&told)
+            }
         }
     }
 
     fn message(&mut self, by: u64) -> Act {
         Act::Message {
             nth: self.up_to(12),
-            kind: self.chance(80).then_some(()).map(|()| self.pick(&KINDS).to_owned()),
+            kind: self
+                .chance(80)
+                .then_some(())
+                .map(|()| self.pick(&KINDS).to_owned()),
             how: self
                 .pick(&["drop", "drop", "duplicate", "stall", "postpone"])
                 .to_owned(),
@@ -547,8 +637,12 @@ impl Dice {
     fn component(&mut self, names: &[String]) -> Act {
         Act::Component {
             place: self.chance(60).then_some(()).map(|()| self.one(names)),
-            name: self.pick(&["files", "relay", "upstream", "pass@1.0.0", "cap@1.1.0"]).to_owned(),
-            how: self.pick(&["starts", "fails", "fails", "silent"]).to_owned(),
+            name: self
+                .pick(&["files", "relay", "upstream", "pass@1.0.0", "cap@1.1.0"])
+                .to_owned(),
+            how: self
+                .pick(&["starts", "fails", "fails", "silent"])
+                .to_owned(),
             after_ms: self.pause(3000),
         }
     }

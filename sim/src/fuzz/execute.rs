@@ -53,10 +53,15 @@ impl Failure {
     #[must_use]
     pub fn kind(&self) -> String {
         let told = self.violation.what.lines().next().unwrap_or_default();
-        let plain = |word: &&str| !word.contains(|c: char| c.is_ascii_digit() || "/\"'`".contains(c));
+        let plain =
+            |word: &&str| !word.contains(|c: char| c.is_ascii_digit() || "/\"'`".contains(c));
         // The place that objects comes first.
         let words = told.split_once(": ").map_or(told, |(_, rest)| rest);
-        words.split_whitespace().filter(plain).collect::<Vec<_>>().join(" ")
+        words
+            .split_whitespace()
+            .filter(plain)
+            .collect::<Vec<_>>()
+            .join(" ")
     }
 }
 
@@ -74,8 +79,14 @@ pub fn execute(case: &Case, transcript: bool) -> Result<Run, String> {
     let mut world = match World::with_options(built.setting.clone(), case.seed, options) {
         Ok(world) => world,
         Err(violation) => {
-            let failure = Some(Failure { violation, transcript: String::new() });
-            return Ok(Run { tally: Tally::default(), failure });
+            let failure = Some(Failure {
+                violation,
+                transcript: String::new(),
+            });
+            return Ok(Run {
+                tally: Tally::default(),
+                failure,
+            });
         }
     };
     world.keep_lines(if transcript { LINES } else { 0 });
@@ -147,7 +158,10 @@ impl Course<'_> {
         for (number, timed) in self.case.acts.iter().enumerate() {
             agenda.insert((timed.at_ms, true, number), &timed.act);
             if let Some(for_ms) = timed.act.lasts() {
-                let end = timed.at_ms.saturating_add(for_ms.max(1)).min(self.case.length_ms);
+                let end = timed
+                    .at_ms
+                    .saturating_add(for_ms.max(1))
+                    .min(self.case.length_ms);
                 agenda.insert((end, false, number), &timed.act);
             }
         }
@@ -210,7 +224,9 @@ impl Course<'_> {
     /// Begins an act; false if it cannot be, such as a crash of a place that is down.
     fn begin(&mut self, act: &Act) -> Result<bool, Violation> {
         let place = act.place().map(|name| self.built.places[name].clone());
-        let up = place.as_ref().is_none_or(|place| self.world.place(place).is_some());
+        let up = place
+            .as_ref()
+            .is_none_or(|place| self.world.place(place).is_some());
         if !up {
             return Ok(false);
         }
@@ -241,13 +257,17 @@ impl Course<'_> {
                 self.world.slow(&place, factor);
             }
             Act::Step { by_ms, .. } => {
-                self.world.step_clock(&place, Shift(by_ms.saturating_mul(1_000_000)));
+                self.world
+                    .step_clock(&place, Shift(by_ms.saturating_mul(1_000_000)));
             }
             Act::Order { order, code, .. } => return self.order(&place, order, *code),
             Act::Download { strategy, .. } => {
-                self.world.change_strategy(&place, DownloadStrategy::named(strategy))?;
+                self.world
+                    .change_strategy(&place, DownloadStrategy::named(strategy))?;
             }
-            Act::Trouble { code, how, chunk, .. } => {
+            Act::Trouble {
+                code, how, chunk, ..
+            } => {
                 let digest = self.built.code[*code].digest;
                 self.world.trouble(&place, &digest, trouble(how, *chunk));
             }
@@ -264,7 +284,12 @@ impl Course<'_> {
     /// What strikes no place alone.
     fn everywhere(&mut self, act: &Act) -> bool {
         match act {
-            Act::Message { nth, kind, how, by_ms } => {
+            Act::Message {
+                nth,
+                kind,
+                how,
+                by_ms,
+            } => {
                 let kind = kind.as_deref().map(known_kind);
                 let by = ms(*by_ms);
                 self.world.network.arm(Fault {
@@ -278,7 +303,12 @@ impl Course<'_> {
                     },
                 });
             }
-            Act::Component { place, name, how, after_ms } => {
+            Act::Component {
+                place,
+                name,
+                how,
+                after_ms,
+            } => {
                 let behaviour = match how.as_str() {
                     "fails" => Behaviour::Fails(ms(*after_ms), "failed".to_owned()),
                     // Drivers say in the end what became of every component.
@@ -341,7 +371,11 @@ impl Course<'_> {
                 }
             }
             Act::Cut { tell, .. } => {
-                let heal = if tell == "nobody" { Tell::Nobody } else { Tell::Both };
+                let heal = if tell == "nobody" {
+                    Tell::Nobody
+                } else {
+                    Tell::Both
+                };
                 self.heal(&place, &heal);
             }
             Act::Mute { .. } => {
@@ -462,9 +496,29 @@ fn trouble(how: &str, chunk: u64) -> Trouble {
 /// The kinds of messages that acts name.
 fn known_kind(kind: &str) -> &'static str {
     const ALL: [&str; 23] = [
-        "visit", "visit-ack", "ready", "refuse", "release", "release-ack", "confirm",
-        "confirm-ack", "refresh", "working", "gone", "resync", "progress", "index", "summaries",
-        "search", "found", "survey", "surveyed", "holdings", "resolve", "resolved", "download",
+        "visit",
+        "visit-ack",
+        "ready",
+        "refuse",
+        "release",
+        "release-ack",
+        "confirm",
+        "confirm-ack",
+        "refresh",
+        "working",
+        "gone",
+        "resync",
+        "progress",
+        "index",
+        "summaries",
+        "search",
+        "found",
+        "survey",
+        "surveyed",
+        "holdings",
+        "resolve",
+        "resolved",
+        "download",
     ];
     ALL.into_iter().find(|known| *known == kind).unwrap_or("")
 }

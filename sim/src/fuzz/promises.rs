@@ -70,7 +70,10 @@ fn reached(course: &Course<'_>, asker: &Asker, client: &Client) -> Result<(), St
         _ => &[],
     };
     let gone = |reason: &RefusalReason| {
-        matches!(reason, RefusalReason::NoAnswer { .. } | RefusalReason::Lost { .. })
+        matches!(
+            reason,
+            RefusalReason::NoAnswer { .. } | RefusalReason::Lost { .. }
+        )
     };
     match refused.iter().find(|r| gone(&r.reason)) {
         Some(refusal) if spared => Err(format!("a hop counts as gone: {:?}", refusal.reason)),
@@ -105,7 +108,9 @@ fn stands(course: &Course<'_>, client: &Client) -> bool {
         return false;
     };
     let world = &course.world;
-    let hop = world.place(&client.place).and_then(|p| p.hop(session.session, world.now()));
+    let hop = world
+        .place(&client.place)
+        .and_then(|p| p.hop(session.session, world.now()));
     hop.is_some_and(|hop| hop.phase == BookingPhase::Established)
 }
 
@@ -116,9 +121,10 @@ fn survived(course: &Course<'_>, asker: &Asker, client: &Client) -> Result<(), S
         || asker.idle_ms.is_some()
         || asker.longest_ms.is_some();
     match &client.knows {
-        Knows::Ended(_, EndReason::Broken(why)) => {
-            Err(format!("its session broke: {:?}", why.first().map(|r| &r.reason)))
-        }
+        Knows::Ended(_, EndReason::Broken(why)) => Err(format!(
+            "its session broke: {:?}",
+            why.first().map(|r| &r.reason)
+        )),
         Knows::Ended(_, EndReason::Closed) => Ok(()),
         Knows::Ended(_, why) if !may_end => Err(format!("its session ended: {why:?}")),
         Knows::Cut(Some(_)) if !may_end && asker.close_ms.is_none() && !stands(course, client) => {

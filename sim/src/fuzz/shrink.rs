@@ -58,7 +58,8 @@ impl Search<'_> {
         }
         self.left -= 1;
         let fails = execute(&case, false).is_ok_and(|run| {
-            run.failure.is_some_and(|failure| failure.kind() == self.kind)
+            run.failure
+                .is_some_and(|failure| failure.kind() == self.kind)
         });
         if fails {
             self.best = case;
@@ -204,8 +205,14 @@ impl Search<'_> {
     /// Makes times shorter, and rounder.
     fn sooner(&mut self) {
         let last = |case: &Case| {
-            let acts = case.acts.iter().map(|t| t.at_ms + t.act.lasts().unwrap_or(0));
-            let asks = case.clients.iter().map(|c| c.after_ms + c.close_ms.unwrap_or(0));
+            let acts = case
+                .acts
+                .iter()
+                .map(|t| t.at_ms + t.act.lasts().unwrap_or(0));
+            let asks = case
+                .clients
+                .iter()
+                .map(|c| c.after_ms + c.close_ms.unwrap_or(0));
             acts.chain(asks).max().unwrap_or(0)
         };
         let length_ms = last(&self.best) + 1000;

@@ -112,7 +112,9 @@ impl Tally {
     /// How many requests came to have a session.
     #[must_use]
     pub fn established(&self) -> u64 {
-        let named = self.iter().filter(|(what, _)| what.starts_with("requests established"));
+        let named = self
+            .iter()
+            .filter(|(what, _)| what.starts_with("requests established"));
         named.map(|(_, times)| times).sum()
     }
 }

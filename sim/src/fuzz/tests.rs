@@ -23,5 +23,8 @@ fn what_is_wrong_in_a_file_is_said() {
     let mut case = draw(1);
     case.clients[0].at = "nowhere".to_owned();
     let wrong = execute(&case, false).unwrap_err();
-    assert!(wrong.contains("`clients`: there is no place `nowhere`"), "{wrong}");
+    assert!(
+        wrong.contains("`clients`: there is no place `nowhere`"),
+        "{wrong}"
+    );
 }

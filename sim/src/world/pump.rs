@@ -5,12 +5,12 @@ use std::sync::Arc;
 use waybook_agents::{Envelope, Incarnation, Message, wire};
 use waybook_location_tree::PlaceName;
 use waybook_place::Place;
-use waybook_place::io::{Input, InstanceId, Output, RequestId};
+use waybook_place::io::{CodeOrder, Input, InstanceId, Output, RequestId};
 use waybook_plan::{Component, Release};
 
 use super::queue::{Event, Letter};
 use super::{Behaviour, PlaceIndex, Running, SPINNING, Wire, World};
-use crate::check::{self, Letter as Owed, Violation};
+use crate::check::{self, Violation};
 use crate::transcript::{describe_input, describe_output};
 
 impl World {
@@ -255,22 +255,31 @@ impl World {
         if let Some(watch) = &mut self.watch {
             watch.before(self.now, at, place, &input);
         }
+        if let Input::Code {
+            order: CodeOrder::Add(release),
+            ..
+        } = &input
+            && !slot.repository.holds(&release.digest)
+        {
+            slot.repository.put(Arc::clone(release));
+        }
+        let Some(place) = slot.place_mut() else {
+            return Ok(());
+        };
         if let Input::Fetched { fetch } | Input::FetchFailed { fetch, .. } = &input {
             let news = (place.name().clone(), *fetch);
             self.transfers.untold.remove(&news);
         }
         self.handled += 1;
         let unanswered = place.counters().unanswered;
-        let letter = match &input {
-            Input::Received { from, envelope } if self.options.every_step() => {
-                Owed::arrives(place, from, envelope)
-            }
-            _ => None,
+        let owed = match self.options.every_step() {
+            true => self.letters.before(local, at, place, &input),
+            false => None,
         };
         place.handle(local, input, &mut out);
-        if let Some(letter) = letter {
-            let owed = self.letters.taken(local, at, place, &letter, &out);
-            owed.map_err(|what| self.objection(at, &what))?;
+        if let Some(owed) = owed {
+            let paid = self.letters.after(local, at, place, &owed, &out);
+            paid.map_err(|what| self.objection(at, &what))?;
         }
         let Some(place) = self.slots.at(at).place() else {
             return Ok(());

@@ -119,7 +119,11 @@ impl Fuzz {
     fn campaign(&self) -> Done<(u64, Tally, Vec<(u64, Failure)>)> {
         let processors = std::thread::available_parallelism().map_or(1, NonZeroUsize::get);
         let jobs = self.jobs.map_or(processors, NonZeroUsize::get);
-        let last = if self.time.is_some() { u64::MAX >> 1 } else { self.seeds.end };
+        let last = if self.time.is_some() {
+            u64::MAX >> 1
+        } else {
+            self.seeds.end
+        };
         let began = Instant::now();
         let next = AtomicU64::new(self.seeds.start);
         let progress = Progress::new("fuzz".to_owned());
@@ -151,7 +155,9 @@ impl Fuzz {
         let results: Vec<Done> = std::thread::scope(|scope| {
             let threads: Vec<_> = (0..jobs).map(|_| scope.spawn(work)).collect();
             let panicked = |_| Err(Fail::failed("a case ended in a panic"));
-            let joined = threads.into_iter().map(|t| t.join().unwrap_or_else(panicked));
+            let joined = threads
+                .into_iter()
+                .map(|t| t.join().unwrap_or_else(panicked));
             joined.collect()
         });
         results.into_iter().collect::<Done<()>>()?;
@@ -191,7 +197,9 @@ impl Fuzz {
             return report(global, 1, took, &run.tally, &[], &[]);
         };
         fs::create_dir_all(&self.out).map_err(|error| cannot(&self.out, &error))?;
-        let name = path.file_stem().map_or("case".into(), |s| s.to_string_lossy());
+        let name = path
+            .file_stem()
+            .map_or("case".into(), |s| s.to_string_lossy());
         let transcript = self.out.join(format!("{name}.txt"));
         write_whole(&transcript, &story(&failure))?;
         let kept = Kept {
@@ -199,7 +207,14 @@ impl Fuzz {
             case: path.to_owned(),
             transcript,
         };
-        report(global, 1, took, &run.tally, &[(case.seed, failure)], &[kept])?;
+        report(
+            global,
+            1,
+            took,
+            &run.tally,
+            &[(case.seed, failure)],
+            &[kept],
+        )?;
         Err(Fail::failed("the case failed"))
     }
 }
@@ -214,7 +229,10 @@ struct Kept {
 /// All that happened, and what was wrong at the end.
 fn story(failure: &Failure) -> String {
     let violation = &failure.violation;
-    format!("{}\nat {:?}: {}\n", failure.transcript, violation.at, violation.what)
+    format!(
+        "{}\nat {:?}: {}\n",
+        failure.transcript, violation.at, violation.what
+    )
 }
 
 fn report(
@@ -226,8 +244,10 @@ fn report(
     kept: &[Kept],
 ) -> Done {
     if global.json {
-        let counts: Map<String, Value> =
-            tally.iter().map(|(what, times)| (what.to_owned(), times.into())).collect();
+        let counts: Map<String, Value> = tally
+            .iter()
+            .map(|(what, times)| (what.to_owned(), times.into()))
+            .collect();
         let failed = failures.iter().map(|(seed, failure)| {
             let kept = kept.iter().find(|kept| kept.seed == *seed);
             json!({
@@ -267,7 +287,10 @@ fn report(
                     "  to see it again:   waybook sim fuzz --case {}",
                     kept.case.display()
                 ))?;
-                show::line(&format!("  what happened:     {}", kept.transcript.display()))?;
+                show::line(&format!(
+                    "  what happened:     {}",
+                    kept.transcript.display()
+                ))?;
             }
             None => show::line(&format!(
                 "  to see it again:   waybook sim fuzz --seeds {seed}..{}",
