@@ -38,6 +38,8 @@ pub(crate) struct Letters {
     swept: Instant,
     /// What was established by way of a neighbour when the connection to it came up.
     before: BTreeMap<(PlaceIndex, PlaceName), BTreeSet<SessionId>>,
+    /// Places whose clocks were set back: they cannot say what was before what.
+    confused: BTreeSet<PlaceIndex>,
 }
 
 /// A letter that a place is about to take, and what was so before.
@@ -156,6 +158,11 @@ impl Letters {
         self.before.insert((at, neighbour.clone()), sessions);
     }
 
+    /// The clock of a place is set back.
+    pub(crate) fn confuse(&mut self, at: PlaceIndex) {
+        self.confused.insert(at);
+    }
+
     fn listed(
         &self,
         at: PlaceIndex,
@@ -163,6 +170,9 @@ impl Letters {
         from: &PlaceName,
         sessions: &BTreeSet<SessionId>,
     ) -> Result<(), String> {
+        if self.confused.contains(&at) {
+            return Ok(());
+        }
         let before = self.before.get(&(at, from.clone())).into_iter().flatten();
         let mut over = before.filter(|session| !sessions.contains(session));
         match over.find(|session| place.agent(**session).is_some()) {

@@ -62,6 +62,10 @@ impl Dice {
         self.rng.random_range(0..100) < percent
     }
 
+    fn maybe<T>(&mut self, percent: u32, what: impl FnOnce(&mut Self) -> T) -> Option<T> {
+        self.chance(percent).then(|| what(self))
+    }
+
     fn up_to(&mut self, most: u64) -> u64 {
         self.rng.random_range(0..=most)
     }
@@ -112,10 +116,7 @@ impl Dice {
             length_ms,
             decision_maker: self.pick(&STRATEGIES).to_owned(),
             servers_per_plan: self.rng.random_range(1..=4),
-            bandwidth: self
-                .chance(80)
-                .then(|| 0)
-                .map(|_| self.between(1, 40) * MBIT),
+            bandwidth: self.maybe(80, |dice| dice.between(1, 40) * MBIT),
             times,
             bounds,
             noise: self.noise(times),
@@ -217,13 +218,11 @@ impl Dice {
             },
             download: self.pick(&DOWNLOADS).to_owned(),
             gpu: self.chance(80),
-            repository: self
-                .chance(15)
-                .then_some(())
-                .map(|()| self.between(4, 20) * CHUNK),
-            disk: (rough && self.chance(8))
-                .then_some(())
-                .map(|()| self.between(4, 20) * CHUNK),
+            repository: self.maybe(15, |dice| dice.between(4, 20) * CHUNK),
+            disk: match rough {
+                true => self.maybe(8, |dice| dice.between(4, 20) * CHUNK),
+                false => None,
+            },
             rate: self.chance(10).then_some(2 * MBIT),
             capacity,
         }
@@ -373,37 +372,19 @@ impl Dice {
             } else {
                 "nothing".to_owned()
             },
-            key: self
-                .chance(10)
-                .then_some(())
-                .map(|()| format!("shared-{}", self.up_to(2))),
+            key: self.maybe(10, |dice| format!("shared-{}", dice.up_to(2))),
             claim_ms,
             close_ms,
-            hang_up_ms: self.chance(6).then_some(()).map(|()| self.pause(2000)),
-            deadline_ms: unusual.then_some(()).map(|()| self.between(50, 6000)),
-            idle_ms: self
-                .chance(8)
-                .then_some(())
-                .map(|()| self.between(1000, 20_000)),
-            longest_ms: self
-                .chance(8)
-                .then_some(())
-                .map(|()| self.between(100, 20_000)),
+            hang_up_ms: self.maybe(6, |dice| dice.pause(2000)),
+            deadline_ms: unusual.then(|| self.between(50, 6000)),
+            idle_ms: self.maybe(8, |dice| dice.between(1000, 20_000)),
+            longest_ms: self.maybe(8, |dice| dice.between(100, 20_000)),
             retries: u32::from(self.chance(40)) * self.rng.random_range(1..4),
             watch: self.chance(30),
             no_trace_back: self.chance(10),
-            decision_maker: self
-                .chance(30)
-                .then_some(())
-                .map(|()| self.pick(&STRATEGIES).to_owned()),
-            best_quality: self
-                .chance(10)
-                .then_some(())
-                .map(|()| self.one(&title.qualities).name),
-            terminal: self
-                .chance(8)
-                .then_some(())
-                .map(|()| self.between(1, 6) * MBIT),
+            decision_maker: self.maybe(30, |dice| dice.pick(&STRATEGIES).to_owned()),
+            best_quality: self.maybe(10, |dice| dice.one(&title.qualities).name),
+            terminal: self.maybe(8, |dice| dice.between(1, 6) * MBIT),
             dry: self.chance(3),
         }
     }
@@ -508,6 +489,36 @@ impl Dice {
         }
         if self.chance(25) {
             acts.extend(self.unheard_close(case));
+        }
+        if self.chance(25) {
+            acts.extend(self.crossing_visits());
+        }
+        acts
+    }
+
+    /// Components fail while agents are some hops on, so that newer visits replace older ones; and
+    /// some of the older ones come late, or once more.
+    fn crossing_visits(&mut self) -> Vec<Timed> {
+        let fails = Act::Component {
+            place: None,
+            name: self.pick(&["relay", "upstream", "files"]).to_owned(),
+            how: "fails".to_owned(),
+            after_ms: self.between(5, 120),
+        };
+        let mut acts = vec![Timed {
+            at_ms: 0,
+            act: fails,
+        }];
+        for _ in 0..self.rng.random_range(1..=4) {
+            let late = Act::Message {
+                nth: self.up_to(6),
+                kind: Some("visit".to_owned()),
+                how: self
+                    .pick(&["duplicate", "duplicate", "postpone"])
+                    .to_owned(),
+                by_ms: self.between(10, 400),
+            };
+            acts.push(self.at(300, late));
         }
         acts
     }
@@ -623,10 +634,7 @@ impl Dice {
     fn message(&mut self, by: u64) -> Act {
         Act::Message {
             nth: self.up_to(12),
-            kind: self
-                .chance(80)
-                .then_some(())
-                .map(|()| self.pick(&KINDS).to_owned()),
+            kind: self.maybe(80, |dice| dice.pick(&KINDS).to_owned()),
             how: self
                 .pick(&["drop", "drop", "duplicate", "stall", "postpone"])
                 .to_owned(),
@@ -636,7 +644,7 @@ impl Dice {
 
     fn component(&mut self, names: &[String]) -> Act {
         Act::Component {
-            place: self.chance(60).then_some(()).map(|()| self.one(names)),
+            place: self.maybe(60, |dice| dice.one(names)),
             name: self
                 .pick(&["files", "relay", "upstream", "pass@1.0.0", "cap@1.1.0"])
                 .to_owned(),

@@ -14,7 +14,11 @@ use waybook_sim::fuzz::{Case, Failure, Tally, draw, execute};
 use crate::support::seeds;
 
 /// Cases that failed once. Each says in its first lines what failed.
-const FAILED_ONCE: [(&str, &str); 2] = [
+const FAILED_ONCE: [(&str, &str); 3] = [
+    (
+        "clock-set-back",
+        include_str!("../cases/clock-set-back.toml"),
+    ),
     (
         "transfer-ends-unheard",
         include_str!("../cases/transfer-ends-unheard.toml"),
