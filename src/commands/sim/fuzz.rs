@@ -69,6 +69,14 @@ pub(crate) struct Fuzz {
     show: Option<u64>,
 }
 
+/// What a campaign found.
+#[derive(Default)]
+struct Found {
+    ran: u64,
+    tally: Tally,
+    failures: Vec<(u64, Failure)>,
+}
+
 fn seeds(text: &str) -> Result<Range<u64>, String> {
     let wrong = || "write the first seed and the one after the last: 0..1000".to_owned();
     let (from, to) = text.split_once("..").ok_or_else(wrong)?;
@@ -99,7 +107,11 @@ impl Fuzz {
             return self.run_case(path, global);
         }
         let began = Instant::now();
-        let (ran, tally, mut failures) = self.campaign()?;
+        let Found {
+            ran,
+            tally,
+            mut failures,
+        } = self.campaign()?;
         let took = began.elapsed();
         failures.sort_by_key(|(seed, _)| *seed);
         let kept: Vec<_> = failures
@@ -116,7 +128,7 @@ impl Fuzz {
     }
 
     /// Runs seed after seed on several threads: how many, what they exercised, and which failed.
-    fn campaign(&self) -> Done<(u64, Tally, Vec<(u64, Failure)>)> {
+    fn campaign(&self) -> Done<Found> {
         let processors = std::thread::available_parallelism().map_or(1, NonZeroUsize::get);
         let jobs = self.jobs.map_or(processors, NonZeroUsize::get);
         let last = if self.time.is_some() {
@@ -127,7 +139,7 @@ impl Fuzz {
         let began = Instant::now();
         let next = AtomicU64::new(self.seeds.start);
         let progress = Progress::new("fuzz".to_owned());
-        let found = Mutex::new((0_u64, Tally::default(), Vec::new(), progress));
+        let found = Mutex::new((Found::default(), progress));
         let is_time = || self.time.is_none_or(|time| began.elapsed() < time);
         let work = || {
             while is_time() {
@@ -140,15 +152,18 @@ impl Fuzz {
                 let Ok(mut found) = found.lock() else {
                     return Ok(());
                 };
-                found.0 += 1;
-                found.1.merge(&run.tally);
-                found.2.extend(run.failure.map(|failure| (seed, failure)));
+                let (found, progress) = &mut *found;
+                found.ran += 1;
+                found.tally.merge(&run.tally);
+                found
+                    .failures
+                    .extend(run.failure.map(|failure| (seed, failure)));
                 let share = match self.time {
                     Some(time) => began.elapsed().as_secs_f64() / time.as_secs_f64().max(1e-9),
                     #[allow(clippy::cast_precision_loss, reason = "for a bar")]
-                    None => found.0 as f64 / (last - self.seeds.start) as f64,
+                    None => found.ran as f64 / (last - self.seeds.start) as f64,
                 };
-                found.3.at(share);
+                progress.at(share);
             }
             Ok(())
         };
@@ -162,9 +177,9 @@ impl Fuzz {
         });
         results.into_iter().collect::<Done<()>>()?;
         let panicked = |_| Fail::failed("a case ended in a panic");
-        let (ran, tally, failures, progress) = found.into_inner().map_err(panicked)?;
+        let (found, progress) = found.into_inner().map_err(panicked)?;
         progress.done();
-        Ok((ran, tally, failures))
+        Ok(found)
     }
 
     /// Makes a case that failed smaller, and writes it with its transcript.
