@@ -78,7 +78,11 @@ impl Store {
             let text = format!("{LAYOUT}\n");
             let version = folder.join("version");
             files::write_file(&version, text.as_bytes(), 0o600, Existing::Replace)?;
-            tracing::info!(from = layout, to = LAYOUT, "the data folder was brought up to date");
+            tracing::info!(
+                from = layout,
+                to = LAYOUT,
+                "the data folder was brought up to date"
+            );
         }
         let incarnation = begin_life(&database, now).map_err(fail)?;
         let records = read_records(&database).map_err(fail)?;
