@@ -44,7 +44,6 @@ claim = "6 s"
 idle = "1 h"
 question = "2 s"
 index-grace = "2 s"
-download = "2 s"
 [transport]
 idle-timeout = "3 s"
 keep-alive = "500 ms"
@@ -145,7 +144,7 @@ fn addresses(walls: bool) -> Vec<[SocketAddr; 3]> {
 fn config(place: &Place, at: &[[SocketAddr; 3]], files: &Path, kind: Kind) -> String {
     // The first version knows of no code.
     let code = if kind.code {
-        "[code]\nunsigned = true\n"
+        "[code]\nunsigned = true\nstall = \"3 s\"\n"
     } else {
         ""
     };

@@ -40,6 +40,9 @@ const WAYS: [(&[&str], &[&str]); 3] = [
 fn command(way: (&[&str], &[&str]), then: &[&str]) -> Command {
     let words: Vec<&str> = [way.0, &UNSHARE, way.1, &["env"], then].concat();
     let mut command = Command::new(words[0]);
+    // What only root uses is not on everybody's path.
+    let path = std::env::var("PATH").unwrap_or_default();
+    command.env("PATH", format!("{path}:/usr/sbin:/sbin"));
     command.args(&words[1..]).stdin(Stdio::null());
     command
 }
