@@ -13,21 +13,31 @@ use crate::places::{Place, Places, runtime};
 /// What each place books for which session.
 type Booked = BTreeMap<PlaceName, BTreeMap<String, Amounts>>;
 
-/// Whether every place books exactly what the established sessions need of it. `known` says what
+/// Whether every place that runs books exactly what the established sessions need of it, as far as
+/// they lead from their client's place over places that run. `known` says what
 /// is wrong about a session of the nth place, if anything is.
 pub(crate) fn agreed(
     places: &Places,
     known: impl Fn(usize, &SessionInfo) -> Result<(), String>,
 ) -> Result<(), String> {
     let mut due = Booked::new();
-    for number in 0..places.len() {
+    for (number, place) in places.all().iter().enumerate() {
+        if !place.runs() {
+            continue;
+        }
         let sessions = places.ask(places.client(number)?.sessions());
         for session in sessions.map_err(|error| error.to_string())? {
             known(number, &session)?;
             if session.phase != Phase::Established {
                 return Err(format!("{session:?} is not established"));
             }
-            for (place, amounts) in demands(&session) {
+            // Beyond a place that is gone nobody feeds the session any more.
+            let fed = demands(&session).into_iter();
+            let fed = fed.take_while(|(name, _)| {
+                let mut gone = places.all().iter().filter(|place| !place.runs());
+                gone.all(|place| place.name != *name)
+            });
+            for (place, amounts) in fed {
                 let at_place = due.entry(place).or_default();
                 at_place.insert(session.session.clone(), amounts);
             }
@@ -39,6 +49,9 @@ pub(crate) fn agreed(
 /// Whether bookings are those, and gauges their sums.
 fn exact(places: &Places, mut due: Booked) -> Result<(), String> {
     for (number, place) in places.all().iter().enumerate() {
+        if !place.runs() {
+            continue;
+        }
         let mut due = due.remove(&place.name).unwrap_or_default();
         let sums = sums(due.values());
         let client = places.client(number)?;

@@ -25,7 +25,7 @@ use crate::daemons::{until, waybook};
 const NAMES: [&str; 7] = ["r", "r/a", "r/b", "r/a/x", "r/a/z", "r/b/y", "r/b/w"];
 
 /// Longer than any outage of a round.
-pub(crate) const SESSION_LEASE: Duration = Duration::from_secs(40);
+pub(crate) const SESSION_LEASE: Duration = Duration::from_secs(30);
 
 /// No request of a client takes longer, whatever is cut or stopped.
 const LONGEST_REQUEST: Duration = Duration::from_secs(15);
@@ -38,7 +38,7 @@ strategy = "best-quality"
 setup-deadline = "12 s"
 setup-lease = "4 s"
 setup-refresh = "300 ms"
-session-lease = "40 s"
+session-lease = "30 s"
 session-refresh = "3 s"
 claim = "6 s"
 idle = "1 h"

@@ -85,13 +85,21 @@ impl Round {
                 Fault::CutDown | Fault::CutUp | Fault::Cut | Fault::Flicker
             );
             let taken = faults.iter().any(|(_, other, _)| *other == place);
-            if !taken && !(of_edge && places.parent(place).is_none()) {
+            let is_nothing = of_edge && places.parent(place).is_none();
+            if !taken && !is_nothing {
                 let name = places.all()[place].name.to_string();
                 faults.push((fault, place, name));
             }
         }
         let length = Duration::from_millis(dice.random_range(0..LONGEST));
         Self { faults, length }
+    }
+
+    /// The places whose disks are full for a while.
+    pub(super) fn full_disks(&self) -> Vec<usize> {
+        let is_full = |fault| matches!(fault, Fault::Full | Fault::FullAtStart);
+        let full = self.faults.iter().filter(|(fault, ..)| is_full(*fault));
+        full.map(|(_, place, _)| *place).collect()
     }
 
     /// Whether one thing breaks, which no settled session may notice for long.

@@ -11,6 +11,9 @@ mod traffic;
 
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
+use rand::RngExt;
+use rand::rngs::StdRng;
+use rustix::process::Signal;
 use waybook_sim::random::stream;
 
 use crate::daemons::until;
@@ -22,7 +25,7 @@ use faults::Round;
 use traffic::Traffic;
 
 /// For how long new rounds begin unless it is said otherwise.
-const SECONDS: u64 = 75;
+const SECONDS: u64 = 60;
 
 fn setting(name: &str) -> Option<u64> {
     let text = std::env::var(name).ok()?;
@@ -58,6 +61,7 @@ fn torture(walls: bool) {
     let traffic = Traffic::start(&places, seed);
     let began = Instant::now();
     let mut number = 0;
+    let mut full_lately = Vec::new();
     while began.elapsed() < seconds {
         number += 1;
         let round = Round::draw(&mut dice, &places);
@@ -70,21 +74,46 @@ fn torture(walls: bool) {
         places.wait_joined();
         let outage = outage.elapsed();
         let _paused = traffic.pause();
-        quiet(&places, &traffic);
+        quiet(&places, &traffic, &full_lately);
+        full_lately = round.full_disks();
         // Whoever was away for longer may have lost sessions. That is a slow machine, no bug.
         let must_survive = round.is_single() && outage < places::SESSION_LEASE / 2;
         survivors(&places, &traffic, must_survive);
         traffic.grow_old();
     }
+    give_up(&mut places, &traffic, &mut dice, &full_lately);
     let done = traffic.end(&places);
     promises::quiet_and_empty(&places, &done.past, &before);
     println!("{number} rounds in {} s; {done}", began.elapsed().as_secs());
     done.was_not_idle();
 }
 
+/// A place does not come back: what led over it towards a server is given back everywhere behind
+/// it when the lease has run out. Clients before it may wait for as long as they like; when it
+/// does come back, they are told that their sessions are over.
+fn give_up(places: &mut Places, traffic: &Traffic, dice: &mut StdRng, full_lately: &[usize]) {
+    let _paused = traffic.pause();
+    let lost = dice.random_range(0..3);
+    let name = places.all()[lost].name.to_string();
+    println!("{name} is lost for long");
+    places.signal(lost, Signal::KILL);
+    places.wait_for_end(lost);
+    until("what is lost is not given back", || {
+        promises::agreed(places, |_, _| Ok(()))
+    });
+    places.start(lost);
+    places.wait_joined();
+    quiet(places, traffic, full_lately);
+    survivors(places, traffic, false);
+}
+
 /// Waits until every place books exactly what the established sessions need of it. What came of
 /// requests that were not answered is closed.
-fn quiet(places: &Places, traffic: &Traffic) {
+///
+/// The end of a session is stored behind its answer. Where the disk took nothing when it ended, and
+/// the process was killed before the disk was tried again, a place that is the whole path finds
+/// it again; with more places on the path, the next one says that it is gone.
+fn quiet(places: &Places, traffic: &Traffic, full_lately: &[usize]) {
     until("it does not become quiet", || {
         promises::agreed(places, |number, session| {
             let ledger = traffic.ledger(number);
@@ -92,8 +121,9 @@ fn quiet(places: &Places, traffic: &Traffic) {
             if ledger.standing.contains_key(id) {
                 return Ok(());
             }
+            let is_back = full_lately.contains(&number) && ledger.over.contains(id);
             assert!(
-                ledger.unsure.contains(&session.key) || ledger.closing.contains(id),
+                ledger.unsure.contains(&session.key) || ledger.closing.contains(id) || is_back,
                 "{session:?}: nobody has opened it, or all have been told that it is over"
             );
             let closed = places.ask(places.client(number)?.close(id));
@@ -103,7 +133,8 @@ fn quiet(places: &Places, traffic: &Traffic) {
     for place in 0..places.len() {
         let mut ledger = traffic.ledger(place);
         ledger.unsure.clear();
-        ledger.closing.clear();
+        let closed = std::mem::take(&mut ledger.closing);
+        ledger.over.extend(closed);
     }
 }
 

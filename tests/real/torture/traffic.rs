@@ -31,6 +31,8 @@ pub(super) struct Ledger {
     pub(super) unsure: BTreeSet<String>,
     /// Sessions that were closed, maybe in vain.
     pub(super) closing: BTreeSet<String>,
+    /// Sessions that were closed before the last rounds.
+    pub(super) over: BTreeSet<String>,
     /// The URLs of all that ever stood.
     pub(super) past: Vec<(String, String)>,
 }
