@@ -69,7 +69,7 @@ pub const VERSION: u8 = 3;
 pub const OLDEST_VERSION: u8 = 1;
 /// The version with the newest layouts of all that is no message: agents, records, transfers.
 /// Records go by it as keys too, so that it must not grow without need.
-const LAYOUT: u8 = 2;
+pub const LAYOUT: u8 = 2;
 /// The version of a hello. Never changes.
 pub const HELLO_VERSION: u8 = 1;
 /// Bytes of the length that stands before every frame.

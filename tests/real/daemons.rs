@@ -22,7 +22,7 @@ use crate::forms;
 
 /// How long anything may take that a story waits for. Not a measure of speed: more than
 /// any lease of the stories' settings.
-const PATIENCE: Duration = Duration::from_secs(60);
+const PATIENCE: Duration = Duration::from_secs(120);
 
 /// A tree of processes on this machine.
 pub(crate) struct Daemons {
@@ -44,7 +44,8 @@ struct Files {
     pid: u32,
 }
 
-fn waybook() -> Command {
+/// The command, with nothing of this process's settings.
+pub(crate) fn waybook() -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_waybook"));
     for (key, _) in std::env::vars_os() {
         if key.to_string_lossy().starts_with("WAYBOOK_") {

@@ -7,6 +7,15 @@ mod scenarios;
 mod code;
 mod daemons;
 mod forms;
+mod liars;
+mod next_version;
+mod places;
+mod promises;
+mod raw;
+mod sessions;
+mod strangers;
+mod torture;
+mod upgrade;
 
 scenarios::every_story!(daemons::Daemons);
 scenarios::every_story_of_code!(real daemons::Daemons);

@@ -77,8 +77,10 @@ pub struct ResourceInfo {
     pub free: Quantity,
 }
 
-/// What a place has counted since it started.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+/// What a place has counted since it started. What a place of an older version does not count
+/// is zero.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
 pub struct CountersInfo {
     /// Set-ups that clients asked for here.
     pub opens: u64,

@@ -2,7 +2,7 @@
 //!
 //! | file | what |
 //! |---|---|
-//! | `version` | the layout of the folder; a newer one is refused |
+//! | `version` | the layout of the folder; a newer one is refused, an older one brought up to date |
 //! | `lock` | held while a daemon runs; names its process |
 //! | `records.redb` | the place's records and its last life |
 //! | `token` | what local clients of the API show |
@@ -27,8 +27,20 @@ use crate::files::{self, Existing, FileError};
 use crate::handle::Written;
 use writer::Writer;
 
-/// The layout that this build writes and reads.
-const LAYOUT: u32 = 1;
+/// The layout that this build writes. An older one is migrated as the folder is opened.
+///
+/// | layout | records are frames of |
+/// |---|---|
+/// | 1 | version 1 of the wire format |
+/// | 2 | version 2, their keys as well |
+const LAYOUT: u32 = 2;
+
+// A build that does not read this one's records must refuse the folder. It looks at the
+// layout alone: left as it was, it would start without its sessions.
+const _: () = assert!(
+    wire::LAYOUT == 2,
+    "records are written in another version: raise LAYOUT, and say in `migrate` what changes"
+);
 
 const RECORDS: TableDefinition<'_, &[u8], &[u8]> = TableDefinition::new("records");
 const NUMBERS: TableDefinition<'_, &str, u64> = TableDefinition::new("numbers");
@@ -58,11 +70,22 @@ impl Store {
     pub fn open(folder: &Path, now: SystemTime) -> Result<Self, FileError> {
         files::private_folder(folder)?;
         let lock = lock(&folder.join("lock"))?;
-        check_version(&folder.join("version"))?;
+        let layout = layout(&folder.join("version"))?;
         let path = folder.join("records.redb");
         let fail = |error: redb::Error| FileError::new(&path, error);
         let database = Database::create(&path).map_err(|e| fail(e.into()))?;
         let _ = std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o600));
+        if layout < LAYOUT {
+            migrate(&database).map_err(fail)?;
+            let text = format!("{LAYOUT}\n");
+            let version = folder.join("version");
+            files::write_file(&version, text.as_bytes(), 0o600, Existing::Replace)?;
+            tracing::info!(
+                from = layout,
+                to = LAYOUT,
+                "the data folder was brought up to date"
+            );
+        }
         let incarnation = begin_life(&database, now).map_err(fail)?;
         let records = read_records(&database).map_err(fail)?;
         let token = secret(&folder.join("token"))?;
@@ -177,18 +200,20 @@ fn lock(path: &Path) -> Result<File, FileError> {
     Ok(file)
 }
 
-fn check_version(path: &Path) -> Result<(), FileError> {
+/// The layout of a folder, at most this build's. A new folder gets that.
+fn layout(path: &Path) -> Result<u32, FileError> {
     if !path.exists() {
         let text = format!("{LAYOUT}\n");
-        return files::write_file(path, text.as_bytes(), 0o600, Existing::Keep);
+        files::write_file(path, text.as_bytes(), 0o600, Existing::Keep)?;
+        return Ok(LAYOUT);
     }
     let text = files::read_text(path)?;
     match text.trim().parse::<u32>() {
-        Ok(LAYOUT) => Ok(()),
-        Ok(version) => Err(FileError::new(
+        Ok(layout @ 1..=LAYOUT) => Ok(layout),
+        Ok(layout) => Err(FileError::new(
             path,
             format!(
-                "the data folder has layout {version}, and this build reads layout {LAYOUT}; \
+                "the data folder has layout {layout}, and this build reads layouts 1 to {LAYOUT}; \
                  use the build that wrote it, or a newer one"
             ),
         )),
@@ -197,6 +222,37 @@ fn check_version(path: &Path) -> Result<(), FileError> {
             format!("must hold the number of the folder's layout, such as {LAYOUT}"),
         )),
     }
+}
+
+/// Brings the records of an older layout up to date, all or none of them. A key is found by its
+/// bytes, so one of an older version would be neither replaced nor removed: what it stands for
+/// would be back after the next start, however long it was over. Values are read in any version.
+fn migrate(database: &Database) -> Result<(), redb::Error> {
+    let transaction = database.begin_write()?;
+    {
+        let mut table = transaction.open_table(RECORDS)?;
+        let mut moved = Vec::new();
+        for entry in table.iter()? {
+            let (key, value) = entry?;
+            let old = key.value();
+            let Ok(record) = wire::decode_record::<RecordKey>(old) else {
+                continue;
+            };
+            let new = wire::encode_record(&record);
+            if new != old {
+                moved.push((old.to_vec(), new, value.value().to_vec()));
+            }
+        }
+        for (old, new, value) in moved {
+            table.remove(old.as_slice())?;
+            // What stands under the newer key was written later.
+            if table.get(new.as_slice())?.is_none() {
+                table.insert(new.as_slice(), value.as_slice())?;
+            }
+        }
+    }
+    transaction.commit()?;
+    Ok(())
 }
 
 fn begin_life(database: &Database, now: SystemTime) -> Result<Incarnation, redb::Error> {

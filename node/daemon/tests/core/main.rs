@@ -3,6 +3,7 @@
 mod config;
 mod daemon;
 mod identity;
+mod layouts;
 mod store;
 mod topology;
 mod tree;

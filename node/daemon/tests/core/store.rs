@@ -57,10 +57,13 @@ fn folders_that_do_not_suit_are_refused() {
     };
     drop(Store::open(&path, SystemTime::now()).unwrap());
 
+    for other in ["3\n", "0\n"] {
+        std::fs::write(path.join("version"), other).unwrap();
+        let error = open();
+        let said = format!("layout {}, and this build reads", other.trim());
+        assert!(error.contains(&said), "{error}");
+    }
     std::fs::write(path.join("version"), "2\n").unwrap();
-    let error = open();
-    assert!(error.contains("layout 2"), "{error}");
-    std::fs::write(path.join("version"), "1\n").unwrap();
 
     std::fs::write(path.join("token"), "short").unwrap();
     let error = open();
