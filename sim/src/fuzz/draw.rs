@@ -63,7 +63,7 @@ pub fn draw(seed: u64) -> Case {
         title.lost_after_ms = dice.maybe(40, |dice| dice.between(least, 4 * lease));
         title.original = dice.chance(50);
     }
-    if kind == Kind::Rough && dice.chance(40) {
+    if kind == Kind::Rough && dice.chance(80) {
         dice.ask_again(&mut case);
     }
     case
@@ -279,9 +279,10 @@ impl Dice {
         let edge = (0..up).fold(&first.at[..], |place, _| {
             place.rsplit_once('/').map_or(place, |(parent, _)| parent)
         });
+        let wait = case.times.setup_lease_ms + self.up_to(3000);
         let cut = Act::Cut {
             place: edge.to_owned(),
-            for_ms: self.between(2000, 30_000),
+            for_ms: wait + self.between(500, 15_000),
             tell: "both".to_owned(),
         };
         let stays = Asker {
@@ -296,7 +297,7 @@ impl Dice {
         };
         let cut_at = stays.after_ms + self.between(500, 4000);
         let again = Asker {
-            after_ms: cut_at + self.between(case.times.setup_lease_ms, 20_000),
+            after_ms: cut_at + wait,
             ..stays.clone()
         };
         *first = stays;

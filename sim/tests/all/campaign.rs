@@ -88,13 +88,18 @@ fn whatever_goes_wrong_the_promises_are_kept() {
         "messages fenced",
         "messages of older lives",
         "requests established and broken",
-        "requests established and reconciled",
-        "requests established and replaced",
         "solutions refused: lacking",
         "solutions refused: limit",
         "traced back",
     ] {
         assert!(tally.of(what) >= 10, "{what}: {}", tally.of(what));
+    }
+    // Rarer, for a session must be cut where something else can take its place.
+    for what in [
+        "requests established and reconciled",
+        "requests established and replaced",
+    ] {
+        assert!(tally.of(what) >= 3, "{what}: {}", tally.of(what));
     }
     let (established, asked) = (tally.established(), tally.of("requests"));
     assert!(
