@@ -274,7 +274,7 @@ fn a_session_takes_a_detour() {
 }
 
 #[test]
-#[ignore = "takes minutes"]
+#[ignore = "stops at what docs/PROOF.md tells"]
 fn one_fault_of_any_kind() {
     let (one, crossing) = (faults(1, 1), clients_stay(Scenario::crossing()));
     explore("crossing, one fault", crossing.with(one), 1_000);
