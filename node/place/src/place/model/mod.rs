@@ -33,6 +33,11 @@
 //!   at once: it commutes with all that happens elsewhere.
 //! - Two clients that want the same at the same place ask in one order.
 
+#[allow(
+    clippy::disallowed_macros,
+    clippy::disallowed_types,
+    reason = "derived renderings pass no arguments on to what they are made of"
+)]
 mod canonical;
 mod check;
 mod scenario;
