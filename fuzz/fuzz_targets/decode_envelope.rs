@@ -1,12 +1,3 @@
-//! A message from a neighbour.
 #![no_main]
 
-use libfuzzer_sys::fuzz_target;
-use waybook_agents::wire::{self, PREFIX};
-
-fuzz_target!(|bytes: &[u8]| {
-    if let Ok(envelope) = wire::decode(bytes) {
-        let frame = wire::encode(&envelope);
-        assert_eq!(wire::decode(&frame[PREFIX..]), Ok(envelope));
-    }
-});
+libfuzzer_sys::fuzz_target!(|bytes: &[u8]| waybook_fuzz::run("decode_envelope", bytes));

@@ -16,10 +16,6 @@ use crate::place::{Chance, Place};
 /// deadline of the model, shorter than the times that never come in it.
 const FAR: i64 = 64;
 
-#[allow(
-    clippy::disallowed_macros,
-    reason = "derived renderings pass no arguments on to what they are made of"
-)]
 mod looking {
     use super::{Cell, Instant};
 
@@ -199,7 +195,7 @@ impl Place {
             confirmed,
         }) = sent
         {
-            let kept = kept.as_ref().map(|agent| wire::encode_record(agent));
+            let kept = kept.as_ref().map(wire::encode_record);
             write!(digest, "{heard:?}{confirmed}").expect("a hasher takes everything");
             kept.hash(&mut digest.0);
         }

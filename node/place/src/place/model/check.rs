@@ -35,10 +35,9 @@ pub(super) enum Wrong {
 
 /// Sessions with a visitor at a place, and the numbers of their visits.
 pub(super) fn numbers(place: &Place) -> Vec<(SessionId, u16)> {
-    let number = |(session, hop): (&SessionId, &Box<super::super::hops::Hop>)| {
-        (*session, hop.visitor.number().0)
-    };
-    place.hops.iter().map(number).collect()
+    let hops = place.hops.iter();
+    hops.map(|(session, hop)| (*session, hop.visitor.number().0))
+        .collect()
 }
 
 /// Numbers only grow, and what is over stays so. Notes what is over now.
@@ -85,12 +84,13 @@ impl World {
                 let held = hop.visitor.solution().number;
                 let beyond = self.nodes.iter().filter_map(|n| n.place.as_ref());
                 let mut beyond = beyond.filter_map(|p| p.hops.get(session));
-                let older = |other: &Box<super::super::hops::Hop>| {
-                    other.visitor.hop() > hop.visitor.hop()
-                        && other.visitor.solution().number < held
-                };
                 // A hop that is told to go leaves one after the other.
-                if hop.visitor.state() != State::Ended && beyond.any(older) {
+                if hop.visitor.state() != State::Ended
+                    && beyond.any(|other| {
+                        other.visitor.hop() > hop.visitor.hop()
+                            && other.visitor.solution().number < held
+                    })
+                {
                     return Some(Wrong::Tries);
                 }
             }

@@ -342,23 +342,17 @@ impl World {
             return acts.push(first);
         }
         for (number, knows) in self.clients.iter().enumerate() {
+            if self.dead[scenario.clients[number].0].is_some() {
+                continue;
+            }
+            // Where both ask for the same at the same place, it does not matter which is the
+            // first.
+            let may_ask = number == 0
+                || scenario.clients[0] != scenario.clients[1]
+                || self.clients[0] != Knows::Nothing;
             match knows {
-                // Where both ask for the same at the same place, it does not matter which
-                // is the first.
-                Knows::Nothing
-                    if number == 0
-                        || scenario.clients[0] != scenario.clients[1]
-                        || self.clients[0] != Knows::Nothing =>
-                {
-                    if self.dead[scenario.clients[number].0].is_none() {
-                        acts.push(Act::Open(number));
-                    }
-                }
-                Knows::Waits | Knows::Has(_) if scenario.leave => {
-                    if self.dead[scenario.clients[number].0].is_none() {
-                        acts.push(Act::Leave(number));
-                    }
-                }
+                Knows::Nothing if may_ask => acts.push(Act::Open(number)),
+                Knows::Waits | Knows::Has(_) if scenario.leave => acts.push(Act::Leave(number)),
                 _ => {}
             }
         }

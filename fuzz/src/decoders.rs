@@ -1,0 +1,55 @@
+//! What comes off the wire or the disk: it decodes or is refused, and what decodes is written
+//! and read back as the same value.
+
+use waybook_agents::wire::{self, PREFIX};
+use waybook_agents::{IndexEntry, PlanVisitor, TransferAnswer, TransferRequest};
+
+/// A message from a neighbour.
+pub(crate) fn envelope(bytes: &[u8]) {
+    if let Ok(envelope) = wire::decode(bytes) {
+        let frame = wire::encode(&envelope);
+        assert_eq!(wire::decode(&frame[PREFIX..]), Ok(envelope));
+    }
+}
+
+/// The first frame of a connection.
+pub(crate) fn hello(bytes: &[u8]) {
+    if let Ok(hello) = wire::decode_hello(bytes) {
+        let _ = wire::negotiate(&hello);
+        let frame = wire::encode_hello(&hello);
+        assert_eq!(wire::decode_hello(&frame[PREFIX..]), Ok(hello));
+    }
+}
+
+/// What a place kept for its next life: a record of values that appear in records, or
+/// a captured agent.
+pub(crate) fn record(bytes: &[u8]) {
+    if let Ok(entry) = wire::decode_record::<IndexEntry>(bytes) {
+        assert_eq!(wire::decode_record(&wire::encode_record(&entry)), Ok(entry));
+    }
+    if let Ok(agents) = wire::decode_record::<Vec<PlanVisitor>>(bytes) {
+        assert_eq!(
+            wire::decode_record(&wire::encode_record(&agents)),
+            Ok(agents)
+        );
+    }
+    if let Ok((agent, releases)) = wire::decode_record_with::<PlanVisitor>(bytes) {
+        let again = wire::encode_record_with(&agent, &releases);
+        assert_eq!(wire::decode_record_with(&again), Ok((agent, releases)));
+    }
+    if let Ok(agent) = wire::decode_agent(bytes) {
+        assert_eq!(wire::decode_agent(&wire::encode_agent(&agent)), Ok(agent));
+    }
+}
+
+/// What is said on a transfer's stream before the bytes: a request, or the answer to one.
+pub(crate) fn transfer(bytes: &[u8]) {
+    if let Ok(request) = wire::decode_transfer::<TransferRequest>(bytes) {
+        let again = wire::encode_transfer(&request);
+        assert_eq!(wire::decode_transfer(&again[wire::PREFIX..]), Ok(request));
+    }
+    if let Ok(answer) = wire::decode_transfer::<TransferAnswer>(bytes) {
+        let again = wire::encode_transfer(&answer);
+        assert_eq!(wire::decode_transfer(&again[wire::PREFIX..]), Ok(answer));
+    }
+}
