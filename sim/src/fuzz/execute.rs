@@ -451,11 +451,21 @@ impl Course<'_> {
 }
 
 impl Case {
-    /// How long sessions may go on that end by themselves: unclaimed, idle or for long enough.
+    /// How long sessions may go on that end by themselves: unclaimed, idle or for long enough; by
+    /// a clock that was set back, for so much longer.
     pub(super) fn ends_by_itself(&self) -> Duration {
         let own = self.clients.iter().flat_map(|c| [c.idle_ms, c.longest_ms]);
         let longest = own.flatten().max().unwrap_or(0);
-        ms(self.times.claim_ms + longest).max(SILENCE)
+        ms(self.times.claim_ms + longest).max(SILENCE) + self.set_back()
+    }
+
+    /// By how much clocks are set at most.
+    fn set_back(&self) -> Duration {
+        let by = self.acts.iter().map(|timed| match timed.act {
+            Act::Step { by_ms, .. } => by_ms.unsigned_abs(),
+            _ => 0,
+        });
+        ms(by.sum())
     }
 
     /// Within what time everything must be at rest when all is well again: as long as set-ups
@@ -469,11 +479,7 @@ impl Case {
         let cut = self.titles.iter().filter_map(|t| t.lost_after_ms).max();
         let leased = times.session_lease_ms.max(cut.unwrap_or(0));
         let remembered = leased.max(times.setup_deadline_ms + 6000);
-        let back = self.acts.iter().filter_map(|timed| match timed.act {
-            Act::Step { by_ms, .. } => Some(by_ms.unsigned_abs()),
-            _ => None,
-        });
-        ms(setup * (u64::from(tries) + 1) + 3 * remembered + back.sum::<u64>())
+        ms(setup * (u64::from(tries) + 1) + 3 * remembered) + self.set_back()
     }
 }
 
