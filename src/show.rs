@@ -84,6 +84,12 @@ pub(crate) fn phase(phase: Phase) -> &'static str {
     }
 }
 
+/// How firm a booking is, and whether the session's path is cut.
+pub(crate) fn state(phase: Phase, cut: bool) -> String {
+    let cut = if cut { ", cut" } else { "" };
+    format!("{}{cut}", self::phase(phase))
+}
+
 /// Amounts on one line: `cpu 250m, memory 64 MiB`.
 pub(crate) fn amounts(amounts: &[Amount]) -> String {
     if amounts.is_empty() {

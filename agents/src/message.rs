@@ -172,6 +172,14 @@ pub enum Message {
     },
     /// A download agent migrates, outward or on its way back.
     Download(Download),
+    /// From the server's side: whether the path of these sessions is cut somewhere beyond. It
+    /// is said when that changes, and again in answer to each refresh while it is.
+    Cut {
+        /// The sessions.
+        sessions: Vec<Feed>,
+        /// Whether it is cut, or whole again.
+        cut: bool,
+    },
 }
 
 impl Message {
@@ -202,6 +210,7 @@ impl Message {
             Self::Resolve { .. } => "resolve",
             Self::Resolved { .. } => "resolved",
             Self::Download(_) => "download",
+            Self::Cut { .. } => "cut",
         }
     }
 
@@ -213,6 +222,9 @@ impl Message {
             let mut runtimes = components.iter().map(|c| c.runtime);
             runtimes.any(|runtime| runtime == Runtime::Wasm)
         };
+        if matches!(self, Self::Cut { .. }) {
+            return 3;
+        }
         let with_code = match self {
             Self::Visit(visit) => {
                 let stages = visit.agent.plan().solutions.iter().flat_map(|s| &s.stages);

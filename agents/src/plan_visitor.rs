@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 use waybook_location_tree::PlaceName;
-use waybook_plan::{Component, Plan, Releases, Solution, SolutionNumber, Stage};
+use waybook_plan::{Component, Plan, Releases, Solution, SolutionNumber, Stage, WhenCut};
 
 use crate::{HopReport, Ready, Refusal, SessionId};
 
@@ -133,6 +133,15 @@ impl PlanVisitor {
     /// as untrusted as the agent itself.
     pub fn set_releases(&mut self, releases: Arc<Releases>) {
         Arc::make_mut(&mut self.plan).releases = releases;
+    }
+
+    /// Puts back what becomes of the session, with that solution, while its path is cut. It
+    /// travels and is kept beside the plan. What is not in the plan is passed over.
+    pub fn set_when_cut(&mut self, number: SolutionNumber, when_cut: WhenCut) {
+        let solutions = &mut Arc::make_mut(&mut self.plan).solutions;
+        if let Ok(at) = solutions.binary_search_by_key(&number, |s| s.number) {
+            Arc::make_mut(&mut solutions[at]).when_cut = when_cut;
+        }
     }
 
     /// Whether the set-up ends, refused, where it would have to go back to hops before:

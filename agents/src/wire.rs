@@ -24,9 +24,11 @@
 //! | 1 | releases of the plan, behind a visit, a survey, an agent or a record of one: `Vec<Release>` |
 //! | 2 | the name of a download agent's strategy, if it does not come with Waybook: a text. The body says `direct` then, so that whoever skips the block leads the agent home |
 //! | 3 | nothing: it is there, behind a visit or an agent, if the set-up does not trace back |
+//! | 4 | what becomes of sessions that are cut, where anything is said of it: `Vec<(u16, WhenCut)>`; by the number of the solution behind a visit, an agent or a record of one, by the position in the list, from 0, behind servers and entries of the index, and 0 behind a record of a presentation |
+//! | 5 | the session whose place another one has taken, behind a record of that one: `SessionId` |
 //!
 //! Version 2 has the layouts of version 1, with more variants: runtime 2 (`wasm`), messages
-//! 19 to 22. A message is written in the oldest version that can say it
+//! 19 to 22. Version 3 has one more message, 23. A message is written in the oldest version that can say it
 //! ([`Message::version`]), so that a neighbour of version 1 is told all that it understands.
 //!
 //! A hello ([`Hello`]) is the first frame in each direction of a connection, and says
@@ -50,20 +52,24 @@
 //! checked as they are read, plans before an agent is handed out. Our types do not nest
 //! in themselves, so no input can make decoding recurse deeply.
 
+mod blocks;
 mod frugal;
 
 use serde::{Deserialize, Serialize};
 use waybook_location_tree::PlaceName;
+use waybook_plan::Presentation;
 
-use crate::{DownloadStrategy, Envelope, Incarnation, Message, PlanVisitor};
+use crate::{Envelope, Incarnation, Message, PlanVisitor, SessionId};
+use blocks::{Beside, Blocks};
 use frugal::{Budget, Frugal};
-use std::sync::Arc;
-use waybook_plan::{Release, Releases, Runtime};
 
 /// The newest version of the protocol that this build speaks.
-pub const VERSION: u8 = 2;
+pub const VERSION: u8 = 3;
 /// The oldest version of the protocol that this build speaks.
 pub const OLDEST_VERSION: u8 = 1;
+/// The version with the newest layouts of all that is no message: agents, records, transfers.
+/// Records go by it as keys too, so that it must not grow without need.
+pub const LAYOUT: u8 = 2;
 /// The version of a hello. Never changes.
 pub const HELLO_VERSION: u8 = 1;
 /// Bytes of the length that stands before every frame.
@@ -75,14 +81,6 @@ pub const GREATEST_FRAME: usize = 16 << 20;
 
 /// Bytes of a frame before its body: kind, version, length of the body.
 const HEADER: usize = 6;
-/// The tag of the block with a plan's releases.
-const RELEASES: u16 = 1;
-/// The tag of the block with the name of a download strategy.
-const STRATEGY: u16 = 2;
-/// The tag of the block that says that a set-up does not trace back.
-const NO_TRACE_BACK: u16 = 3;
-/// Bytes of a tagged block before its content: tag, length.
-const BLOCK_HEADER: usize = 6;
 /// Greatest length of what a decoder said, as passed on: it may quote the input.
 const MOST_SAID: usize = 200;
 
@@ -143,12 +141,8 @@ pub enum WireError {
 #[must_use]
 pub fn encode(envelope: &Envelope) -> Vec<u8> {
     let message = &envelope.message;
-    let beside = Beside {
-        releases: releases_of(message),
-        strategy: strategy_of(message),
-        no_trace_back: no_trace_back_of(message),
-    };
-    prefixed(Kind::Envelope, message.version(), envelope, beside)
+    let beside = Beside::message(message);
+    prefixed(Kind::Envelope, message.version(), envelope, &beside)
 }
 
 /// Decodes a frame without its prefix. A visiting agent has been checked, plan included.
@@ -158,64 +152,17 @@ pub fn encode(envelope: &Envelope) -> Vec<u8> {
 pub fn decode(frame: &[u8]) -> Result<Envelope, WireError> {
     let (body, blocks) = split(frame, Kind::Envelope)?;
     let mut envelope: Envelope = read_body(body)?;
-    match &mut envelope.message {
-        Message::Visit(visit) => {
-            complete(&mut visit.agent, &blocks)?;
-            visit.agent.check().map_err(WireError::Agent)?;
-        }
-        Message::Survey {
-            releases, stages, ..
-        } => {
-            *releases = read_releases(&blocks)?;
-            let sound = releases.check();
-            sound.map_err(|e| WireError::Body(e.to_string()))?;
-            let mut components = stages.iter().flat_map(|stage| &stage.components);
-            let code =
-                components.find(|c| c.runtime == Runtime::Wasm && releases.get(&c.name).is_none());
-            if let Some(component) = code {
-                let what = format!("it has no release of `{}`", component.name);
-                return Err(WireError::Body(shortened(what)));
-            }
-        }
-        Message::Download(agent) => {
-            if let Some(name) = read_strategy(&blocks)? {
-                agent.strategy = DownloadStrategy::Own(name);
-            }
-        }
-        _ => {}
+    blocks.complete(&mut envelope.message)?;
+    if let Message::Visit(visit) = &envelope.message {
+        visit.agent.check().map_err(WireError::Agent)?;
     }
     Ok(envelope)
-}
-
-/// What of a message stands in a block of its own.
-fn releases_of(message: &Message) -> Option<&Releases> {
-    match message {
-        Message::Visit(visit) => Some(&visit.agent.plan().releases),
-        Message::Survey { releases, .. } => Some(releases),
-        _ => None,
-    }
-}
-
-/// The name of a strategy that a body cannot say.
-fn strategy_of(message: &Message) -> Option<&str> {
-    match message {
-        Message::Download(agent) => match &agent.strategy {
-            DownloadStrategy::Own(name) => Some(name),
-            _ => None,
-        },
-        _ => None,
-    }
-}
-
-/// Whether it brings an agent that does not trace back.
-fn no_trace_back_of(message: &Message) -> bool {
-    matches!(message, Message::Visit(visit) if visit.agent.no_trace_back())
 }
 
 /// Encodes a hello as one frame, prefix included. Its own version never changes.
 #[must_use]
 pub fn encode_hello(hello: &Hello) -> Vec<u8> {
-    prefixed(Kind::Hello, HELLO_VERSION, hello, Beside::default())
+    prefixed(Kind::Hello, HELLO_VERSION, hello, &Beside::default())
 }
 
 /// Decodes a hello without its prefix.
@@ -250,11 +197,13 @@ pub fn negotiate(theirs: &Hello) -> Option<u8> {
 #[must_use]
 pub fn encode_agent(agent: &PlanVisitor) -> Vec<u8> {
     let mut bytes = Vec::new();
-    let beside = Beside {
-        no_trace_back: agent.no_trace_back(),
-        ..Beside::releases(&agent.plan().releases)
-    };
-    write_frame(&mut bytes, Kind::Agent, VERSION, agent, beside);
+    write_frame(
+        &mut bytes,
+        Kind::Agent,
+        LAYOUT,
+        agent,
+        &Beside::agent(agent),
+    );
     bytes
 }
 
@@ -265,7 +214,7 @@ pub fn encode_agent(agent: &PlanVisitor) -> Vec<u8> {
 pub fn decode_agent(bytes: &[u8]) -> Result<PlanVisitor, WireError> {
     let (body, blocks) = split(bytes, Kind::Agent)?;
     let mut agent: PlanVisitor = read_body(body)?;
-    complete(&mut agent, &blocks)?;
+    blocks.complete_agent(&mut agent)?;
     // Agents are captured in any state, not only in that in which they are sent.
     let sound = agent.plan().check();
     sound.map_err(|e| WireError::Agent(e.to_string()))?;
@@ -279,21 +228,38 @@ pub fn decode_agent(bytes: &[u8]) -> Result<PlanVisitor, WireError> {
 /// derived ones do neither.
 #[must_use]
 pub fn encode_record<T: Serialize>(record: &T) -> Vec<u8> {
-    let mut bytes = Vec::new();
-    let beside = Beside::default();
-    write_frame(&mut bytes, Kind::Record, VERSION, record, beside);
-    bytes
+    record_beside(record, &Beside::default())
 }
 
-/// As [`encode_record`], with the releases of the plan inside the record.
+/// As [`encode_record`], with what stands beside the established agent inside the record, and
+/// the session whose place this one has taken.
 ///
 /// # Panics
 /// As [`encode_record`].
 #[must_use]
-pub fn encode_record_with<T: Serialize>(record: &T, releases: &Releases) -> Vec<u8> {
+pub fn encode_record_of<T: Serialize>(
+    record: &T,
+    keeper: &PlanVisitor,
+    replaces: Option<SessionId>,
+) -> Vec<u8> {
+    record_beside(record, &Beside::keeper(keeper, replaces))
+}
+
+/// As [`encode_record`], for a presentation, with what stands beside it.
+///
+/// # Panics
+/// As [`encode_record`].
+#[must_use]
+pub fn encode_presentation(presentation: &Presentation) -> Vec<u8> {
+    record_beside(
+        presentation,
+        &Beside::presentations([presentation].into_iter()),
+    )
+}
+
+fn record_beside<T: Serialize>(record: &T, beside: &Beside<'_>) -> Vec<u8> {
     let mut bytes = Vec::new();
-    let beside = Beside::releases(releases);
-    write_frame(&mut bytes, Kind::Record, VERSION, record, beside);
+    write_frame(&mut bytes, Kind::Record, LAYOUT, record, beside);
     bytes
 }
 
@@ -305,22 +271,36 @@ pub fn decode_record<T: serde::de::DeserializeOwned>(bytes: &[u8]) -> Result<T, 
     read_body(split(bytes, Kind::Record)?.0)
 }
 
-/// As [`decode_record`], with the releases of the plan inside the record, which have not
-/// been checked either.
+/// As [`decode_record`], with what stands beside the agent inside the record, which `keeper`
+/// finds there; and the session whose place this one has taken.
 ///
 /// # Errors
 /// As [`decode`].
-pub fn decode_record_with<T: serde::de::DeserializeOwned>(
+pub fn decode_record_of<T: serde::de::DeserializeOwned>(
     bytes: &[u8],
-) -> Result<(T, Arc<Releases>), WireError> {
+    keeper: impl FnOnce(&mut T) -> &mut PlanVisitor,
+) -> Result<(T, Option<SessionId>), WireError> {
     let (body, blocks) = split(bytes, Kind::Record)?;
-    Ok((read_body(body)?, read_releases(&blocks)?))
+    let mut record = read_body(body)?;
+    blocks.complete_agent(keeper(&mut record))?;
+    Ok((record, blocks.replaces()?))
+}
+
+/// As [`decode_record`], for a presentation, which has not been checked.
+///
+/// # Errors
+/// As [`decode`].
+pub fn decode_presentation(bytes: &[u8]) -> Result<Presentation, WireError> {
+    let (body, blocks) = split(bytes, Kind::Record)?;
+    let mut presentation = read_body(body)?;
+    blocks.complete_presentation(&mut presentation)?;
+    Ok(presentation)
 }
 
 /// Encodes what is said on a transfer's stream as one frame, prefix included.
 #[must_use]
 pub fn encode_transfer<T: Serialize>(value: &T) -> Vec<u8> {
-    prefixed(Kind::Transfer, VERSION, value, Beside::default())
+    prefixed(Kind::Transfer, LAYOUT, value, &Beside::default())
 }
 
 /// Decodes a frame of a transfer's stream, without its prefix.
@@ -331,24 +311,7 @@ pub fn decode_transfer<T: serde::de::DeserializeOwned>(frame: &[u8]) -> Result<T
     read_body(split(frame, Kind::Transfer)?.0)
 }
 
-/// What stands in blocks behind a body.
-#[derive(Clone, Copy, Default)]
-struct Beside<'a> {
-    releases: Option<&'a Releases>,
-    strategy: Option<&'a str>,
-    no_trace_back: bool,
-}
-
-impl<'a> Beside<'a> {
-    fn releases(releases: &'a Releases) -> Self {
-        Self {
-            releases: Some(releases),
-            ..Self::default()
-        }
-    }
-}
-
-fn prefixed<T: Serialize>(kind: Kind, version: u8, value: &T, beside: Beside<'_>) -> Vec<u8> {
+fn prefixed<T: Serialize>(kind: Kind, version: u8, value: &T, beside: &Beside<'_>) -> Vec<u8> {
     let mut bytes = vec![0; PREFIX];
     write_frame(&mut bytes, kind, version, value, beside);
     let length = bytes.len() - PREFIX;
@@ -361,26 +324,11 @@ fn write_frame<T: Serialize>(
     kind: Kind,
     version: u8,
     value: &T,
-    beside: Beside<'_>,
+    beside: &Beside<'_>,
 ) {
     bytes.extend([kind as u8, version, 0, 0, 0, 0]);
     write_value(bytes, value);
-    if let Some(releases) = beside.releases.filter(|releases| !releases.is_empty()) {
-        let releases: Vec<&Release> = releases.iter().map(|release| &**release).collect();
-        write_block(bytes, RELEASES, &releases);
-    }
-    if let Some(strategy) = beside.strategy {
-        write_block(bytes, STRATEGY, &strategy);
-    }
-    if beside.no_trace_back {
-        write_block(bytes, NO_TRACE_BACK, &());
-    }
-}
-
-fn write_block<T: Serialize>(bytes: &mut Vec<u8>, tag: u16, value: &T) {
-    bytes.extend(tag.to_le_bytes());
-    bytes.extend([0; 4]);
-    write_value(bytes, value);
+    beside.write(bytes);
 }
 
 /// Writes a value, and its length into the four bytes before it.
@@ -394,14 +342,6 @@ fn write_value<T: Serialize>(bytes: &mut Vec<u8>, value: &T) {
 fn put_length(bytes: &mut [u8], at: usize, length: usize) {
     let length = u32::try_from(length).expect("no message of ours has 4 GiB");
     bytes[at..at + 4].copy_from_slice(&length.to_le_bytes());
-}
-
-/// The blocks behind a body that this build knows.
-#[derive(Default)]
-struct Blocks<'a> {
-    releases: Option<&'a [u8]>,
-    strategy: Option<&'a [u8]>,
-    no_trace_back: Option<&'a [u8]>,
 }
 
 /// Finds the body and the blocks of a frame of that kind, and sees that all else of the
@@ -427,62 +367,10 @@ fn split(frame: &[u8], kind: Kind) -> Result<(&[u8], Blocks<'_>), WireError> {
     if !spoken.contains(&version) {
         return Err(WireError::UnknownVersion(version));
     }
-    let (body, mut blocks) = rest
+    let (body, blocks) = rest
         .split_at_checked(u32::from_le_bytes(length) as usize)
         .ok_or(WireError::CutOff)?;
-    let mut known = Blocks::default();
-    while !blocks.is_empty() {
-        let (header, rest) = blocks
-            .split_first_chunk::<BLOCK_HEADER>()
-            .ok_or(WireError::CutOff)?;
-        let [tag_low, tag_high, length @ ..] = *header;
-        let content;
-        (content, blocks) = rest
-            .split_at_checked(u32::from_le_bytes(length) as usize)
-            .ok_or(WireError::CutOff)?;
-        match u16::from_le_bytes([tag_low, tag_high]) {
-            RELEASES => known.releases = Some(content),
-            STRATEGY => known.strategy = Some(content),
-            NO_TRACE_BACK => known.no_trace_back = Some(content),
-            _ => {}
-        }
-    }
-    Ok((body, known))
-}
-
-/// Puts back into an agent what was written beside it.
-fn complete(agent: &mut PlanVisitor, blocks: &Blocks<'_>) -> Result<(), WireError> {
-    agent.set_releases(read_releases(blocks)?);
-    let no_trace_back = blocks.no_trace_back.map(read_body::<()>).transpose()?;
-    agent.set_no_trace_back(no_trace_back.is_some());
-    Ok(())
-}
-
-fn read_releases(blocks: &Blocks<'_>) -> Result<Arc<Releases>, WireError> {
-    let Some(content) = blocks.releases else {
-        return Ok(Arc::default());
-    };
-    let releases: Vec<Arc<Release>> = read_body(content)?;
-    Ok(Arc::new(releases.into_iter().collect()))
-}
-
-/// The name of a strategy that does not come with Waybook.
-fn read_strategy(blocks: &Blocks<'_>) -> Result<Option<String>, WireError> {
-    let Some(content) = blocks.strategy else {
-        return Ok(None);
-    };
-    let name: String = read_body(content)?;
-    match DownloadStrategy::named(&name) {
-        DownloadStrategy::Own(name) if name.len() <= DownloadStrategy::MAX_NAME => Ok(Some(name)),
-        DownloadStrategy::Own(name) => Err(WireError::Body(format!(
-            "the name of a download strategy has {} bytes; at most {} are allowed",
-            name.len(),
-            DownloadStrategy::MAX_NAME
-        ))),
-        shipped => Err(WireError::Body(format!(
-            "the body does not say the download strategy `{shipped}`"
-        ))),
-    }
+    Ok((body, Blocks::split(blocks)?))
 }
 
 fn read_body<T: serde::de::DeserializeOwned>(body: &[u8]) -> Result<T, WireError> {

@@ -11,7 +11,9 @@ use waybook_agents::{
     Action, Event, HopReport, Local, PlanVisitor, Ready, RefusalReason, Refuse, SessionId, State,
 };
 use waybook_location_tree::PlaceName;
-use waybook_plan::{Component, Demand, Plan, Resource, Runtime, Solution, SolutionNumber, Stage};
+use waybook_plan::{
+    Component, Demand, Plan, Resource, Runtime, Solution, SolutionNumber, Stage, WhenCut,
+};
 
 /// A place with that much processor time, for one session.
 struct Here {
@@ -71,6 +73,7 @@ fn solution(number: u16, stages: &[(&str, u64, &str)]) -> Arc<Solution> {
         number,
         quality,
         stages: stages.iter().map(stage).collect(),
+        when_cut: WhenCut::default(),
     })
 }
 

@@ -38,6 +38,7 @@ fn setting(places: usize) -> (Setting, Vec<PlaceName>) {
             },
             components: Vec::new(),
         }],
+        ..Presentation::default()
     });
     let mut setting = Setting::new();
     setting.timing = Timing::default();

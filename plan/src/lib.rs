@@ -20,6 +20,7 @@ mod resource;
 mod signature;
 mod text;
 mod units;
+mod when_cut;
 mod world;
 
 pub use component::{Component, Position, Runtime};
@@ -39,4 +40,5 @@ pub use units::{
     UnitError, format_amount, format_bandwidth, format_duration, parse_amount, parse_bandwidth,
     parse_duration,
 };
+pub use when_cut::{Reconcile, WhenCut};
 pub use world::runs;

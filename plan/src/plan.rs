@@ -7,7 +7,7 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 use waybook_location_tree::PlaceName;
 
-use crate::{Component, Demand, Releases, Runtime};
+use crate::{Component, Demand, Releases, Runtime, WhenCut};
 
 /// The place of a solution in its plan's order of preference, counted from 1.
 ///
@@ -54,6 +54,10 @@ pub struct Solution {
     pub quality: String,
     /// The stages from the client's place to the server's, neighbour by neighbour.
     pub stages: Vec<Stage>,
+    /// What becomes of a session with this solution while its path is cut, as the server's
+    /// presentation says. It travels beside the plan, as [`Plan::releases`] do.
+    #[serde(skip)]
+    pub when_cut: WhenCut,
 }
 
 impl Solution {

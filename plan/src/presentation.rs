@@ -9,10 +9,10 @@ use serde::{Deserialize, Serialize};
 use waybook_location_tree::PlaceName;
 
 use crate::file::Document;
-use crate::{Component, Demand, Position, Runtime};
+use crate::{Component, Demand, Position, Runtime, WhenCut};
 
 /// A title with its quality levels, as its server published it.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub struct Presentation {
     /// What clients ask for it by.
     pub title: String,
@@ -22,6 +22,11 @@ pub struct Presentation {
     pub servers: Vec<PlaceName>,
     /// The quality levels, best first.
     pub qualities: Vec<Quality>,
+    /// What becomes of its sessions while their path is cut. It travels and is kept beside the
+    /// presentation, in a block of its own (see the wire format), because presentations had
+    /// none at first.
+    #[serde(skip)]
+    pub when_cut: WhenCut,
 }
 
 /// One quality level of a presentation.
@@ -121,6 +126,8 @@ impl Presentation {
     ///     title = "film"
     ///     description = "A film about bees"    # optional
     ///     servers = ["core/bologna/media"]     # optional; else the publisher says
+    ///     lost-after = "10 min"                # optional; a session that is cut is kept so long
+    ///     reconcile = "replacement"            # optional; or: original
     ///
     ///     [[quality]]                          # best first
     ///     name = "high"
@@ -150,6 +157,8 @@ impl Presentation {
     /// to the client comes first. The name of a `wasm` component is a reference to code
     /// that the places fetch, as [`split_reference`] takes apart: `cap-quality@^1`,
     /// `cap-quality@1.2.0` for exactly that version, `cap-quality` for any.
+    ///
+    /// What `lost-after` and `reconcile` mean, [`WhenCut`] says.
     ///
     /// A demand that is left out is for nothing. Any kind of resource may be demanded of
     /// a place, except bandwidth, which belongs to edges; [`parse_amount`] says how

@@ -475,7 +475,10 @@ impl World {
     fn settle_time(&self) -> Duration {
         let timing = &self.setting.timing;
         let fence = timing.fence();
-        timing.session_lease.max(fence) + Duration::from_secs(1)
+        let presentations = self.setting.places.values().flat_map(|p| &p.presentations);
+        let kept_cut = presentations.filter_map(|p| p.when_cut.lost_after).max();
+        let longest = timing.session_lease.max(fence);
+        longest.max(kept_cut.unwrap_or_default()) + Duration::from_secs(1)
     }
 
     /// An objection at this moment.

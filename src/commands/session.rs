@@ -110,6 +110,12 @@ fn print(detail: &SessionDetail) -> Done {
         "phase",
         &format!("{phase}{claimed}, for {}", session.age.text),
     )?;
+    if let Some(cut) = &session.cut {
+        field(
+            "path",
+            &paint(Color::Yellow, &format!("cut, for {}", cut.text)),
+        )?;
+    }
     if let Some(urls) = &session.urls {
         field("URL", &paint(Color::Green, &urls.path))?;
         field("or", &urls.host)?;
@@ -121,7 +127,7 @@ fn print(detail: &SessionDetail) -> Done {
         .map(|hop| match (&hop.hop, &hop.problem) {
             (Some(info), _) => vec![
                 hop.place.clone(),
-                show::phase(info.phase).to_owned(),
+                show::state(info.phase, info.cut.is_some()),
                 show::amounts(&info.booked),
                 show::components(&info.components),
                 endpoints(&info.components),

@@ -39,7 +39,7 @@ impl Sessions {
                     session.quality.clone(),
                     end(session.path.first()),
                     end(session.path.last()),
-                    show::phase(session.phase).to_owned(),
+                    show::state(session.phase, session.cut.is_some()),
                     session.user.clone(),
                     session.age.text.clone(),
                 ]

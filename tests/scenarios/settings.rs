@@ -58,6 +58,7 @@ pub(crate) fn film(qualities: &[Quality]) -> Presentation {
         description: "a film".to_owned(),
         servers: Vec::new(),
         qualities: qualities.to_vec(),
+        ..Presentation::default()
     }
 }
 

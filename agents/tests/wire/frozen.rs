@@ -6,7 +6,8 @@ use std::time::Duration;
 use waybook_agents::{Message, TransferAnswer, TransferRequest, Visit, wire};
 
 use crate::messages::{
-    envelope, one_of_each, place, release, since_version_2, visitor, visitor_without_trace_back,
+    envelope, one_of_each, place, release, since_version_2, since_when_cut, visitor,
+    visitor_without_trace_back,
 };
 use crate::{hello, unprefixed};
 
@@ -26,14 +27,20 @@ fn a_hello_never_changes() {
 
 #[test]
 fn version_1_messages_are_frozen() {
-    let frames = one_of_each()
+    let (of_3, before): (Vec<_>, Vec<_>) =
+        one_of_each().into_iter().partition(|m| m.version() == 3);
+    let frames = before
         .into_iter()
         .chain(since_version_2())
+        .chain(of_3)
+        .chain(since_when_cut())
         .map(|m| wire::encode(&envelope(m)));
     let written: Vec<_> = frames.map(|frame| hex(&frame)).collect();
     let (first, since) = written.split_at(FROZEN.len());
     assert_eq!(first, FROZEN);
+    let (since, last) = since.split_at(FROZEN_2.len());
     assert_eq!(since, FROZEN_2);
+    assert_eq!(last, FROZEN_3);
 }
 
 #[test]
@@ -92,6 +99,20 @@ const ANSWERS: [&str; 5] = [
     "0700000004020100000002",
     "0700000004020100000003",
     "0a00000004020400000004026e6f",
+];
+
+/// The message that version 3 brought, and what is said about sessions that are cut.
+const FROZEN_3: [&str; 4] = [
+    "19000000010313000000fc00f15365001701fdefcdab89674523010201",
+    "6c000000010158000000fc00f153650000fdefcdab89674523010466696c6d01010268640203722f61\
+     0104646f776efc00093d000001720103637075fa010566696c6573000104726f6f74042f7372760001\
+     000000010000000000003bfc0008af2f040008000000010101fb58020001",
+    "5b000000010147000000fc00f15365000d010103722f6107030466696c6d0001017201026864fc0009\
+     3d00fbe8030000000001000566696c6573000104726f6f74042f73727601036f6c6403722f62060104\
+     0008000000010001fb58020001",
+    "56000000010142000000fc00f153650010fb2c0103722f610103722f620466696c6d00010172010268\
+     64fc00093d00fbe8030000000001000566696c6573000104726f6f74042f7372760146040008000000\
+     010001fb58020001",
 ];
 
 /// One of each kind of message that version 2 brought, and of what it brought to others.

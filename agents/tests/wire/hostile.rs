@@ -1,12 +1,14 @@
 //! Nothing that arrives is trusted: it decodes or is refused, within its means.
 
+use std::time::Duration;
+
 use proptest::prelude::*;
 use waybook_agents::wire::{self, GREATEST_FRAME, MAX_FRAME, WireError};
 use waybook_agents::{
-    Download, DownloadStrategy, Feed, Message, PlaceSummary, Refusal, RefusalReason, Refuse,
-    SessionId, TransferAnswer, TransferRequest,
+    Download, DownloadStrategy, Feed, Message, PlaceSummary, PlanVisitor, Refusal, RefusalReason,
+    Refuse, SessionId, TransferAnswer, TransferRequest,
 };
-use waybook_plan::SolutionNumber;
+use waybook_plan::{SolutionNumber, WhenCut};
 
 use crate::memory::peak;
 use crate::messages::{
@@ -39,7 +41,8 @@ fn feed_to_all(bytes: &[u8]) {
         let _ = wire::decode_hello(bytes);
         let _ = wire::decode_agent(bytes);
         let _ = wire::decode_record::<PlaceSummary>(bytes);
-        let _ = wire::decode_record_with::<PlaceSummary>(bytes);
+        let _ = wire::decode_record_of::<PlanVisitor>(bytes, |agent| agent);
+        let _ = wire::decode_presentation(bytes);
         let _ = wire::decode_transfer::<TransferRequest>(bytes);
         let _ = wire::decode_transfer::<TransferAnswer>(bytes);
     });
@@ -181,6 +184,27 @@ fn that_a_solution_was_not_tried_is_no_neighbours_to_say() {
     assert!(decoded(RefusalReason::Released).is_ok());
     let refused = decoded(RefusalReason::NotTried);
     assert!(matches!(refused, Err(WireError::Body(_))), "{refused:?}");
+}
+
+#[test]
+fn a_cut_session_is_kept_for_no_longer_than_allowed() {
+    let decoded = |lost_after| {
+        let mut agent = visitor();
+        let when_cut = WhenCut {
+            lost_after: Some(lost_after),
+            ..WhenCut::default()
+        };
+        agent.set_when_cut(SolutionNumber(1), when_cut);
+        wire::decode_agent(&wire::encode_agent(&agent))
+    };
+    assert!(decoded(WhenCut::MAX_LOST_AFTER).is_ok());
+    for wrong in [
+        Duration::ZERO,
+        WhenCut::MAX_LOST_AFTER + Duration::from_nanos(1),
+    ] {
+        let refused = decoded(wrong);
+        assert!(matches!(refused, Err(WireError::Body(_))), "{refused:?}");
+    }
 }
 
 #[test]

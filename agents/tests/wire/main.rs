@@ -42,8 +42,8 @@ pub(crate) fn hello() -> Hello {
 #[test]
 fn every_kind_of_message_reads_back() {
     let all = one_of_each();
-    assert_eq!(all.len(), 23);
-    for message in all {
+    assert_eq!(all.len(), 24);
+    for message in all.into_iter().chain(messages::since_when_cut()) {
         let envelope = envelope(message);
         assert_eq!(reread(&envelope).as_ref(), Ok(&envelope));
     }
@@ -92,9 +92,10 @@ fn the_newest_common_version_is_spoken() {
         ..hello()
     };
     assert_eq!(wire::negotiate(&theirs(1, 1)), Some(1));
-    assert_eq!(wire::negotiate(&theirs(1, 9)), Some(2));
-    assert_eq!(wire::negotiate(&theirs(2, 9)), Some(2));
-    assert_eq!(wire::negotiate(&theirs(3, 9)), None);
+    assert_eq!(wire::negotiate(&theirs(1, 2)), Some(2));
+    assert_eq!(wire::negotiate(&theirs(1, 9)), Some(3));
+    assert_eq!(wire::negotiate(&theirs(3, 9)), Some(3));
+    assert_eq!(wire::negotiate(&theirs(4, 9)), None);
     assert_eq!(wire::negotiate(&theirs(0, 0)), None);
     assert_eq!(wire::negotiate(&theirs(9, 1)), None);
 }

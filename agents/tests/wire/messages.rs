@@ -65,6 +65,7 @@ pub(crate) fn plan() -> Plan {
                 stage("r/a", demand(&[("down", 4_000_000)]), vec![]),
                 stage("r", demand(&[("cpu", 250)]), vec![component()]),
             ],
+            when_cut: WhenCut::default(),
         })],
         releases: Arc::default(),
     }
@@ -94,6 +95,31 @@ pub(crate) fn visitor_without_trace_back() -> PlanVisitor {
     let mut agent = visitor();
     agent.set_no_trace_back(true);
     agent
+}
+
+/// What messages say since there is something to say about sessions that are cut.
+pub(crate) fn since_when_cut() -> Vec<Message> {
+    let when_cut = WhenCut {
+        lost_after: Some(Duration::from_mins(10)),
+        reconcile: Reconcile::Original,
+    };
+    let film = Arc::new(Presentation {
+        when_cut,
+        ..(*presentation()).clone()
+    });
+    let mut all: Vec<_> = one_of_each()
+        .into_iter()
+        .filter(|m| matches!(m.kind(), "visit" | "index" | "found"))
+        .collect();
+    for message in &mut all {
+        match message {
+            Message::Visit(visit) => visit.agent.set_when_cut(SolutionNumber(1), when_cut),
+            Message::Index { entries, .. } => entries[0].presentation = Arc::clone(&film),
+            Message::Found { servers, .. } => servers[0].presentation = Arc::clone(&film),
+            _ => {}
+        }
+    }
+    all
 }
 
 /// What kinds of messages of version 1 can say since version 2.
@@ -178,6 +204,7 @@ fn presentation() -> Arc<Presentation> {
             },
             components: vec![(Position::Server, component())],
         }],
+        ..Presentation::default()
     })
 }
 
@@ -309,7 +336,11 @@ pub(crate) fn one_of_each() -> Vec<Message> {
                 remaining: Duration::from_secs(9),
                 found: Some(Ok(Found { source: place("r") })),
             }),
-            Message::Download(_) => return None,
+            Message::Download(_) => Message::Cut {
+                sessions: vec![feed],
+                cut: true,
+            },
+            Message::Cut { .. } => return None,
         })
     }
     std::iter::successors(Some(visit()), after).collect()

@@ -247,15 +247,26 @@ fn any_presentation() -> impl Strategy<Value = Arc<Presentation>> {
         ".{0,8}",
         vec(any_place(), 0..3),
         vec(quality, 0..3),
+        any_when_cut(),
     )
-        .prop_map(|(title, description, servers, qualities)| {
+        .prop_map(|(title, description, servers, qualities, when_cut)| {
             Arc::new(Presentation {
                 title,
                 description,
                 servers,
                 qualities,
+                when_cut,
             })
         })
+}
+
+fn any_when_cut() -> impl Strategy<Value = WhenCut> {
+    let longest = WhenCut::MAX_LOST_AFTER.as_secs();
+    let reconcile = prop_oneof![Just(Reconcile::Replacement), Just(Reconcile::Original)];
+    (option::of(1..=longest), reconcile).prop_map(|(lost_after, reconcile)| WhenCut {
+        lost_after: lost_after.map(Duration::from_secs),
+        reconcile,
+    })
 }
 
 fn any_edition() -> impl Strategy<Value = Edition> {

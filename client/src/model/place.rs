@@ -153,6 +153,12 @@ pub struct PresentationInfo {
     pub server: String,
     /// Grows with every new edition: the server's life, then its count.
     pub edition: String,
+    /// How long a session whose path is cut is kept; without it, for each place's session lease.
+    pub lost_after: Option<Span>,
+    /// Which of two sessions goes on when the path is whole again, `replacement` or `original`,
+    /// if the client asked for another one meanwhile.
+    #[serde(default)]
+    pub reconcile: String,
     /// The quality levels, best first.
     pub qualities: Vec<QualityInfo>,
 }

@@ -39,6 +39,8 @@ pub struct SessionInfo {
     pub path: Vec<String>,
     /// Since it was asked for.
     pub age: Span,
+    /// For how long its path has been known to be cut somewhere; none if it is whole.
+    pub cut: Option<Span>,
     /// Where it answers, once it is established.
     pub urls: Option<UrlsInfo>,
 }
@@ -101,6 +103,8 @@ pub struct HopInfo {
     pub age: Span,
     /// Until the booking ends if nobody refreshes it.
     pub lease: Option<Span>,
+    /// For how long the path has been known to be cut beyond this place; none if it is whole.
+    pub cut: Option<Span>,
 }
 
 /// A component that runs for a session.
@@ -208,7 +212,8 @@ pub enum StepInfo {
 pub struct EndInfo {
     /// The session.
     pub session: String,
-    /// The kind of reason: `closed`, `unclaimed`, `idle`, `expired` or `broken`.
+    /// The kind of reason: `closed`, `unclaimed`, `idle`, `expired`,
+    /// `replaced`, `reconciled` or `broken`.
     pub kind: String,
     /// The reason for people.
     pub text: String,

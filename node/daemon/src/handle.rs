@@ -14,6 +14,9 @@ type Query = Box<dyn FnOnce(&Place, Instant) + Send>;
 /// What became of an order about code: the releases concerned, or why not.
 pub type OrderResult = Result<Vec<Arc<Release>>, String>;
 
+/// Whether records are on disk, or why not.
+pub(crate) type Written = Result<(), String>;
+
 /// What the place's task is told.
 pub enum Command {
     /// An input as it is.
@@ -26,6 +29,8 @@ pub enum Command {
     Code(CodeOrder, oneshot::Sender<OrderResult>),
     /// A look at the place.
     Query(Query),
+    /// Wants to know when all that was decided so far is on disk.
+    Written(oneshot::Sender<Written>),
 }
 
 /// What an open reports.
@@ -121,6 +126,16 @@ impl PlaceHandle {
     pub async fn order(&self, order: CodeOrder) -> Result<OrderResult, Stopping> {
         let (answer, receiver) = oneshot::channel();
         let _ = self.commands.send(Command::Code(order, answer));
+        receiver.await.map_err(|_| Stopping)
+    }
+
+    /// Waits until all that was put in before is on disk, or could not be written.
+    ///
+    /// # Errors
+    /// [`Stopping`] if the daemon stops.
+    pub async fn written(&self) -> Result<Written, Stopping> {
+        let (answer, receiver) = oneshot::channel();
+        let _ = self.commands.send(Command::Written(answer));
         receiver.await.map_err(|_| Stopping)
     }
 

@@ -10,7 +10,7 @@ use waybook_place::io::{Input, Outcome, Output, RequestId, Survey};
 use waybook_place::{Instant, Place};
 use waybook_plan::NoPlan;
 
-use crate::handle::{Command, OpenEvent, OrderResult, SessionEvent};
+use crate::handle::{Command, OpenEvent, OrderResult, SessionEvent, Written};
 use crate::link::{LinkEvent, Links};
 use crate::machinery::{CodeKeeper, Machinery, Start};
 use crate::store::Store;
@@ -55,6 +55,8 @@ pub(crate) struct Pump {
     pub(crate) code: Arc<dyn CodeKeeper>,
     pub(crate) events: broadcast::Sender<SessionEvent>,
     requests: Requests,
+    /// Who waits for what has been decided to be on disk.
+    unwritten: Vec<oneshot::Sender<Written>>,
 }
 
 /// The clients that wait for answers.
@@ -110,6 +112,7 @@ impl Pump {
             code,
             events,
             requests: Requests::default(),
+            unwritten: Vec::new(),
         }
     }
 
@@ -131,6 +134,9 @@ impl Pump {
         loop {
             for output in outputs.drain(..) {
                 self.carry_out(output);
+            }
+            for answer in self.unwritten.drain(..) {
+                self.store.when_written(answer);
             }
             let timeout = self.place.next_timeout().map(|at| self.clock.moment(at));
             let tick = async {
@@ -195,6 +201,8 @@ impl Pump {
                     .handle(now, Input::Code { request, order }, outputs);
             }
             Command::Query(look) => look(&self.place, now),
+            // What has been decided is still to be carried out.
+            Command::Written(answer) => self.unwritten.push(answer),
         }
     }
 

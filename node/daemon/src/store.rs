@@ -19,10 +19,12 @@ use std::time::{SystemTime, UNIX_EPOCH};
 
 use data_encoding::HEXLOWER;
 use redb::{Database, ReadableDatabase, ReadableTable, TableDefinition};
+use tokio::sync::oneshot;
 use waybook_agents::{Incarnation, wire};
 use waybook_place::io::RecordKey;
 
 use crate::files::{self, Existing, FileError};
+use crate::handle::Written;
 use writer::Writer;
 
 /// The layout that this build writes. An older one is migrated as the folder is opened.
@@ -36,8 +38,8 @@ const LAYOUT: u32 = 2;
 // A build that does not read this one's records must refuse the folder. It looks at the
 // layout alone: left as it was, it would start without its sessions.
 const _: () = assert!(
-    wire::VERSION == 2,
-    "records are written in another version: raise LAYOUT, and say in `migrate` what changes"
+    wire::LAYOUT == 2,
+    "records are written in another layout: raise this one, and say in `migrate` what changes"
 );
 
 const RECORDS: TableDefinition<'_, &[u8], &[u8]> = TableDefinition::new("records");
@@ -141,6 +143,11 @@ impl Store {
     pub fn flush(&self) -> Result<(), FileError> {
         let flushed = self.writer.flush();
         flushed.map_err(|what| FileError::new(&self.folder.join("records.redb"), what))
+    }
+
+    /// Answers when everything that was put is on disk, or could not be written.
+    pub fn when_written(&self, answer: oneshot::Sender<Written>) {
+        self.writer.when_written(answer);
     }
 
     /// Writes `runtime.json` for the commands that look for the running daemon.

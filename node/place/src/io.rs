@@ -425,6 +425,10 @@ pub enum EndReason {
     Idle,
     /// It reached its greatest duration.
     Expired,
+    /// Its path was cut, and another session has taken its place.
+    Replaced,
+    /// The session whose place it had taken has a whole path again.
+    Reconciled,
     /// The path broke.
     Broken(Vec<Refusal>),
 }

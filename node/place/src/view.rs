@@ -73,6 +73,8 @@ pub struct HopView {
     pub age: Duration,
     /// Until the lease ends, if nobody refreshes it; none at the client's place.
     pub lease: Option<Duration>,
+    /// For how long the path has been known to be cut beyond this place; none if it is whole.
+    pub cut: Option<Duration>,
 }
 
 /// A session as its client's place knows it.

@@ -8,7 +8,8 @@ use std::sync::Arc;
 use super::{DecisionMaker, KnownServer, Load, NoPlan, Offer, Question};
 use crate::text::quote;
 use crate::{
-    Plan, Presentation, Quality, Releases, Resolver, Solution, SolutionNumber, format_bandwidth,
+    Plan, Presentation, Quality, Releases, Resolver, Solution, SolutionNumber, WhenCut,
+    format_bandwidth,
 };
 
 /// The nearest servers first, and for each its quality levels from the best down.
@@ -72,6 +73,7 @@ struct Candidate<'a> {
     quality: &'a Quality,
     load: Load,
     offer: Offer,
+    when_cut: WhenCut,
 }
 
 /// Numbers the first offers as solutions.
@@ -101,6 +103,7 @@ fn plan<'a>(question: &Question<'_>, candidates: impl IntoIterator<Item = Candid
             number,
             quality: candidate.quality.name.clone(),
             stages: candidate.offer.stages,
+            when_cut: candidate.when_cut,
         })
     };
     let solutions = numbers.zip(fitting).map(solution).collect();
@@ -196,6 +199,7 @@ fn offers<'a>(
                     quality,
                     load,
                     offer,
+                    when_cut: server.presentation.when_cut,
                 });
             }
             Err(error) => reasons.add(format!("{}: {error}", quote(&quality.name))),

@@ -39,6 +39,9 @@ pub(super) fn check(presentation: &Presentation) -> Result<(), Problem> {
         }
     }
 
+    let cut = presentation.when_cut.check();
+    cut.map_err(|why| root.key("lost-after").problem(why))?;
+
     let at = root.key("quality");
     if presentation.qualities.is_empty() {
         return Err(at.problem("this is missing; write at least one [[quality]] with a name"));

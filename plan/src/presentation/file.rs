@@ -7,7 +7,10 @@ use waybook_location_tree::PlaceName;
 use super::{EdgeDemand, Presentation, Quality, StageDemand};
 use crate::file::{Document, Problem, Table, Value};
 use crate::text::{list, nearest, quote};
-use crate::{Component, Demand, Position, Resource, Runtime, parse_amount, parse_bandwidth};
+use crate::{
+    Component, Demand, Position, Reconcile, Resource, Runtime, WhenCut, parse_amount,
+    parse_bandwidth, parse_duration,
+};
 
 const POSITIONS: [(&str, Position); 4] = [
     ("client", Position::Client),
@@ -23,9 +26,14 @@ const RUNTIMES: [(&str, Runtime); 3] = [
 ];
 
 pub(super) fn read(document: &Document<'_>) -> Result<Presentation, Problem> {
-    let root = document
-        .root()
-        .table(&["title", "description", "servers", "quality"])?;
+    let root = document.root().table(&[
+        "title",
+        "description",
+        "servers",
+        "lost-after",
+        "reconcile",
+        "quality",
+    ])?;
     let title = root.required("title", "\"film\"")?.to_owned();
     let description = match root.get("description") {
         Some(value) => value.string("\"A film about bees\"")?.to_owned(),
@@ -51,6 +59,25 @@ pub(super) fn read(document: &Document<'_>) -> Result<Presentation, Problem> {
         description,
         servers,
         qualities,
+        when_cut: read_when_cut(&root)?,
+    })
+}
+
+fn read_when_cut(root: &Table<'_>) -> Result<WhenCut, Problem> {
+    let lost_after = match root.get("lost-after") {
+        Some(value) => {
+            let time = parse_duration(value.string("\"10 min\"")?);
+            Some(time.map_err(|error| value.problem(error.message))?)
+        }
+        None => None,
+    };
+    let reconcile = match root.get("reconcile") {
+        Some(_) => one_of(root, "reconcile", &Reconcile::WORDS)?,
+        None => Reconcile::default(),
+    };
+    Ok(WhenCut {
+        lost_after,
+        reconcile,
     })
 }
 

@@ -4,7 +4,9 @@ use std::ops::ControlFlow;
 use std::sync::Arc;
 
 use waybook_location_tree::PlaceName;
-use waybook_plan::{Demand, Plan, PlanError, Resource, Solution, SolutionNumber, Stage, Visitor};
+use waybook_plan::{
+    Demand, Plan, PlanError, Resource, Solution, SolutionNumber, Stage, Visitor, WhenCut,
+};
 
 fn solution(number: u16, places: &str) -> Arc<Solution> {
     let stage = |place: &str| Stage {
@@ -17,6 +19,7 @@ fn solution(number: u16, places: &str) -> Arc<Solution> {
         number: SolutionNumber(number),
         quality: "high".to_owned(),
         stages,
+        when_cut: WhenCut::default(),
     })
 }
 

@@ -1,8 +1,10 @@
 //! Presentation files.
 
+use std::time::Duration;
+
 use proptest::prelude::*;
 use waybook_location_tree::PlaceName;
-use waybook_plan::{Component, Position, Presentation, Runtime};
+use waybook_plan::{Component, Position, Presentation, Reconcile, Runtime, WhenCut};
 
 const FILM: &str = r#"title = "film"
 description = "about bees"
@@ -83,6 +85,40 @@ fn a_file_reads_as_what_it_says() {
     );
     assert_eq!(files.config["root"], "film/high");
     assert!(low.components.is_empty() && low.demand.server.is_empty());
+}
+
+#[test]
+fn what_becomes_of_a_cut_session_can_be_said() {
+    assert!(film().when_cut.is_default());
+    let said = FILM.replacen(
+        "\n",
+        "\nlost-after = \"10 min\"\nreconcile = \"original\"\n",
+        1,
+    );
+    let when_cut = Presentation::from_toml(&said).unwrap().when_cut;
+    let wanted = WhenCut {
+        lost_after: Some(Duration::from_secs(600)),
+        reconcile: Reconcile::Original,
+    };
+    assert_eq!(when_cut, wanted);
+
+    let wrong = |line: &str, start: &str, words: &[&str]| {
+        check("[[quality]]", &format!("{line}\n[[quality]]"), start, words);
+    };
+    let at = "line 4, column 1, lost-after: ";
+    wrong("lost-after = \"0 s\"", at, &["zero", "10 min"]);
+    wrong("lost-after = \"31 d\"", at, &["longer than 30 days"]);
+    wrong("lost-after = \"soon\"", at, &["`soon`"]);
+    wrong("lost-after = 5", at, &["must be a string", "10 min"]);
+    let at = "line 4, column 1, reconcile: ";
+    wrong(
+        "reconcile = \"orignal\"",
+        at,
+        &[
+            "must be `replacement` or `original`",
+            "did you mean `original`?",
+        ],
+    );
 }
 
 #[test]
@@ -306,7 +342,7 @@ fn the_first_of_several_wrong_keys_is_reported() {
         "title =",
         "\"`a\\n\u{e9}\" = 1\ntitle =",
         "line 1, column 1, ``a\\n\u{e9}`: ",
-        &["there are `title`, `description`, `servers` and `quality`"],
+        &["`servers`, `lost-after`, `reconcile` and `quality`"],
     );
 }
 

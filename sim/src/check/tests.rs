@@ -43,6 +43,7 @@ fn established() -> World {
             },
             components: vec![(Position::Server, component())],
         }],
+        ..Presentation::default()
     };
     let setting = Setting::new()
         .place("r", &[])
@@ -201,7 +202,7 @@ fn ledgers_that_do_not_add_up_are_caught() {
 fn walks_that_turn_back_or_go_on_for_ever_are_caught() {
     use std::sync::Arc;
     use waybook_agents::{PlanVisitor, Visit};
-    use waybook_plan::{Solution, SolutionNumber, Stage};
+    use waybook_plan::{Solution, SolutionNumber, Stage, WhenCut};
 
     let solution = |number| {
         let stage = |place| Stage {
@@ -213,6 +214,7 @@ fn walks_that_turn_back_or_go_on_for_ever_are_caught() {
             number: SolutionNumber(number),
             quality: "hd".to_owned(),
             stages: vec![stage("r/a"), stage("r")],
+            when_cut: WhenCut::default(),
         })
     };
     let visit = |numbers: &[u16]| {

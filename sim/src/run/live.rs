@@ -95,7 +95,11 @@ pub(super) fn end_of(why: &EndReason) -> End {
     match why {
         EndReason::Closed => End::Left,
         EndReason::Broken(_) => End::Broken,
-        EndReason::Unclaimed | EndReason::Idle | EndReason::Expired => End::Ended,
+        EndReason::Unclaimed
+        | EndReason::Idle
+        | EndReason::Expired
+        | EndReason::Replaced
+        | EndReason::Reconciled => End::Ended,
     }
 }
 

@@ -2,9 +2,10 @@
 
 use serde::Deserialize;
 use serde::de::{Deserializer, Error as _};
-use waybook_plan::{Presentation, Quality};
+use waybook_plan::{Presentation, Quality, Reconcile, WhenCut};
 
 use super::{ScenarioError, Selection};
+use crate::quantity::Span;
 
 /// A presentation, or many that differ in nothing but the title.
 #[derive(Debug, Clone, Deserialize)]
@@ -19,6 +20,11 @@ pub struct PresentationSpec {
     pub at: Selection,
     /// At how many of these each title is, drawn by the seed; at all unless it is said.
     pub copies: Option<usize>,
+    /// How long a session whose path is cut is kept; for the session lease unless it is said.
+    pub lost_after: Option<Span>,
+    /// Which goes on when the path is whole again: `replacement` or `original`.
+    #[serde(default)]
+    pub reconcile: Reconcile,
     /// Its quality levels, best first, as in a presentation's own file.
     #[serde(rename = "quality", deserialize_with = "qualities")]
     pub qualities: Vec<Quality>,
@@ -60,10 +66,20 @@ impl PresentationSpec {
         if self.copies == Some(0) {
             return wrong("`copies` must be 1 or more");
         }
+        if let Err(why) = self.when_cut().check() {
+            return wrong(&format!("`lost-after`: {why}"));
+        }
         if self.qualities.is_empty() {
             return wrong("there is no `[[presentation.quality]]`");
         }
         Ok(())
+    }
+
+    fn when_cut(&self) -> WhenCut {
+        WhenCut {
+            lost_after: self.lost_after.map(|time| time.0),
+            reconcile: self.reconcile,
+        }
     }
 
     /// Its titles.
@@ -82,6 +98,7 @@ impl PresentationSpec {
             description: String::new(),
             servers: Vec::new(),
             qualities: self.qualities.clone(),
+            when_cut: self.when_cut(),
         }
     }
 }

@@ -12,7 +12,7 @@ use waybook_place::io::{
 };
 use waybook_plan::{
     Component, Demand, EdgeDemand, Plan, Presentation, Quality, Release, Runtime, Solution,
-    SolutionNumber, Stage, StageDemand,
+    SolutionNumber, Stage, StageDemand, WhenCut,
 };
 
 use super::{Checks, Event, Options, SPINNING, World};
@@ -45,6 +45,7 @@ fn established(seed: u64) -> World {
         description: String::new(),
         servers: Vec::new(),
         qualities: vec![quality],
+        ..Presentation::default()
     };
     let setting = Setting::new()
         .place("r", &[])
@@ -115,6 +116,7 @@ fn visit(numbers: &[u16], places: &[&str]) -> Output {
             number: SolutionNumber(*number),
             quality: "hd".to_owned(),
             stages: places.iter().map(stage).collect(),
+            when_cut: WhenCut::default(),
         })
     };
     let plan = Plan {

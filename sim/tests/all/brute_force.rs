@@ -71,6 +71,7 @@ fn any_film() -> impl Strategy<Value = Presentation> {
             description: String::new(),
             servers: Vec::new(),
             qualities: [a, b, c].into_iter().take(count).collect(),
+            ..Presentation::default()
         }
     })
 }

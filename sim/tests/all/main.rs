@@ -10,6 +10,7 @@ mod code_keeping;
 mod code_soak;
 mod code_strategies;
 mod crashes;
+mod cuts;
 mod determinism;
 mod leases;
 mod messages;

@@ -44,6 +44,7 @@ fn line(hops: u32) -> (Setting, PlaceName) {
             demand,
             components: Vec::new(),
         }],
+        ..Presentation::default()
     };
     let setting = setting.publish(&name, film);
     (setting, PlaceName::new("r").unwrap())

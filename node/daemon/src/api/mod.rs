@@ -114,6 +114,25 @@ pub(crate) struct Shared {
     stopping: CancellationToken,
 }
 
+impl Shared {
+    /// Waits until what has just been done is on disk: what an operator is told is done must
+    /// still be after a crash. `done` says it for people.
+    async fn keep(&self, done: &str) -> Result<(), Problem> {
+        let name = &self.parts.name;
+        let written = tokio::select! {
+            written = self.parts.place.written() => written?,
+            () = self.stopping.cancelled() => Err(crate::Stopping)?,
+        };
+        written.map_err(|error| {
+            let what = format!(
+                "{done}, but {name} could not write that to its disk, and a restart may undo it: \
+                 {error}; it is tried again until it succeeds"
+            );
+            Kind::Failed.because(what).at(name)
+        })
+    }
+}
+
 impl ControlApi {
     /// The API of a place.
     #[must_use]

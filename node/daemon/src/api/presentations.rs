@@ -68,18 +68,19 @@ pub(super) async fn publish(
     shared.parts.place.input(Input::Publish {
         presentation: presentation.clone(),
     });
-    own(&shared, presentation.title.clone(), move |found| {
+    let found = own(&shared, presentation.title.clone(), move |found| {
         *found == presentation
     })
     .await?
-    .map(Json)
     .ok_or_else(|| {
         Kind::Rejected
             .because(format!(
                 "{name} did not take the presentation: it serves as many as its limit allows"
             ))
             .at(name)
-    })
+    })?;
+    shared.keep(&format!("`{}` is served", found.title)).await?;
+    Ok(Json(found))
 }
 
 /// The place no longer serves a presentation. Established sessions stay.
@@ -103,7 +104,9 @@ pub(super) async fn withdraw(
             .because(format!("{name} does not serve `{title}`"))
             .at(name));
     }
+    let done = format!("`{title}` is no longer served");
     shared.parts.place.input(Input::Withdraw { title });
+    shared.keep(&done).await?;
     Ok(StatusCode::NO_CONTENT)
 }
 

@@ -6,17 +6,19 @@ use std::thread::JoinHandle;
 use std::time::Duration;
 
 use redb::Database;
+use tokio::sync::oneshot;
 use waybook_agents::wire;
 use waybook_place::io::RecordKey;
 
 use super::RECORDS;
+use crate::handle::Written;
 
 /// How long to wait after a failed write before the next attempt.
 const RETRY: Duration = Duration::from_secs(1);
 
 enum Order {
     Put(RecordKey, Option<Vec<u8>>),
-    Flush(Sender<Result<(), String>>),
+    Flush(oneshot::Sender<Written>),
 }
 
 /// A thread that owns the database.
@@ -45,12 +47,18 @@ impl Writer {
         }
     }
 
-    pub(super) fn flush(&self) -> Result<(), String> {
-        let gone = || "the writer has ended".to_owned();
-        let (answer, receiver) = channel();
-        let orders = self.orders.as_ref().ok_or_else(gone)?;
-        orders.send(Order::Flush(answer)).map_err(|_| gone())?;
-        receiver.recv().map_err(|_| gone())?
+    /// Waits; not for a task.
+    pub(super) fn flush(&self) -> Written {
+        let (answer, receiver) = oneshot::channel();
+        self.when_written(answer);
+        let ended = |_| Err("the writer has ended".to_owned());
+        receiver.blocking_recv().unwrap_or_else(ended)
+    }
+
+    pub(super) fn when_written(&self, answer: oneshot::Sender<Written>) {
+        if let Some(orders) = &self.orders {
+            let _ = orders.send(Order::Flush(answer));
+        }
     }
 }
 

@@ -27,15 +27,18 @@ pub(super) enum Alarm {
     Idle,
     /// The session has reached its greatest duration.
     Longest,
+    /// The path is cut, and must not be any longer.
+    Cut,
 }
 
-const ALL: [Alarm; 6] = [
+const ALL: [Alarm; 7] = [
     Alarm::Lease,
     Alarm::Deadline,
     Alarm::Child,
     Alarm::Claim,
     Alarm::Idle,
     Alarm::Longest,
+    Alarm::Cut,
 ];
 
 const NEVER: Instant = Instant(u64::MAX);
@@ -112,6 +115,7 @@ impl Place {
                 Alarm::Claim => self.close(now, session, EndReason::Unclaimed, out),
                 Alarm::Idle => self.idle_alarm(now, session, out),
                 Alarm::Longest => self.close(now, session, EndReason::Expired, out),
+                Alarm::Cut => self.cut_alarm(now, session, out),
             }
         }
         if let Some(hop) = self.hops.get_mut(&session) {

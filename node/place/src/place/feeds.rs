@@ -16,7 +16,7 @@ use crate::io::Output;
 use crate::lazy::Empty;
 
 /// Sessions per refresh message; it stays well below the frame limit.
-const REFRESH_PART: usize = 4_000;
+pub(super) const REFRESH_PART: usize = 4_000;
 /// How often it is looked which releases are due, at most, in the time after which one is told
 /// again.
 const RELEASE_ROUNDS: u32 = 8;
@@ -183,6 +183,7 @@ impl Place {
         for feed in established {
             self.confirmed(now, from, *feed, out);
         }
+        self.answer_cut(from, established, out);
     }
 
     pub(super) fn confirm(

@@ -42,6 +42,8 @@ pub(super) struct Hop {
     pub(super) sent: Option<Sent>,
     /// Since when the session has been established here.
     pub(super) established: Option<Instant>,
+    /// Since when the path of the established session is known to be cut beyond.
+    pub(super) cut: Option<Instant>,
     /// What only the client's place knows.
     pub(super) client: Option<Box<Client>>,
 }
@@ -96,6 +98,7 @@ impl Hop {
             routed: false,
             sent: None,
             established: None,
+            cut: None,
             client: None,
         }
     }
@@ -264,7 +267,10 @@ impl Place {
         hop.lease = now + self.config.timing.session_lease;
         self.setups = self.setups.saturating_sub(1);
         hop.alarms.cancel(Alarm::Deadline);
-        if hop.visitor.child().is_some() {
+        if let Some((next, _)) = hop.visitor.child() {
+            if !self.links.is_up(next) {
+                hop.lose_sight(now, &self.config.timing);
+            }
             let at = self.jittered(now, self.config.timing.setup_refresh);
             hop.alarms.set(Alarm::Child, at);
         }

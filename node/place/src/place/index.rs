@@ -133,7 +133,7 @@ impl Place {
             return;
         }
         let key = RecordKey::Presentation(presentation.title.clone());
-        let value = Some(waybook_agents::wire::encode_record(&*presentation));
+        let value = Some(waybook_agents::wire::encode_presentation(&presentation));
         out.push(Output::Store { key, value });
         self.serve(now, presentation, out);
     }

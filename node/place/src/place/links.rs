@@ -166,6 +166,7 @@ impl Place {
         if before.is_some_and(|before| before < incarnation) {
             self.crashed(now, neighbour, out);
         }
+        self.rejoined(now, neighbour, out);
         self.list_sessions(neighbour, out);
         self.repeat_to(now, neighbour, out);
         if !is_child {
@@ -175,15 +176,18 @@ impl Place {
         }
     }
 
-    pub(super) fn link_down(&mut self, now: Instant, neighbour: &PlaceName) {
+    pub(super) fn link_down(&mut self, now: Instant, neighbour: &PlaceName, out: &mut Vec<Output>) {
         let Some(link) = self.links.links.get_mut(neighbour) else {
             return;
         };
-        link.up = false;
+        let was_up = std::mem::replace(&mut link.up, false);
         link.listed = None;
         if self.config.name.contains(neighbour) {
             let at = now + self.config.timing.index_grace;
             self.timers.set(Timer::IndexGrace(neighbour.clone()), at);
+        }
+        if was_up {
+            self.cut_off(now, neighbour, out);
         }
     }
 

@@ -14,6 +14,7 @@ mod alarms;
 mod catalogue;
 mod clients;
 mod components;
+mod cuts;
 mod downloads;
 mod feeds;
 mod fences;
@@ -27,6 +28,7 @@ mod opens;
 mod orders;
 mod porters;
 mod questions;
+mod reconcile;
 mod records;
 mod repository;
 mod resolve;
@@ -217,7 +219,7 @@ impl Place {
             } => {
                 self.link_up(now, &neighbour, incarnation, version, out);
             }
-            Input::LinkDown { neighbour } => self.link_down(now, &neighbour),
+            Input::LinkDown { neighbour } => self.link_down(now, &neighbour, out),
             Input::Received { from, envelope } => {
                 if self.accepts(&from, &envelope) {
                     self.received(now, &from, envelope.message, out);
@@ -366,6 +368,7 @@ impl Place {
                 self.resolved(now, from, id, origin, found, out);
             }
             Message::Download(agent) => self.download(now, from, agent, out),
+            Message::Cut { sessions, cut } => self.told_cut(now, from, &sessions, cut, out),
             Message::Surveyed {
                 id,
                 origin,

@@ -28,7 +28,7 @@ const RETRY_PAUSE: Duration = Duration::from_millis(200);
 
 /// An open that has no session yet, or no longer one.
 #[derive(Debug)]
-struct Pending {
+pub(super) struct Pending {
     /// The one that came first. Its client may have gone while others wait.
     request: OpenRequest,
     /// Requests of the key that wait for the answer, and whether each watches.
@@ -38,7 +38,7 @@ struct Pending {
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Held {
+pub(super) enum Held {
     Pending(RequestId),
     Session(SessionId),
 }
@@ -46,10 +46,13 @@ enum Held {
 /// Opens under way, and what their keys stand for.
 #[derive(Debug, Default)]
 pub(super) struct Opens {
-    keys: BTreeMap<Key, Held>,
-    pending: BTreeMap<RequestId, Box<Pending>>,
+    pub(super) keys: BTreeMap<Key, Held>,
+    pub(super) pending: BTreeMap<RequestId, Box<Pending>>,
     /// The requests that wait for an answer.
     waiting: BTreeMap<RequestId, Key>,
+    /// Sessions whose path is cut, where the key stands for what is to take their place, or
+    /// has taken it.
+    pub(super) originals: BTreeMap<Key, SessionId>,
 }
 
 impl Empty for Opens {
@@ -57,6 +60,7 @@ impl Empty for Opens {
         keys: BTreeMap::new(),
         pending: BTreeMap::new(),
         waiting: BTreeMap::new(),
+        originals: BTreeMap::new(),
     };
 }
 
@@ -89,6 +93,10 @@ impl Place {
                     self.opens.waiting.insert(joining.0, key);
                 }
             }
+            Some(Held::Session(session)) if self.is_to_be_replaced(now, &key, session) => {
+                self.opens.originals.insert(key.clone(), session);
+                self.begin(now, key, request, out);
+            }
             Some(Held::Session(session)) => {
                 let client = self.hops.get_mut(&session).and_then(|h| h.client.as_mut());
                 match client {
@@ -108,22 +116,24 @@ impl Place {
                     None => debug_assert!(false, "a key stands for a session that is gone"),
                 }
             }
-            None => {
-                self.counters.opens += 1;
-                let id = request.request;
-                self.opens.waiting.insert(id, key.clone());
-                self.opens.keys.insert(key, Held::Pending(id));
-                let retries = request.retries.min(MAX_RETRIES);
-                let pending = Pending {
-                    request,
-                    waiting: vec![joining],
-                    since: now,
-                    retries,
-                };
-                self.opens.pending.insert(id, Box::new(pending));
-                self.look_for_servers(now, id, out);
-            }
+            None => self.begin(now, key, request, out),
         }
+    }
+
+    /// Nobody has asked for this under the key, or what there is does not work.
+    fn begin(&mut self, now: Instant, key: Key, request: OpenRequest, out: &mut Vec<Output>) {
+        self.counters.opens += 1;
+        let id = request.request;
+        self.opens.waiting.insert(id, key.clone());
+        self.opens.keys.insert(key, Held::Pending(id));
+        let pending = Pending {
+            waiting: vec![(id, request.watch)],
+            since: now,
+            retries: request.retries.min(MAX_RETRIES),
+            request,
+        };
+        self.opens.pending.insert(id, Box::new(pending));
+        self.look_for_servers(now, id, out);
     }
 
     pub(super) fn check_request(&self, request: &OpenRequest) -> Result<(), String> {
@@ -229,9 +239,16 @@ impl Place {
         })
     }
 
-    fn answer_pending(&mut self, pending: Pending, outcome: &Outcome, out: &mut Vec<Output>) {
+    pub(super) fn answer_pending(
+        &mut self,
+        pending: Pending,
+        outcome: &Outcome,
+        out: &mut Vec<Output>,
+    ) {
         let key = (pending.request.profile.user, pending.request.key);
-        self.opens.keys.remove(&key);
+        // Nothing takes the place of a session that is cut: there is still that one.
+        let original = self.back_to_original(&key);
+        let outcome = original.as_ref().unwrap_or(outcome);
         for (request, _) in pending.waiting {
             self.opens.waiting.remove(&request);
             out.push(Output::Opened {
@@ -275,9 +292,11 @@ impl Place {
         client.established = Some(established);
         client.used = now;
         let (idle, longest) = (client.idle, client.longest);
+        let key = client.key.clone();
         let claim = now + self.config.timing.claim;
         hop.alarms.set(Alarm::Claim, claim);
         hop.watch_use(now, idle, longest);
+        self.replaced(now, &key, out);
     }
 
     /// A session is over at its client's place, or its set-up has failed.
@@ -294,7 +313,7 @@ impl Place {
         let session = hop.visitor.session();
         let refused = refuse.map(|r| r.refused);
         if client.established.is_some() {
-            self.opens.keys.remove(&client.key);
+            self.forget_key(&client.key, session);
             let why = match (client.ending, refused) {
                 (Some(why), _) => why,
                 (None, Some(refused)) => EndReason::Broken(refused),
@@ -385,10 +404,6 @@ impl Place {
         } else {
             client.waiting.retain(|(waiting, _)| *waiting != id);
         }
-    }
-
-    pub(super) fn remember_key(&mut self, key: Key, session: SessionId) {
-        self.opens.keys.insert(key, Held::Session(session));
     }
 }
 

@@ -9,11 +9,12 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 use waybook_agents::{Event, HopReport, PlanVisitor, Refusal, SessionId, wire};
 use waybook_location_tree::PlaceName;
-use waybook_plan::{Presentation, SolutionNumber};
+use waybook_plan::SolutionNumber;
 
 use super::Place;
 use super::alarms::Alarm;
 use super::clients::{Client, Key};
+use super::cuts::lost_after;
 use super::hops::{self, Hop, Sent};
 use super::ledger::Account;
 use super::timers::Timer;
@@ -76,18 +77,18 @@ impl Place {
                 took: e.took,
             })
         });
+        let session = hop.visitor.session();
+        let key = hop.client.as_ref().map(|client| &client.key);
+        let replaces = key.and_then(|key| self.replaced_by(key, session));
         let record = SessionRecord {
             visitor: hop.visitor.clone(),
             from: hop.from.clone(),
             client,
         };
-        let key = RecordKey::Session(hop.visitor.session());
+        let key = RecordKey::Session(session);
         out.push(Output::Store {
             key,
-            value: Some(wire::encode_record_with(
-                &record,
-                &record.visitor.plan().releases,
-            )),
+            value: Some(wire::encode_record_of(&record, &record.visitor, replaces)),
         });
     }
 
@@ -121,20 +122,23 @@ impl Place {
         for (key, value) in records {
             match &key {
                 RecordKey::Session(_) => {
-                    let (mut record, releases): (SessionRecord, _) =
-                        wire::decode_record_with(&value).map_err(|e| bad(&key, &e))?;
-                    record.visitor.set_releases(releases);
-                    self.restore_session(record, now, out);
+                    let (record, replaces) =
+                        wire::decode_record_of(&value, |record: &mut SessionRecord| {
+                            &mut record.visitor
+                        })
+                        .map_err(|e| bad(&key, &e))?;
+                    self.restore_session(record, replaces, now, out);
                 }
                 RecordKey::Presentation(_) => {
-                    let presentation: Presentation =
-                        wire::decode_record(&value).map_err(|e| bad(&key, &e))?;
+                    let presentation =
+                        wire::decode_presentation(&value).map_err(|e| bad(&key, &e))?;
                     self.serve(now, Arc::new(presentation), out);
                 }
                 RecordKey::Child(child) => self.links.await_resync(child.clone()),
                 RecordKey::Code(_) | RecordKey::Part(_) => {}
             }
         }
+        self.forget_lost_originals();
         if lived_before {
             // What was established shortly before a crash may not have been stored.
             if let Some(parent) = self.parent.clone() {
@@ -146,7 +150,13 @@ impl Place {
         Ok(())
     }
 
-    fn restore_session(&mut self, record: SessionRecord, now: Instant, out: &mut Vec<Output>) {
+    fn restore_session(
+        &mut self,
+        record: SessionRecord,
+        replaces: Option<SessionId>,
+        now: Instant,
+        out: &mut Vec<Output>,
+    ) {
         let SessionRecord {
             visitor,
             from,
@@ -164,7 +174,8 @@ impl Place {
         self.ledger.put(&stage.demand, Account::Established);
         hop.booking = Some(stage.demand.clone());
         hop.established = Some(now);
-        hop.lease = now + self.config.timing.session_lease;
+        // There is no connection yet: its path is cut on both sides.
+        hop.lease = now + lost_after(&hop, &self.config.timing);
         self.acquire(now, &mut hop, &stage.components, out);
         if hop.from.is_some() {
             hop.alarms.set(Alarm::Lease, hop.lease);
@@ -179,6 +190,7 @@ impl Place {
             self.feed_setup(now, place, session);
             let at = self.jittered(now, self.config.timing.setup_refresh);
             hop.alarms.set(Alarm::Child, at);
+            hop.lose_sight(now, &self.config.timing);
         }
         if let Some(record) = client {
             let established = Established {
@@ -191,7 +203,7 @@ impl Place {
                 refused: record.refused,
                 took: record.took,
             };
-            self.remember_key(record.key.clone(), session);
+            self.remember_key(record.key.clone(), session, replaces);
             if !record.claimed {
                 let claim = now + self.config.timing.claim;
                 hop.alarms.set(Alarm::Claim, claim);

@@ -137,6 +137,7 @@ impl Place {
             path: solution.stages.iter().map(|s| s.place.clone()).collect(),
             age: now.since(hop.arrived),
             lease: hop.from.is_some().then(|| hop.lease.since(now)),
+            cut: hop.cut.map(|since| now.since(since)),
         }
     }
 

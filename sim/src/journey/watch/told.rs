@@ -179,6 +179,10 @@ impl Watch {
                     EndReason::Unclaimed => "nobody took it up".to_owned(),
                     EndReason::Idle => "nobody used it".to_owned(),
                     EndReason::Expired => "its time is over".to_owned(),
+                    EndReason::Replaced => "another one took its place while it was cut".to_owned(),
+                    EndReason::Reconciled => {
+                        "the one that it had replaced is whole again".to_owned()
+                    }
                     EndReason::Broken(refused) => {
                         let why: Vec<_> = refused.iter().map(ToString::to_string).collect();
                         format!("its path broke: {}", why.join("; "))

@@ -99,6 +99,8 @@ async fn take_up(shared: &Shared, request: Request) -> Result<CodeInfo, Problem>
     let release = Arc::new(release);
     let added = staged.add(release.clone()).await;
     added.map_err(|error| store_problem(&error))?;
+    let done = format!("`{}` is added", release.reference());
+    shared.keep(&done).await?;
     Ok(entry(&known(shared).await?, &release))
 }
 

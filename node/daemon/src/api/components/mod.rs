@@ -242,5 +242,7 @@ async fn order(shared: &Shared, order: CodeOrder) -> Result<Vec<Arc<Release>>, P
         done = shared.parts.place.order(order) => done?,
         () = shared.stopping.cancelled() => Err(crate::Stopping)?,
     };
-    done.map_err(|why| Kind::Rejected.because(why).at(&shared.parts.name))
+    let done = done.map_err(|why| Kind::Rejected.because(why).at(&shared.parts.name))?;
+    shared.keep("it is done").await?;
+    Ok(done)
 }

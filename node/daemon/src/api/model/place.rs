@@ -223,6 +223,11 @@ pub struct PresentationInfo {
     /// Grows with every new edition: the server's life, then its count.
     #[schema(example = "1700000000.3")]
     pub edition: String,
+    /// How long a session whose path is cut is kept; without it, for each place's session lease.
+    pub lost_after: Option<Span>,
+    /// Which of two sessions goes on when the path is whole again, `replacement` or `original`,
+    /// if the client asked for another one meanwhile.
+    pub reconcile: String,
     /// The quality levels, best first.
     pub qualities: Vec<QualityInfo>,
 }
@@ -234,6 +239,8 @@ impl From<&IndexEntry> for PresentationInfo {
             description: entry.presentation.description.clone(),
             server: entry.server.to_string(),
             edition: format!("{}.{}", entry.edition.0, entry.edition.1),
+            lost_after: entry.presentation.when_cut.lost_after.map(Into::into),
+            reconcile: entry.presentation.when_cut.reconcile.to_string(),
             qualities: entry
                 .presentation
                 .qualities

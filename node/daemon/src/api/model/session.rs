@@ -55,6 +55,8 @@ pub struct SessionInfo {
     pub path: Vec<String>,
     /// Since it was asked for.
     pub age: Span,
+    /// For how long its path has been known to be cut somewhere; none if it is whole.
+    pub cut: Option<Span>,
     /// Where it answers, once it is established.
     pub urls: Option<UrlsInfo>,
 }
@@ -76,6 +78,7 @@ impl SessionInfo {
             solution: hop.solution.0,
             path: hop.path.iter().map(ToString::to_string).collect(),
             age: hop.age.into(),
+            cut: hop.cut.map(Into::into),
             urls: urls.map(Into::into),
         }
     }
@@ -148,6 +151,8 @@ pub struct HopInfo {
     pub age: Span,
     /// Until the booking ends if nobody refreshes it.
     pub lease: Option<Span>,
+    /// For how long the path has been known to be cut beyond this place; none if it is whole.
+    pub cut: Option<Span>,
 }
 
 impl From<&HopView> for HopInfo {
@@ -165,6 +170,7 @@ impl From<&HopView> for HopInfo {
             next: view.next.as_ref().map(ToString::to_string),
             age: view.age.into(),
             lease: view.lease.map(Into::into),
+            cut: view.cut.map(Into::into),
         }
     }
 }
@@ -343,7 +349,8 @@ impl From<&Progress> for ProgressInfo {
 pub struct EndInfo {
     /// The session.
     pub session: String,
-    /// The kind of reason: `closed`, `unclaimed`, `idle`, `expired` or `broken`.
+    /// The kind of reason: `closed`, `unclaimed`, `idle`, `expired`,
+    /// `replaced`, `reconciled` or `broken`.
     pub kind: String,
     /// The reason for people.
     pub text: String,
@@ -360,6 +367,14 @@ impl EndInfo {
             EndReason::Unclaimed => ("unclaimed", "nobody claimed it in time".to_owned()),
             EndReason::Idle => ("idle", "it was not used for its idle time".to_owned()),
             EndReason::Expired => ("expired", "it reached its greatest duration".to_owned()),
+            EndReason::Replaced => (
+                "replaced",
+                "its path was cut, and another session has taken its place".to_owned(),
+            ),
+            EndReason::Reconciled => (
+                "reconciled",
+                "the session whose place it had taken has a whole path again".to_owned(),
+            ),
             EndReason::Broken(refused) => {
                 let why: Vec<_> = refused
                     .iter()

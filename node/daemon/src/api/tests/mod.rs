@@ -191,6 +191,24 @@ async fn a_missing_connection_is_named_with_its_edge() {
     );
 }
 
+/// An operator was told that a presentation is served when it was on no disk yet, so a crash
+/// right after it took it away again.
+#[tokio::test]
+async fn what_could_not_be_kept_is_told() {
+    let net = Net::start(&TREE);
+    net.fill_disks();
+    let (status, problem) = net.publish("core", "/presentations").await;
+    assert_eq!(status, StatusCode::INTERNAL_SERVER_ERROR, "{problem}");
+    let detail = problem["detail"].as_str().unwrap();
+    assert!(
+        detail.contains("`film` is served") && detail.contains("no space left"),
+        "{detail}"
+    );
+    // It is, as it says.
+    let (_, list) = net.get("core", "/presentations").await;
+    assert_eq!(list[0]["title"], "film");
+}
+
 #[tokio::test]
 async fn the_place_asked_decides_who_may_do_what() {
     let net = Net::start(&TREE);

@@ -49,6 +49,8 @@ struct Wiring {
     cut: BTreeSet<(PlaceName, PlaceName)>,
     /// Bytes of uploads that have arrived anywhere.
     arrived: watch::Sender<usize>,
+    /// Why nothing can be written to disks; nothing if it can.
+    full: Arc<Mutex<Option<String>>>,
 }
 
 /// The streams of one place.
@@ -142,7 +144,8 @@ impl Net {
         }
         let (left, abandoned) = watch::channel(0);
         let (hold, held) = watch::channel(false);
-        let driver = Driver::new(handles.keys(), endings, left, held);
+        let full = wiring.lock().unwrap().full.clone();
+        let driver = Driver::new(handles.keys(), endings, left, held, full);
         tokio::spawn(driver.run(inbox));
         Self {
             wiring,
@@ -160,6 +163,12 @@ impl Net {
     pub(crate) fn cut(&self, from: &str, to: &str) {
         let edge = (name(from), name(to));
         self.wiring.lock().unwrap().cut.insert(edge);
+    }
+
+    /// Nothing can be written to any disk.
+    pub(crate) fn fill_disks(&self) {
+        let wiring = self.wiring.lock().unwrap();
+        *wiring.full.lock().unwrap() = Some("no space left on device".to_owned());
     }
 
     /// How many bytes of uploads have arrived anywhere.
@@ -206,6 +215,7 @@ struct Driver {
     held: watch::Receiver<bool>,
     /// Transfers that are held at their half.
     halves: Vec<(PlaceName, FetchId)>,
+    full: Arc<Mutex<Option<String>>>,
 }
 
 /// The root takes only what is signed, and so nothing; all others take everything.
@@ -226,6 +236,7 @@ impl Driver {
         ends: BTreeMap<PlaceName, Ends>,
         left: watch::Sender<usize>,
         held: watch::Receiver<bool>,
+        full: Arc<Mutex<Option<String>>>,
     ) -> Self {
         let mut driver = Self {
             began: tokio::time::Instant::now(),
@@ -238,6 +249,7 @@ impl Driver {
             left,
             held,
             halves: Vec::new(),
+            full,
         };
         for name in names.clone() {
             let mut capacity = BTreeMap::from([(Resource::cpu(), 4_000)]);
@@ -339,6 +351,10 @@ impl Driver {
                 self.handle(at, Input::Code { request, order });
             }
             Command::Query(look) => look(&self.places[at], self.now()),
+            Command::Written(answer) => {
+                let full = self.full.lock().unwrap().clone();
+                let _ = answer.send(full.map_or(Ok(()), Err));
+            }
         }
     }
 
