@@ -14,6 +14,7 @@ use waybook_plan::{Demand, Plan, Resource};
 
 mod books;
 mod code;
+mod letters;
 #[cfg(test)]
 mod tests;
 mod walks;
@@ -21,6 +22,7 @@ mod walks;
 pub(crate) use books::Books;
 pub use code::evict;
 pub(crate) use code::start;
+pub(crate) use letters::Letters;
 pub(crate) use walks::Walks;
 
 use crate::World;

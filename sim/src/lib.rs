@@ -83,6 +83,7 @@ pub mod check;
 pub mod client;
 pub mod distribution;
 pub mod faults;
+pub mod fuzz;
 pub mod journey;
 pub mod network;
 pub mod oracle;

@@ -61,6 +61,13 @@ impl Transcript {
         }
     }
 
+    /// Keeps so many lines from now on.
+    pub(crate) fn keep(&mut self, lines: usize) {
+        self.keep = lines;
+        let gone = self.lines.len().saturating_sub(lines);
+        self.lines.drain(..gone);
+    }
+
     /// Writes a line about a place.
     pub fn write(&mut self, now: Instant, place: &PlaceName, what: fmt::Arguments<'_>) {
         let mut line = String::new();
@@ -69,7 +76,7 @@ impl Transcript {
         let _ = write!(line, "{ms:6}.{us:03}ms {place:<10} {what}");
         self.digest.add(line.as_bytes());
         self.count += 1;
-        if self.lines.len() == self.keep {
+        if self.lines.len() >= self.keep {
             self.lines.pop_front();
         }
         if self.keep > 0 {

@@ -12,6 +12,7 @@
 
 mod acts;
 mod code;
+mod ghosts;
 mod kinds;
 mod models;
 mod options;
@@ -35,7 +36,7 @@ pub use options::{Checks, Options, Wire};
 pub use slot::{Running, Slot};
 pub use slots::PlaceIndex;
 
-use crate::check::{self, Violation, Walks};
+use crate::check::{self, Letters, Violation, Walks};
 use crate::client::{Client, Clients, Knows};
 use crate::journey::Watch;
 use crate::network::{EdgeModel, LinkModel, Network};
@@ -44,6 +45,7 @@ use crate::setting::Setting;
 use crate::transcript::Transcript;
 use crate::transfer::TransferModel;
 use code::Orders;
+use ghosts::Ghosts;
 use kinds::Kinds;
 use queue::{Event, Queue};
 use slot::Machine;
@@ -129,6 +131,8 @@ pub struct World {
     out: Vec<Output>,
     index_known: bool,
     walks: Walks,
+    letters: Letters,
+    ghosts: Option<Ghosts>,
 }
 
 impl World {
@@ -209,6 +213,8 @@ impl World {
             setting: Arc::clone(&setting),
             index_known: false,
             walks: Walks::default(),
+            letters: Letters::default(),
+            ghosts: None,
         };
         if let Some(link) = &setting.link {
             world.network.model_all(EdgeModel::clone(link));
@@ -334,6 +340,11 @@ impl World {
     #[must_use]
     pub fn clients(&self) -> &Clients {
         &self.clients
+    }
+
+    /// Keeps so many lines of the transcript from now on.
+    pub fn keep_lines(&mut self, lines: usize) {
+        self.transcript.keep(lines);
     }
 
     /// Takes out the clients whose story is over since the last call, in the order in which

@@ -480,3 +480,68 @@ fn a_run_over_an_imported_tree_is_replayed() {
     );
     assert_eq!(code(&said), 0, "{}", err(&said));
 }
+
+/// Random cases run, and are the same when they come from a file.
+#[test]
+fn random_cases_keep_the_promises_and_come_from_files_as_well() {
+    let home = tempfile::tempdir().unwrap();
+    let said = run(home.path(), &["sim", "fuzz", "--seeds", "7..27", "--json"]);
+    assert_eq!(code(&said), 0, "{}", err(&said));
+    let told = json(&out(&said));
+    assert_eq!(told["seeds"], 20);
+    assert_eq!(told["counts"]["runs"], 20);
+    assert!(told["established"].as_u64().unwrap() > 0, "{told}");
+
+    let case = run(home.path(), &["sim", "fuzz", "--show", "7"]);
+    fs::write(home.path().join("seven.toml"), out(&case)).unwrap();
+    let one = run(
+        home.path(),
+        &["sim", "fuzz", "--case", "seven.toml", "--json"],
+    );
+    let other = run(home.path(), &["sim", "fuzz", "--seeds", "7..8", "--json"]);
+    assert_eq!(json(&out(&one))["counts"], json(&out(&other))["counts"]);
+
+    let said = run(home.path(), &["sim", "fuzz", "--seeds", "7..9"]);
+    assert!(out(&said).contains("2 seeds in"), "{}", out(&said));
+}
+
+/// A case that fails says so, with all that happened beside it.
+#[test]
+fn a_case_that_fails_is_told_and_kept() {
+    let home = tempfile::tempdir().unwrap();
+    let text = |arguments: &[&str]| out(&run(home.path(), arguments));
+    let case = text(&["sim", "fuzz", "--show", "7"]);
+    // What is promised to a calm case cannot be kept where a place goes down.
+    let calm = include_str!("../../sim/tests/cases/not-calm.toml");
+    fs::write(home.path().join("not-calm.toml"), calm).unwrap();
+    let said = run(home.path(), &["sim", "fuzz", "--case", "not-calm.toml"]);
+    assert_eq!(code(&said), 1, "{}", out(&said));
+    for words in [
+        "leases lapsed",
+        "waybook sim fuzz --case not-calm.toml",
+        "not-calm.txt",
+    ] {
+        assert!(out(&said).contains(words), "{words}: {}", out(&said));
+    }
+    let story = fs::read_to_string(home.path().join("not-calm.txt")).unwrap();
+    assert!(
+        story.contains("crashes") && story.contains("leases lapsed"),
+        "{story}"
+    );
+
+    fs::write(
+        home.path().join("bad.toml"),
+        case.replace("kind = ", "kid = "),
+    )
+    .unwrap();
+    let said = run(home.path(), &["sim", "fuzz", "--case", "bad.toml"]);
+    assert_eq!(code(&said), 2);
+    assert!(
+        err(&said).contains("bad.toml") && err(&said).contains("kid"),
+        "{}",
+        err(&said)
+    );
+    let said = run(home.path(), &["sim", "fuzz", "--seeds", "9..7"]);
+    assert_eq!(code(&said), 2);
+    assert!(err(&said).contains("0..1000"), "{}", err(&said));
+}

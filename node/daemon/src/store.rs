@@ -39,7 +39,7 @@ const LAYOUT: u32 = 2;
 // layout alone: left as it was, it would start without its sessions.
 const _: () = assert!(
     wire::LAYOUT == 2,
-    "records are written in another layout: raise this one, and say in `migrate` what changes"
+    "records are written in another version: raise LAYOUT, and say in `migrate` what changes"
 );
 
 const RECORDS: TableDefinition<'_, &[u8], &[u8]> = TableDefinition::new("records");

@@ -8,7 +8,7 @@ const FEW: usize = 16;
 /// Entries in the order of names, side by side. One entry takes the room of one
 /// entry, where a tree takes that of a whole node; most places have one neighbour, and
 /// there may be a million places. Adding one among many moves those behind it.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(crate) struct ByNeighbour<V>(Vec<(PlaceName, V)>);
 
 impl<V> Default for ByNeighbour<V> {

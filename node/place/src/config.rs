@@ -114,6 +114,12 @@ pub struct Limits {
     pub sessions: usize,
     /// Set-ups under way here at one time.
     pub setups: usize,
+    /// How much of `sessions` and of `setups` may be there for the sake of one neighbour, in
+    /// percent, from 1 to 100.
+    pub neighbour_share: u8,
+    /// How much of `sessions` and of `setups` one user may have whose clients are here, in
+    /// percent, from 1 to 100.
+    pub user_share: u8,
     /// Children connected at one time.
     pub children: usize,
     /// Solutions in a plan.
@@ -146,6 +152,8 @@ impl Default for Limits {
         Self {
             sessions: 200_000,
             setups: 20_000,
+            neighbour_share: 50,
+            user_share: 50,
             children: 10_000,
             solutions: 64,
             index: 100_000,

@@ -10,7 +10,7 @@ pub(crate) trait Empty: Default + 'static {
 
 /// A room that is made when it is first changed. There may be a million places, and most
 /// of them have nothing in most of their rooms.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(crate) struct Lazy<T>(Option<Box<T>>);
 
 impl<T> Default for Lazy<T> {

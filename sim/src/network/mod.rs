@@ -171,6 +171,11 @@ impl Network {
         self.armed.arm(fault);
     }
 
+    /// Takes back all faults that have not struck.
+    pub fn disarm(&mut self) {
+        self.armed = Armed::default();
+    }
+
     /// Whether a fault is armed that has not struck.
     #[must_use]
     pub fn is_armed(&self) -> bool {

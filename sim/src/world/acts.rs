@@ -111,6 +111,8 @@ impl World {
     pub fn crash(&mut self, name: &PlaceName, tell: &Tell) {
         self.note(name, "crashes");
         self.walks.forget();
+        let at = self.slots.find(name).expect("a place of this run");
+        self.letters.forget(at);
         self.disturb_index();
         if let Some(watch) = &mut self.watch {
             let at = self.slots.find(name).expect("a place of this run");

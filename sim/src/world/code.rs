@@ -43,7 +43,7 @@ impl Orders {
 }
 
 impl World {
-    /// An operator adds code at a place: its driver puts the binary into the repository and
+    /// An operator adds code at a place: its driver puts the binary into the repository as it
     /// offers it to the place; what that says, as soon as its machine has got to it.
     ///
     /// # Errors
@@ -56,11 +56,7 @@ impl World {
         place: &PlaceName,
         release: &Arc<Release>,
     ) -> Result<Ordered, Violation> {
-        let slot = self.slots.get_mut(place).expect("a place of this run");
-        assert!(slot.place().is_some(), "{place} is down");
-        if !slot.repository.holds(&release.digest) {
-            slot.repository.put(Arc::clone(release));
-        }
+        assert!(self.place(place).is_some(), "{place} is down");
         let id = self.order(place, CodeOrder::Add(Arc::clone(release)))?;
         // The machine of a place may be busy with it for a while.
         while self.ordered(id).is_none() && self.step()? {}

@@ -41,6 +41,9 @@ impl World {
         let machine = self.machine(place);
         machine.model.clock = machine.model.clock.stepped(by);
         if let Some(at) = self.slots.find(place) {
+            if by.0 < 0 {
+                self.letters.confuse(at);
+            }
             // What was planned by the old clock is planned anew.
             self.slots.at_mut(at).tick = None;
             self.plan_tick(at);

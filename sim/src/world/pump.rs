@@ -5,7 +5,7 @@ use std::sync::Arc;
 use waybook_agents::{Envelope, Incarnation, Message, wire};
 use waybook_location_tree::PlaceName;
 use waybook_place::Place;
-use waybook_place::io::{Input, InstanceId, Output, RequestId};
+use waybook_place::io::{CodeOrder, Input, InstanceId, Output, RequestId};
 use waybook_plan::{Component, Release};
 
 use super::queue::{Event, Letter};
@@ -22,6 +22,12 @@ impl World {
                 connection,
                 letter,
             } => self.deliver(from, to, connection, letter),
+            Event::Ghost {
+                from,
+                to,
+                lives,
+                envelope,
+            } => self.ghost(from, to, lives, *envelope),
             Event::LinkUp {
                 place,
                 neighbour,
@@ -249,9 +255,35 @@ impl World {
         if let Some(watch) = &mut self.watch {
             watch.before(self.now, at, place, &input);
         }
+        if let Input::Code {
+            order: CodeOrder::Add(release),
+            ..
+        } = &input
+            && !slot.repository.holds(&release.digest)
+        {
+            slot.repository.put(Arc::clone(release));
+        }
+        let Some(place) = slot.place_mut() else {
+            return Ok(());
+        };
+        if let Input::Fetched { fetch } | Input::FetchFailed { fetch, .. } = &input {
+            let news = (place.name().clone(), *fetch);
+            self.transfers.untold.remove(&news);
+        }
         self.handled += 1;
         let unanswered = place.counters().unanswered;
+        let owed = match self.options.every_step() {
+            true => self.letters.before(local, at, place, &input),
+            false => None,
+        };
         place.handle(local, input, &mut out);
+        if let Some(owed) = owed {
+            let paid = self.letters.after(local, at, place, &owed, &out);
+            paid.map_err(|what| self.objection(at, &what))?;
+        }
+        let Some(place) = self.slots.at(at).place() else {
+            return Ok(());
+        };
         if let Some(watch) = &mut self.watch {
             watch.after(self.now, at, place, &out);
         }
@@ -404,6 +436,13 @@ impl World {
             self.walks.forget_old(self.now, longest);
             self.walks.sent(self.slots.name(to), visit)?;
         }
+        if every_step {
+            let remembers = self.setting.timing.fence();
+            let local = self.slots.at(at).local(self.now);
+            let (to, message) = (self.slots.name(to), &envelope.message);
+            (self.letters).said((self.now, local), at, to, message, remembers);
+        }
+        self.draw_ghost(at, to, &envelope);
         let kind = envelope.message.kind();
         let sent = (self.network).send_sized_on(self.now, edge, upward, kind, length);
         if let Some(watch) = &mut self.watch {

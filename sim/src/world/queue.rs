@@ -32,6 +32,14 @@ pub(super) enum Event {
         connection: u64,
         letter: Letter,
     },
+    /// A message is heard once more, after its sender or receiver has begun another life than
+    /// they had.
+    Ghost {
+        from: PlaceIndex,
+        to: PlaceIndex,
+        lives: (u64, u64),
+        envelope: Box<Envelope>,
+    },
     LinkUp {
         place: PlaceIndex,
         neighbour: PlaceIndex,

@@ -113,6 +113,13 @@ impl World {
         fetch: FetchId,
         keep: u64,
     ) -> Result<(), String> {
+        if let Some(digest) = self.transfers.untold.remove(&(place.clone(), fetch)) {
+            // It is over, and the place's machine has not got to that news.
+            let slot = self.slots.get_mut(place).expect("a place of this run");
+            slot.repository.truncate(&digest, keep);
+            self.cut_readers(place, &digest, &FetchFailure::Cut);
+            return Ok(());
+        }
         let id = self.transfers.named(place, fetch);
         let id = id.ok_or_else(|| format!("gives up fetch {}, which is not under way", fetch.0))?;
         let transfer = self.transfers.live.remove(&id).expect("as found");
@@ -132,6 +139,7 @@ impl World {
     /// A place crashes: what it fetched is forgotten.
     pub(super) fn forget_transfers(&mut self, place: &PlaceName) {
         self.transfers.live.retain(|_, t| t.place != *place);
+        self.transfers.untold.retain(|(at, _), _| at != place);
     }
 
     pub(super) fn take_transfer(&mut self, id: TransferId, step: Step) -> Result<(), Violation> {
@@ -378,6 +386,8 @@ impl World {
             Ok(()) => Input::Fetched { fetch },
             Err(failure) => Input::FetchFailed { fetch, failure },
         };
+        let news = (place.clone(), fetch);
+        self.transfers.untold.insert(news, *transfer.digest());
         let bytes = self.slots[place].repository.bytes_of(transfer.digest());
         if matches!(input, Input::FetchFailed { .. }) && bytes != transfer.known {
             self.handle(place, Input::FetchProgress { fetch, bytes })?;

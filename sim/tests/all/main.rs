@@ -4,6 +4,7 @@
 mod scenarios;
 
 mod brute_force;
+mod campaign;
 mod clients;
 mod code;
 mod code_keeping;

@@ -1,4 +1,4 @@
-//! Many clients on a bad network, with crashes: whatever happens, quiet is clean.
+//! What soaks share, and a crowd. Whatever else can happen, the campaign draws (`campaign.rs`).
 
 use std::time::Duration;
 
@@ -6,8 +6,8 @@ use rand::RngExt;
 use rand::rngs::StdRng;
 use waybook_location_tree::PlaceName;
 use waybook_sim::client::{Script, request};
-use waybook_sim::world::{Behaviour, Tell};
-use waybook_sim::{Setting, Violation, World, random};
+use waybook_sim::world::Tell;
+use waybook_sim::{Setting, Violation, World};
 
 use crate::scenarios::settings::{MBIT, film, place, quality, two_localities};
 use crate::support::{Findings, LIMIT, MS, SECOND, seeds, titled};
@@ -42,53 +42,6 @@ pub(crate) fn pick<'a, T>(rng: &mut StdRng, all: &'a [T]) -> &'a T {
 
 pub(crate) fn ms(rng: &mut StdRng, most: u32) -> Duration {
     rng.random_range(0..most) * MS
-}
-
-/// Clients come and go for a minute.
-fn ask(world: &mut World, rng: &mut StdRng, count: usize) {
-    let places = names(world);
-    for number in 0..count {
-        let title: &&str = pick(rng, &["one", "two", "three"]);
-        let mut open = request(title);
-        open.retries = rng.random_range(0..3);
-        open.watch = rng.random_bool(0.3);
-        if rng.random_bool(0.2) {
-            open.key = format!("shared-{}", number % 3);
-        }
-        let script = match rng.random_range(0..4) {
-            0 => Script::VANISHES,
-            1 => Script::closes(ms(rng, 40_000)),
-            2 => Script::closes(ms(rng, 200)),
-            _ => Script::STAYS,
-        };
-        let after = ms(rng, 60_000);
-        let id = world.open(pick(rng, &places), open, script, after);
-        if rng.random_bool(0.1) {
-            let patience = ms(rng, 100);
-            world.hang_up(id, after + patience);
-        }
-    }
-}
-
-fn soak(seed: u64, noise: f64, troubles: usize) -> Result<(), Violation> {
-    let mut rng = random::stream(seed, "soak", 0);
-    let mut world = World::new(&setting(), seed)?;
-    world.run_for(SECOND)?;
-    make_noise(&mut world, noise);
-    if rng.random_bool(0.3) {
-        let at = pick(&mut rng, &names(&world)).clone();
-        let late = Behaviour::Fails(ms(&mut rng, 2000), "failed".to_owned());
-        world.behave(Some(&at), "files", late);
-    }
-    ask(&mut world, &mut rng, 40);
-    for _ in 0..troubles {
-        let pause = ms(&mut rng, 20_000);
-        world.run_for(pause)?;
-        trouble(&mut world, &mut rng)?;
-    }
-    world.run_for(60 * SECOND)?;
-    make_noise(&mut world, 0.0);
-    world.run_until_quiet(LIMIT)
 }
 
 /// A place crashes, or an edge is cut, for a while.
@@ -136,26 +89,6 @@ pub(crate) fn with_seeds(count: u64, soak: impl Fn(u64) -> Result<(), Violation>
         findings.add(&format!("seed {seed}"), soak(seed));
     }
     findings.none();
-}
-
-#[test]
-fn many_clients_compete() {
-    with_seeds(100, |seed| soak(seed, 0.0, 0));
-}
-
-#[test]
-fn many_clients_on_a_bad_network() {
-    with_seeds(100, |seed| soak(seed, 0.05, 0));
-}
-
-#[test]
-fn many_clients_while_places_crash_and_edges_break() {
-    with_seeds(100, |seed| soak(seed, 0.0, 4));
-}
-
-#[test]
-fn many_clients_with_everything_going_wrong() {
-    with_seeds(100, |seed| soak(seed, 0.1, 4));
 }
 
 /// Where all is well, everybody is served who can be.

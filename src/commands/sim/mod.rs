@@ -4,6 +4,7 @@ mod again;
 mod animate;
 mod check;
 mod files;
+mod fuzz;
 mod progress;
 mod replay;
 mod report;
@@ -39,6 +40,8 @@ pub(crate) enum Sim {
     Animate(animate::Animate),
     /// Hold the simulator against what queueing theory says exactly
     Validate(validate::Validate),
+    /// Run random cases, with everything going wrong, that must keep the promises
+    Fuzz(fuzz::Fuzz),
     /// Turn graphs into location trees
     #[command(
         subcommand,
@@ -67,6 +70,7 @@ impl Sim {
             Self::Replay(command) => command.run(global),
             Self::Animate(command) => command.run(global),
             Self::Validate(command) => command.run(global),
+            Self::Fuzz(command) => command.run(global),
             Self::Topology(command) => command.run(global),
         }
     }

@@ -212,9 +212,15 @@ fn capacity(section: &Section<'_>, name: Option<&PlaceName>) -> BTreeMap<Resourc
 fn limits(section: &Section<'_>) -> Limits {
     let default = Limits::default();
     let whole = |default: usize| u32::try_from(default).unwrap_or(u32::MAX);
+    let percent = |key, default: u8| {
+        let read = section.number(key, u32::from(default), 1, 100);
+        u8::try_from(read).unwrap_or(default)
+    };
     Limits {
         sessions: section.count("sessions", default.sessions, 100_000_000),
         setups: section.count("setups", default.setups, 100_000_000),
+        neighbour_share: percent("neighbour-share", default.neighbour_share),
+        user_share: percent("user-share", default.user_share),
         children: section.count("children", default.children, 1_000_000),
         solutions: section.count("solutions", default.solutions, 65_535),
         index: section.count("index", default.index, 100_000_000),

@@ -44,7 +44,7 @@ const ALL: [Alarm; 7] = [
 const NEVER: Instant = Instant(u64::MAX);
 
 /// The alarms of one hop.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(super) struct Alarms {
     at: [Instant; ALL.len()],
     /// What the place's timer for the hop is set to.

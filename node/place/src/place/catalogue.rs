@@ -25,7 +25,7 @@ const HOLDINGS_PART: usize = 64;
 const DROPPED_PART: usize = 1_000;
 
 /// What is known of the code in the locality.
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, Default)]
 pub(super) struct Catalogue {
     entries: BTreeMap<Digest, BTreeMap<PlaceName, Holding>>,
     names: BTreeMap<String, BTreeSet<(Digest, PlaceName)>>,

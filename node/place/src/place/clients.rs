@@ -16,7 +16,7 @@ use crate::io::{EndReason, Established, OpenRequest, Output, RequestId};
 pub(super) type Key = (String, String);
 
 /// What only the client's place knows of a session.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(super) struct Client {
     pub(super) key: Key,
     /// Requests that wait for the answer, and whether each watches.

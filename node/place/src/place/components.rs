@@ -26,7 +26,7 @@ enum Onward {
     Session(SessionId),
 }
 
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 struct Instance {
     component: Component,
     /// The code that it runs; none for what is not brought along.
@@ -38,7 +38,7 @@ struct Instance {
     state: State,
 }
 
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 enum State {
     /// Its code is not here yet.
     Waiting,
@@ -67,7 +67,7 @@ pub(super) struct Ended {
     pub(super) release: Arc<Release>,
 }
 
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, Default)]
 pub(super) struct Components {
     next: u64,
     instances: BTreeMap<InstanceId, Instance>,

@@ -67,7 +67,7 @@ pub(super) enum Waiter {
 }
 
 /// How far a download is.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(super) enum Phase {
     /// A source is to be sought, as soon as what is being done is done.
     New,
@@ -83,7 +83,7 @@ pub(super) enum Phase {
     Pausing(PlaceName),
 }
 
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(super) struct Job {
     pub(super) release: Arc<Release>,
     pub(super) waiters: BTreeSet<Waiter>,
@@ -116,7 +116,7 @@ pub(super) struct Job {
 }
 
 /// The downloads under way.
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, Default)]
 pub(super) struct Downloads {
     pub(super) jobs: BTreeMap<Claim, Job>,
     pub(super) fetches: BTreeMap<FetchId, Claim>,

@@ -22,14 +22,14 @@ pub(super) const REFRESH_PART: usize = 4_000;
 const RELEASE_ROUNDS: u32 = 8;
 
 /// What one neighbour is fed.
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, Default)]
 struct Fed {
     setups: BTreeSet<SessionId>,
     established: BTreeSet<SessionId>,
 }
 
 /// Whom this place feeds, and whom it has told to let go.
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, Default)]
 pub(super) struct Feeds {
     fed: ByNeighbour<Fed>,
     /// Releases that have not been acknowledged.
@@ -37,7 +37,7 @@ pub(super) struct Feeds {
 }
 
 /// A release that has not been acknowledged.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 struct Releasing {
     /// When it is told again.
     again: Instant,

@@ -10,7 +10,7 @@ use waybook_plan::SolutionNumber;
 use crate::Instant;
 
 /// What is remembered of a session whose visit here has ended.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(super) struct Fence {
     /// Visits up to this number are over.
     pub(super) number: SolutionNumber,
@@ -26,7 +26,7 @@ type Key = (SessionId, PlaceName);
 ///
 /// A fence holds for its time, to the moment. It is swept out later, with others: there is one
 /// for every visit, so that none has a timer of its own.
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, Default)]
 pub(super) struct Fences {
     fences: BTreeMap<Key, Fence>,
     /// Every fence once, about in the order in which they are over.

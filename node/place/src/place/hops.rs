@@ -13,6 +13,7 @@ use super::clients::Client;
 use super::components::Use;
 use super::ledger::Account;
 use super::local::Desk;
+use super::shares::Share;
 use super::timers::Timer;
 use crate::by_neighbour::ByNeighbour;
 use crate::io::{Output, Route};
@@ -24,7 +25,7 @@ const FENCES_PER_SESSION: usize = 4;
 const SWEEPS: u32 = 4;
 
 /// One hop of a session: its agent, and what the place has for it.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(super) struct Hop {
     pub(super) visitor: PlanVisitor,
     /// The hop before; none at the client's place.
@@ -49,7 +50,7 @@ pub(super) struct Hop {
 }
 
 /// How far the next hop is known to follow.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(super) struct Sent {
     /// The agent, kept until the next place has it.
     pub(super) kept: Option<Box<PlanVisitor>>,
@@ -61,21 +62,39 @@ pub(super) struct Sent {
 
 /// Which sessions come from a neighbour or go on to it, so that what happens to one costs
 /// nothing for the sessions of all others.
-#[derive(Debug, Default)]
-pub(super) struct Edges(ByNeighbour<BTreeSet<SessionId>>);
+#[derive(Debug, Clone, Default)]
+pub(super) struct Edges(ByNeighbour<Edge>);
+
+/// The sessions over one edge.
+#[derive(Debug, Clone, Default)]
+struct Edge {
+    sessions: BTreeSet<SessionId>,
+    /// Those that come from that neighbour.
+    brought: Share,
+}
 
 impl Edges {
     pub(super) fn add(&mut self, neighbour: &PlaceName, session: SessionId) {
-        self.0.entry(neighbour).insert(session);
+        self.0.entry(neighbour).sessions.insert(session);
     }
 
     fn remove(&mut self, neighbour: &PlaceName, session: SessionId) {
-        if let Some(sessions) = self.0.get_mut(neighbour) {
-            sessions.remove(&session);
-            if sessions.is_empty() {
+        if let Some(edge) = self.0.get_mut(neighbour) {
+            edge.sessions.remove(&session);
+            if edge.sessions.is_empty() {
                 self.0.remove(neighbour);
             }
         }
+    }
+
+    /// What that neighbour has brought.
+    pub(super) fn brought(&self, neighbour: &PlaceName) -> Share {
+        let edge = self.0.get(neighbour);
+        edge.map_or(Share::NONE, |edge| edge.brought)
+    }
+
+    pub(super) fn brought_mut(&mut self, neighbour: &PlaceName) -> &mut Share {
+        &mut self.0.entry(neighbour).brought
     }
 }
 
@@ -150,7 +169,7 @@ impl Place {
         let mut actions = Vec::new();
         let mut ended = None;
         while let Some(event) = next.take() {
-            let limit = self.setup_limit();
+            let limit = self.setup_limit(hop.from.as_ref());
             let mut desk = Desk {
                 config: &self.config,
                 links: &self.links,
@@ -226,21 +245,24 @@ impl Place {
         }
     }
 
-    /// The limit that keeps a new set-up out, if one is reached.
-    fn setup_limit(&self) -> Option<(&'static str, usize)> {
+    /// The limit that keeps the set-up out that has just arrived, if one is reached.
+    fn setup_limit(&self, from: Option<&PlaceName>) -> Option<(&'static str, usize)> {
         let limits = &self.config.limits;
         if self.hops.len() >= limits.sessions {
             Some(("sessions", limits.sessions))
         } else if self.setups > limits.setups {
             Some(("setups", limits.setups))
         } else {
-            None
+            let mut others = self.edges.brought(from?);
+            others.ended(false);
+            self.neighbour_limit(others)
         }
     }
 
     /// The hops whose sessions come from that neighbour or go on to it.
     pub(super) fn hops_at_edge(&self, neighbour: &PlaceName) -> impl Iterator<Item = &Hop> {
-        let sessions = self.edges.0.get(neighbour).into_iter().flatten();
+        let edge = self.edges.0.get(neighbour);
+        let sessions = edge.into_iter().flat_map(|edge| &edge.sessions);
         sessions.filter_map(|session| self.hops.get(session).map(|hop| &**hop))
     }
 
@@ -266,6 +288,9 @@ impl Place {
         hop.established = Some(now);
         hop.lease = now + self.config.timing.session_lease;
         self.setups = self.setups.saturating_sub(1);
+        if let Some(from) = &hop.from {
+            self.edges.brought_mut(from).established();
+        }
         hop.alarms.cancel(Alarm::Deadline);
         if let Some((next, _)) = hop.visitor.child() {
             if !self.links.is_up(next) {
@@ -293,6 +318,8 @@ impl Place {
         }
         match &hop.from {
             Some(from) => {
+                let share = self.edges.brought_mut(from);
+                share.ended(hop.established.is_some());
                 self.edges.remove(from, session);
                 if let Some(refuse) = &refuse {
                     if refuse.next.is_some() {

@@ -5,6 +5,7 @@
 //! off for a while; the child says all of it again when it is back.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::fmt;
 use std::sync::Arc;
 
 use waybook_agents::{Edition, IndexEntry, Message};
@@ -23,7 +24,7 @@ const INDEX_PART: usize = 16;
 const WITHDRAWN_PART: usize = 1_000;
 
 /// What is known of the locality.
-#[derive(Debug, Default)]
+#[derive(Clone, Default)]
 pub(super) struct Index {
     entries: BTreeMap<String, BTreeMap<PlaceName, IndexEntry>>,
     size: usize,
@@ -34,6 +35,19 @@ pub(super) struct Index {
     stale: BTreeMap<PlaceName, BTreeSet<(String, PlaceName)>>,
     /// Editions of this place's own presentations, counted within its life.
     editions: u64,
+}
+
+/// What a presentation says follows from its title, server and edition.
+impl fmt::Debug for Index {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let entries = self.entries();
+        let entries = entries.map(|e| (&e.presentation.title, &e.server, e.edition));
+        f.debug_struct("Index")
+            .field("entries", &entries.collect::<Vec<_>>())
+            .field("stale", &self.stale)
+            .field("editions", &self.editions)
+            .finish_non_exhaustive()
+    }
 }
 
 impl Empty for Index {

@@ -11,7 +11,7 @@ use waybook_plan::{Demand, Resource};
 use crate::ResourceView;
 
 /// What is booked of one resource.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 struct Gauge {
     resource: Resource,
     established: u64,
@@ -29,7 +29,7 @@ pub enum Account {
 
 /// What is booked of the place's resources. What there is of them its settings say, so that
 /// a place where nothing is booked keeps nothing.
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, Default)]
 pub struct Ledger {
     /// In the order of names, each kind once.
     gauges: Vec<Gauge>,

@@ -14,7 +14,7 @@ use crate::io::{Output, RecordKey};
 /// Sessions per part of a re-sync; a part stays well below the frame limit.
 const RESYNC_PART: usize = 4_000;
 
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 struct Link {
     up: bool,
     incarnation: Incarnation,
@@ -27,7 +27,7 @@ struct Link {
 }
 
 /// The neighbours, and which of them a restarted place still waits for.
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, Default)]
 pub(super) struct Links {
     links: ByNeighbour<Link>,
     /// Neighbours that may know of bookings which this place has lost in a crash; it
@@ -74,6 +74,12 @@ impl Links {
 
     pub(super) fn await_resync(&mut self, neighbour: PlaceName) {
         self.awaited.insert(neighbour);
+    }
+
+    /// When the connection to a neighbour last came up.
+    #[cfg(test)]
+    pub(super) fn since(&self, neighbour: &PlaceName) -> Option<Instant> {
+        self.links.get(neighbour).map(|l| l.since)
     }
 
     fn incarnation(&self, neighbour: &PlaceName) -> Option<Incarnation> {

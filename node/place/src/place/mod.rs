@@ -24,6 +24,8 @@ mod index;
 mod ledger;
 mod links;
 mod local;
+#[cfg(test)]
+mod model;
 mod opens;
 mod orders;
 mod porters;
@@ -33,6 +35,7 @@ mod records;
 mod repository;
 mod resolve;
 mod running;
+mod shares;
 mod summaries;
 mod surveys;
 mod timers;
@@ -63,6 +66,8 @@ use hops::{Edges, Hop};
 use index::Index;
 pub use ledger::{Account, Ledger};
 use links::Links;
+#[cfg(test)]
+pub(crate) use model::from_now;
 use opens::Opens;
 use orders::Prefetch;
 pub use orders::{code_record, part_record};

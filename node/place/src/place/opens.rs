@@ -14,6 +14,7 @@ use super::clients::{Client, Key};
 use super::hops::Hop;
 use super::questions::Asker;
 use super::resolve::Known;
+use super::shares::Share;
 use super::timers::Timer;
 use crate::Instant;
 use crate::io::{EndReason, Established, OpenRequest, Outcome, Output, RequestId};
@@ -27,7 +28,7 @@ const MAX_RETRIES: u32 = 100;
 const RETRY_PAUSE: Duration = Duration::from_millis(200);
 
 /// An open that has no session yet, or no longer one.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(super) struct Pending {
     /// The one that came first. Its client may have gone while others wait.
     request: OpenRequest,
@@ -44,7 +45,7 @@ pub(super) enum Held {
 }
 
 /// Opens under way, and what their keys stand for.
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, Default)]
 pub(super) struct Opens {
     pub(super) keys: BTreeMap<Key, Held>,
     pub(super) pending: BTreeMap<RequestId, Box<Pending>>,
@@ -53,6 +54,8 @@ pub(super) struct Opens {
     /// Sessions whose path is cut, where the key stands for what is to take their place, or
     /// has taken it.
     pub(super) originals: BTreeMap<Key, SessionId>,
+    /// What each user has here.
+    users: BTreeMap<String, Share>,
 }
 
 impl Empty for Opens {
@@ -61,6 +64,7 @@ impl Empty for Opens {
         pending: BTreeMap::new(),
         waiting: BTreeMap::new(),
         originals: BTreeMap::new(),
+        users: BTreeMap::new(),
     };
 }
 
@@ -70,6 +74,15 @@ impl Opens {
         match self.keys.get(&(user.to_owned(), key.to_owned()))? {
             Held::Session(session) => Some(*session),
             Held::Pending(_) => None,
+        }
+    }
+
+    /// What a user has here changes.
+    pub(super) fn change_share(&mut self, user: &str, change: impl FnOnce(&mut Share)) {
+        let share = self.users.entry(user.to_owned()).or_default();
+        change(share);
+        if *share == Share::NONE {
+            self.users.remove(user);
         }
     }
 }
@@ -94,8 +107,7 @@ impl Place {
                 }
             }
             Some(Held::Session(session)) if self.is_to_be_replaced(now, &key, session) => {
-                self.opens.originals.insert(key.clone(), session);
-                self.begin(now, key, request, out);
+                self.begin(now, key, request, Some(session), out);
             }
             Some(Held::Session(session)) => {
                 let client = self.hops.get_mut(&session).and_then(|h| h.client.as_mut());
@@ -116,14 +128,32 @@ impl Place {
                     None => debug_assert!(false, "a key stands for a session that is gone"),
                 }
             }
-            None => self.begin(now, key, request, out),
+            None => self.begin(now, key, request, None, out),
         }
     }
 
     /// Nobody has asked for this under the key, or what there is does not work.
-    fn begin(&mut self, now: Instant, key: Key, request: OpenRequest, out: &mut Vec<Output>) {
-        self.counters.opens += 1;
+    fn begin(
+        &mut self,
+        now: Instant,
+        key: Key,
+        request: OpenRequest,
+        original: Option<SessionId>,
+        out: &mut Vec<Output>,
+    ) {
         let id = request.request;
+        if let Err(why) = self.may_begin(&key.0) {
+            let outcome = Outcome::Rejected { why };
+            return out.push(Output::Opened {
+                request: id,
+                outcome,
+            });
+        }
+        if let Some(original) = original {
+            self.opens.originals.insert(key.clone(), original);
+        }
+        self.counters.opens += 1;
+        self.opens.change_share(&key.0, Share::begun);
         self.opens.waiting.insert(id, key.clone());
         self.opens.keys.insert(key, Held::Pending(id));
         let pending = Pending {
@@ -143,13 +173,17 @@ impl Place {
         if let Some(name) = &request.strategy {
             self.strategies.decision_maker(name)?;
         }
-        if self.opens.pending.len() >= self.config.limits.setups {
-            return Err(format!(
-                "limit `setups` = {} is reached",
-                self.config.limits.setups
-            ));
-        }
         Ok(())
+    }
+
+    /// Whether there is room for one more session of that user.
+    fn may_begin(&self, user: &str) -> Result<(), String> {
+        let setups = self.config.limits.setups;
+        if self.opens.pending.len() >= setups {
+            return Err(format!("limit `setups` = {setups} is reached"));
+        }
+        let has = self.opens.users.get(user).copied();
+        self.user_limit(user, has.unwrap_or_default())
     }
 
     fn look_for_servers(&mut self, now: Instant, id: RequestId, out: &mut Vec<Output>) {
@@ -246,6 +280,7 @@ impl Place {
         out: &mut Vec<Output>,
     ) {
         let key = (pending.request.profile.user, pending.request.key);
+        self.opens.change_share(&key.0, |share| share.ended(false));
         // Nothing takes the place of a session that is cut: there is still that one.
         let original = self.back_to_original(&key);
         let outcome = original.as_ref().unwrap_or(outcome);
@@ -293,6 +328,7 @@ impl Place {
         client.used = now;
         let (idle, longest) = (client.idle, client.longest);
         let key = client.key.clone();
+        self.opens.change_share(&key.0, Share::established);
         let claim = now + self.config.timing.claim;
         hop.alarms.set(Alarm::Claim, claim);
         hop.watch_use(now, idle, longest);
@@ -313,6 +349,8 @@ impl Place {
         let session = hop.visitor.session();
         let refused = refuse.map(|r| r.refused);
         if client.established.is_some() {
+            let user = &client.key.0;
+            (self.opens).change_share(user, |share| share.ended(true));
             self.forget_key(&client.key, session);
             let why = match (client.ending, refused) {
                 (Some(why), _) => why,

@@ -18,7 +18,7 @@ use crate::io::{CodeOrder, Output, RecordKey, RequestId};
 const MOST_NAMED: usize = 3;
 
 /// An order to fetch code that is under way.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(super) struct Prefetch {
     releases: Vec<Arc<Release>>,
     /// What of it is not here yet.

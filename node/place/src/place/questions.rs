@@ -23,13 +23,13 @@ const MOST_SERVERS: u16 = 64;
 pub(super) type Answers = Vec<(SolutionNumber, Option<RefusalReason>)>;
 
 /// Who wants to know which servers there are.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(super) enum Asker {
     Open(RequestId),
     DryRun(Box<OpenRequest>),
 }
 
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(super) enum Question {
     Servers {
         title: String,
@@ -54,7 +54,7 @@ pub(super) enum Question {
 }
 
 /// The questions that have not been answered yet.
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, Default)]
 pub(super) struct Questions {
     next: u64,
     pub(super) open: BTreeMap<u64, Question>,

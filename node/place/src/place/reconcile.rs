@@ -109,6 +109,10 @@ impl Place {
         session: SessionId,
         replaces: Option<SessionId>,
     ) {
+        self.opens.change_share(&key.0, |share| {
+            share.begun();
+            share.established();
+        });
         if let Some(original) = replaces {
             self.opens.originals.insert(key.clone(), original);
             self.opens.keys.insert(key, Held::Session(session));

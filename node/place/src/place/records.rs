@@ -222,6 +222,11 @@ impl Place {
         for neighbour in hop.from.iter().chain(&next) {
             self.edges.add(neighbour, session);
         }
+        if let Some(from) = &hop.from {
+            let share = self.edges.brought_mut(from);
+            share.begun();
+            share.established();
+        }
         hops::bind(&mut hop, next, out);
         self.hops.insert(session, Box::new(hop));
         // Components that are shared with a session restored before may answer already.

@@ -21,7 +21,7 @@ enum State {
     Part,
 }
 
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 struct Entry {
     release: Arc<Release>,
     /// The room that it takes.
@@ -55,7 +55,7 @@ pub(super) struct Evicted {
     pub(super) whole: bool,
 }
 
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, Default)]
 pub(super) struct Repository {
     entries: BTreeMap<Digest, Entry>,
     /// How many instances run a piece of code, or wait for it.

@@ -29,7 +29,7 @@ const MOST_BYTES: usize = 512 << 10;
 const MOST_OTHERS: usize = 4;
 
 /// Who wants to know which releases there are.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(super) enum CodeAsker {
     Open(RequestId, Vec<KnownServer>),
     DryRun(Box<OpenRequest>, Vec<KnownServer>),

@@ -19,7 +19,7 @@ const SUMMARY_PART: usize = 500;
 const GONE_PART: usize = 2_000;
 
 /// What the places of the locality have said of themselves.
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, Default)]
 pub(super) struct Summaries {
     places: BTreeMap<PlaceName, (PlaceSummary, Instant)>,
     /// Whose summaries the parent has not been told.

@@ -2,6 +2,7 @@
 
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, BinaryHeap};
+use std::fmt;
 
 use waybook_agents::{DownloadId, SessionId};
 use waybook_location_tree::PlaceName;
@@ -47,11 +48,18 @@ const STALE: usize = 32;
 ///
 /// Most timers never fire: they are cancelled, or set anew. So an entry in `due` that is
 /// not as `set` says is stale, and dropped when it comes to the top.
-#[derive(Debug, Default)]
+#[derive(Clone, Default)]
 pub(super) struct Timers {
     /// The earliest first, and never stale at the top.
     due: BinaryHeap<Reverse<(Instant, Timer)>>,
     set: BTreeMap<Timer, Instant>,
+}
+
+/// What is due follows from what is set.
+impl fmt::Debug for Timers {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_map().entries(&self.set).finish()
+    }
 }
 
 impl Timers {

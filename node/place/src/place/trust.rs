@@ -11,7 +11,7 @@ use crate::Settings;
 const REMEMBERED: usize = 1024;
 
 /// Signatures that have been verified, so that each is only once.
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, Default)]
 pub(super) struct Verified(BTreeMap<Vec<u8>, (Release, bool)>);
 
 impl Verified {

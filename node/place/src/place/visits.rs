@@ -73,7 +73,10 @@ impl Place {
                 hop.uses = older.uses;
                 hop.routed = older.routed;
             }
-            None => self.setups += 1,
+            None => {
+                self.setups += 1;
+                self.edges.brought_mut(from).begun();
+            }
         }
         hop.lease = now + self.config.timing.setup_lease;
         hop.alarms.set(Alarm::Lease, hop.lease);

@@ -8,3 +8,4 @@ mod letters;
 mod neighbours;
 mod review;
 mod session;
+mod shares;

@@ -349,14 +349,27 @@ impl Neighbours {
         self.open_with_key(place, title, &key)
     }
 
+    pub(crate) fn open_as(&mut self, place: &str, title: &str, user: &str) -> RequestId {
+        let profile = Profile {
+            user: user.to_owned(),
+            ..Profile::default()
+        };
+        let key = format!("key {}", self.requests + 1);
+        self.open_with(place, title, &key, profile)
+    }
+
     pub(crate) fn open_with_key(&mut self, place: &str, title: &str, key: &str) -> RequestId {
+        self.open_with(place, title, key, Profile::default())
+    }
+
+    fn open_with(&mut self, place: &str, title: &str, key: &str, profile: Profile) -> RequestId {
         self.requests += 1;
         let request = RequestId(self.requests);
         let open = OpenRequest {
             request,
             key: key.to_owned(),
             title: title.to_owned(),
-            profile: Profile::default(),
+            profile,
             strategy: None,
             deadline: None,
             retries: 0,

@@ -13,6 +13,8 @@ use crate::transfer::{Transfer, TransferId, Trouble};
 pub(crate) struct Transfers {
     pub(crate) live: BTreeMap<TransferId, Transfer>,
     count: u64,
+    /// Those that are over, while their places' machines have not got to that news.
+    pub(in crate::world) untold: BTreeMap<(PlaceName, FetchId), Digest>,
     pub(super) troubles: Vec<(PlaceName, Digest, Trouble)>,
 }
 

@@ -1,0 +1,672 @@
+//! Drawing a case from a seed.
+//!
+//! Every case is small, so that thousands run in a minute, and scarce in something, so that
+//! most of them go other ways than straight on. The shares here were set by looking at what a
+//! campaign [counts](super::Tally): most requests get a session, one in three or four is refused
+//! for lack of something, and every kind of fault strikes in a good part of the cases.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use rand::RngExt;
+use rand::rngs::StdRng;
+
+use super::case::{
+    Act, Asker, Bounds, Case, Code, Kind, Level, Noise, Part, PlaceCase, Timed, Times, Title,
+};
+use crate::random;
+
+const MBIT: u64 = 1_000_000;
+const CHUNK: u64 = 64 << 10;
+const STRATEGIES: [&str; 3] = ["nearest", "best-quality", "least-loaded"];
+const DOWNLOADS: [&str; 3] = ["default-place", "direct", "nearest-holder"];
+const REFERENCES: [&str; 5] = ["pass@^1", "cap", "log@^1", "pass@=1.0.0", "draw@2"];
+const KINDS: [&str; 16] = [
+    "visit",
+    "visit-ack",
+    "ready",
+    "refuse",
+    "release",
+    "release-ack",
+    "confirm",
+    "confirm-ack",
+    "refresh",
+    "working",
+    "gone",
+    "resync",
+    "search",
+    "found",
+    "resolved",
+    "download",
+];
+
+/// Draws the case of a seed.
+#[must_use]
+pub fn draw(seed: u64) -> Case {
+    let mut rng = random::stream(seed, "fuzz", 0);
+    let kind = match rng.random_range(0..100) {
+        0..20 => Kind::Calm,
+        20..50 => Kind::Gentle,
+        _ => Kind::Rough,
+    };
+    let mut dice = Dice { rng, kind };
+    dice.case(seed)
+}
+
+struct Dice {
+    rng: StdRng,
+    kind: Kind,
+}
+
+impl Dice {
+    fn chance(&mut self, percent: u32) -> bool {
+        self.rng.random_range(0..100) < percent
+    }
+
+    fn maybe<T>(&mut self, percent: u32, what: impl FnOnce(&mut Self) -> T) -> Option<T> {
+        self.chance(percent).then(|| what(self))
+    }
+
+    fn up_to(&mut self, most: u64) -> u64 {
+        self.rng.random_range(0..=most)
+    }
+
+    fn between(&mut self, from: u64, to: u64) -> u64 {
+        self.rng.random_range(from..=to)
+    }
+
+    fn pick<'a, T: ?Sized>(&mut self, all: &[&'a T]) -> &'a T {
+        all[self.rng.random_range(0..all.len())]
+    }
+
+    fn one<T: Clone>(&mut self, all: &[T]) -> T {
+        all[self.rng.random_range(0..all.len())].clone()
+    }
+
+    /// Mostly short, sometimes long: times at which things cross are found near each other.
+    fn pause(&mut self, most: u64) -> u64 {
+        match self.rng.random_range(0..4) {
+            0 => self.up_to(most.min(60)),
+            1 => self.up_to(most.min(600)),
+            _ => self.up_to(most),
+        }
+    }
+
+    fn case(&mut self, seed: u64) -> Case {
+        let times = self.times();
+        let names = self.names();
+        let code = self.code(&names);
+        let titles = self.titles(&names, !code.is_empty());
+        let bounds = self.bounds();
+        let scarce = self.rng.random_range(0..4);
+        let places: Vec<_> = names.iter().map(|n| self.place(n, scarce)).collect();
+        let asking = if self.kind == Kind::Gentle {
+            6000
+        } else {
+            25_000
+        };
+        let clients = self.clients(&names, &titles, asking);
+        let length_ms = match self.kind {
+            Kind::Gentle => 70_000,
+            Kind::Calm => 30_000,
+            Kind::Rough => 40_000,
+        };
+        let mut case = Case {
+            seed,
+            kind: self.kind,
+            length_ms,
+            decision_maker: self.pick(&STRATEGIES).to_owned(),
+            servers_per_plan: self.rng.random_range(1..=4),
+            bandwidth: self.maybe(80, |dice| dice.between(1, 40) * MBIT),
+            times,
+            bounds,
+            noise: self.noise(times),
+            places,
+            titles,
+            code,
+            clients,
+            acts: Vec::new(),
+        };
+        case.acts = self.acts(&names, &case);
+        case.acts.sort_by_key(|timed| timed.at_ms);
+        case
+    }
+
+    fn times(&mut self) -> Times {
+        let setup_lease_ms = self.one(&[3000, 4000, 6000]);
+        Times {
+            setup_lease_ms,
+            session_lease_ms: self.one(&[10_000, 20_000]),
+            feeds_per_lease: self.between(7, 9),
+            setup_deadline_ms: self.one(&[6000, 12_000, 15_000]),
+            claim_ms: self.one(&[5000, 10_000]),
+            download_ms: self.one(&[3000, 5000]),
+        }
+    }
+
+    /// A tree, in the order of names. Names are of different lengths, and a part of one may
+    /// begin like another.
+    fn names(&mut self) -> Vec<String> {
+        let count = match self.rng.random_range(0..10) {
+            0 => 2,
+            1..7 => self.rng.random_range(3..=9),
+            7..9 => self.rng.random_range(8..=16),
+            _ => self.rng.random_range(16..=40),
+        };
+        // How likely the next place goes below the last one: trees are long or bushy.
+        let deep = self.one(&[10, 40, 75]);
+        let mut names = vec![self.pick(&["r", "root", "0"]).to_owned()];
+        while names.len() < count {
+            let last = names.len() - 1;
+            let above = if self.chance(deep) {
+                last
+            } else {
+                self.rng.random_range(0..=last)
+            };
+            let above = names[above].clone();
+            if above.split('/').count() > 8 {
+                continue;
+            }
+            let part = match self.rng.random_range(0..4) {
+                0 => format!("a-{}", names.len()),
+                1 => format!("a{}", names.len()),
+                2 => format!("bologna-{}", names.len()),
+                _ => names.len().to_string(),
+            };
+            names.push(format!("{above}/{part}"));
+        }
+        names
+    }
+
+    fn place(&mut self, name: &str, scarce: u32) -> PlaceCase {
+        let rough = self.kind == Kind::Rough;
+        let edge = |dice: &mut Self| match scarce {
+            0 => dice.between(2, 8) * MBIT,
+            1 => dice.between(6, 20) * MBIT,
+            _ => dice.between(10, 60) * MBIT,
+        };
+        let mut capacity = BTreeMap::from([
+            ("down".to_owned(), edge(self)),
+            ("up".to_owned(), edge(self)),
+        ]);
+        let cpu = match scarce {
+            2 => self.between(100, 900),
+            _ => self.between(600, 5000),
+        };
+        let memory = match scarce {
+            3 => self.between(20, 120),
+            _ => self.between(100, 1000),
+        };
+        capacity.insert("cpu".to_owned(), cpu);
+        capacity.insert("memory".to_owned(), memory);
+        PlaceCase {
+            name: name.to_owned(),
+            latency_ms: self.one(&[1, 5, 5, 12, 40]),
+            processing_us: if rough && self.chance(10) {
+                self.between(100, 5000)
+            } else {
+                0
+            },
+            clock_ms: if self.chance(10) {
+                i64::try_from(self.up_to(100_000)).unwrap_or(0)
+            } else {
+                0
+            },
+            drift_ppm: if self.chance(10) {
+                self.rng.random_range(-500..=500)
+            } else {
+                0
+            },
+            download: self.pick(&DOWNLOADS).to_owned(),
+            gpu: self.chance(80),
+            repository: self.maybe(15, |dice| dice.between(4, 20) * CHUNK),
+            disk: match rough {
+                true => self.maybe(8, |dice| dice.between(4, 20) * CHUNK),
+                false => None,
+            },
+            rate: self.chance(10).then_some(2 * MBIT),
+            capacity,
+        }
+    }
+
+    fn code(&mut self, names: &[String]) -> Vec<Code> {
+        let mut all = Vec::new();
+        if self.chance(55) {
+            return all;
+        }
+        for (number, name) in ["pass", "cap", "log", "draw"].into_iter().enumerate() {
+            for version in ["1.0.0", "1.1.0", "2.0.0"] {
+                if self.chance(50) {
+                    all.push(Code {
+                        name: name.to_owned(),
+                        version: version.to_owned(),
+                        length: self.between(1, 6 * CHUNK),
+                        home: self.one(names),
+                        depends: (number < 2 && self.chance(25)).then(|| "log@^1".to_owned()),
+                        gpu: self.chance(8),
+                    });
+                }
+            }
+        }
+        all
+    }
+
+    fn titles(&mut self, names: &[String], with_code: bool) -> Vec<Title> {
+        let count = self.rng.random_range(1..=3);
+        let mut titles = Vec::new();
+        for number in 0..count {
+            let servers: BTreeSet<_> = (0..self.rng.random_range(1..=3))
+                .map(|_| self.one(names))
+                .collect();
+            let levels = self.rng.random_range(1..=4);
+            let qualities = (0..levels).map(|l| self.level(l, with_code)).collect();
+            titles.push(Title {
+                title: format!("film-{number}"),
+                servers: servers.into_iter().collect(),
+                qualities,
+            });
+        }
+        titles
+    }
+
+    /// A level; those further down mostly need less.
+    fn level(&mut self, number: u64, with_code: bool) -> Level {
+        let most = if self.chance(80) { 6 >> number } else { 6 };
+        let to_client = self.between(1, most.max(1)) * MBIT;
+        let mut components = Vec::new();
+        if with_code && self.chance(60) {
+            let at = self.pick(&["client", "default-place", "every-hop", "server"]);
+            components.push(Part {
+                at: at.to_owned(),
+                name: self.pick(&REFERENCES).to_owned(),
+                wasm: true,
+            });
+        }
+        if self.chance(40) {
+            let at = self.pick(&["client", "every-hop", "default-place"]);
+            components.push(Part {
+                at: at.to_owned(),
+                name: "relay".to_owned(),
+                wasm: false,
+            });
+        }
+        components.push(Part {
+            at: "server".to_owned(),
+            name: self.pick(&["files", "files", "upstream"]).to_owned(),
+            wasm: false,
+        });
+        // From the client's side to the server's.
+        let rank = |part: &Part| match part.at.as_str() {
+            "client" => 0,
+            "default-place" => 1,
+            "every-hop" => 2,
+            _ => 3,
+        };
+        components.sort_by_key(rank);
+        Level {
+            name: format!("level-{number}"),
+            to_client,
+            to_server: if self.chance(70) { to_client / 50 } else { 0 },
+            server_cpu: self.up_to(400 >> number),
+            hop_memory: if self.chance(30) {
+                self.between(1, 30)
+            } else {
+                0
+            },
+            components,
+        }
+    }
+
+    fn bounds(&mut self) -> Bounds {
+        let plenty = Bounds {
+            sessions: 200_000,
+            setups: 20_000,
+            solutions: 64,
+            questions: 10_000,
+            downloads: 64,
+        };
+        if !self.chance(15) {
+            return Bounds {
+                downloads: self.one(&[1, 2, 4, 64]),
+                ..plenty
+            };
+        }
+        Bounds {
+            sessions: self.one(&[2, 5, 200_000]),
+            setups: self.one(&[1, 3, 20_000]),
+            solutions: self.one(&[2, 4, 64]),
+            questions: self.one(&[1, 3, 10_000]),
+            downloads: self.one(&[1, 2, 64]),
+        }
+    }
+
+    fn clients(&mut self, names: &[String], titles: &[Title], within: u64) -> Vec<Asker> {
+        let count = match self.rng.random_range(0..10) {
+            0 => self.rng.random_range(18..=40),
+            _ => self.rng.random_range(2..=18),
+        };
+        (0..count)
+            .map(|_| {
+                let title = self.one(titles);
+                self.client(names, &title, within)
+            })
+            .collect()
+    }
+
+    fn client(&mut self, names: &[String], title: &Title, within: u64) -> Asker {
+        let (claim_ms, close_ms) = match self.rng.random_range(0..10) {
+            0 => (None, None),
+            1..4 => (Some(self.pause(3000)), Some(self.pause(25_000))),
+            4 => (Some(0), Some(self.pause(200))),
+            _ => (Some(self.pause(1000)), None),
+        };
+        let unusual = self.chance(20);
+        Asker {
+            at: self.one(names),
+            after_ms: if self.chance(40) {
+                self.up_to(300)
+            } else {
+                self.up_to(within)
+            },
+            title: if self.chance(97) {
+                title.title.clone()
+            } else {
+                "nothing".to_owned()
+            },
+            key: self.maybe(10, |dice| format!("shared-{}", dice.up_to(2))),
+            claim_ms,
+            close_ms,
+            hang_up_ms: self.maybe(6, |dice| dice.pause(2000)),
+            deadline_ms: unusual.then(|| self.between(50, 6000)),
+            idle_ms: self.maybe(8, |dice| dice.between(1000, 20_000)),
+            longest_ms: self.maybe(8, |dice| dice.between(100, 20_000)),
+            retries: u32::from(self.chance(40)) * self.rng.random_range(1..4),
+            watch: self.chance(30),
+            no_trace_back: self.chance(10),
+            decision_maker: self.maybe(30, |dice| dice.pick(&STRATEGIES).to_owned()),
+            best_quality: self.maybe(10, |dice| dice.one(&title.qualities).name),
+            terminal: self.maybe(8, |dice| dice.between(1, 6) * MBIT),
+            dry: self.chance(3),
+        }
+    }
+
+    fn noise(&mut self, times: Times) -> Noise {
+        if self.kind != Kind::Rough {
+            return Noise {
+                jitter_ms: self.one(&[0, 3, 20]),
+                ..Noise::default()
+            };
+        }
+        if self.chance(25) {
+            return Noise {
+                jitter_ms: self.one(&[0, 3, 20]),
+                ghosts: self.one(&[0, 300, 1000]),
+                ..Noise::default()
+            };
+        }
+        let share = self.one(&[5, 20, 60, 150]);
+        Noise {
+            loss: if self.chance(75) { share } else { 0 },
+            bursts: self.chance(30),
+            duplicate: if self.chance(60) { share } else { 0 },
+            reorder: if self.chance(60) { share } else { 0 },
+            late_ms: self.one(&[100, 1000, 3000]).min(times.session_lease_ms),
+            jitter_ms: self.one(&[0, 3, 20]),
+            ghosts: self.one(&[0, 100, 500]),
+        }
+    }
+
+    fn acts(&mut self, names: &[String], case: &Case) -> Vec<Timed> {
+        match self.kind {
+            Kind::Calm => self.calm_acts(names, case),
+            Kind::Gentle => self.gentle_acts(names, case),
+            Kind::Rough => self.rough_acts(names, case),
+        }
+    }
+
+    /// What is no fault of the network or of a place: components that fail, and orders.
+    fn calm_acts(&mut self, names: &[String], case: &Case) -> Vec<Timed> {
+        let mut acts = Vec::new();
+        if self.chance(35) {
+            for _ in 0..self.rng.random_range(1..=2) {
+                let act = self.component(names);
+                acts.push(self.at(case.length_ms / 2, act));
+            }
+        }
+        if !case.code.is_empty() {
+            for _ in 0..self.rng.random_range(0..=4) {
+                let act = self.order(names, case);
+                acts.push(self.at(case.length_ms, act));
+            }
+        }
+        acts
+    }
+
+    /// Single messages from the beginning; then, when all set-ups are over, short outages far
+    /// enough apart that all is as before when the next one comes.
+    fn gentle_acts(&mut self, names: &[String], case: &Case) -> Vec<Timed> {
+        let mut acts = Vec::new();
+        for _ in 0..self.rng.random_range(0..=3) {
+            let act = self.message(case.times.setup_lease_ms / 8);
+            acts.push(self.at(8000, act));
+        }
+        let lease = case.times.session_lease_ms;
+        let mut at = 24_000;
+        while at + lease < case.length_ms {
+            let for_ms = self.pause(lease / 4);
+            let place = self.one(names);
+            let act = if self.chance(50) || !place.contains('/') {
+                let tell = self.tell(&place, names, 60);
+                Act::Crash {
+                    place,
+                    for_ms,
+                    disk: true,
+                    tell,
+                }
+            } else if self.chance(60) {
+                let tell = self.one(&["both".to_owned(), "nobody".to_owned(), place.clone()]);
+                Act::Cut {
+                    place,
+                    for_ms,
+                    tell,
+                }
+            } else {
+                let way = self.pick(&["up", "down", "both"]).to_owned();
+                Act::Mute { place, way, for_ms }
+            };
+            acts.push(Timed { at_ms: at, act });
+            at += lease + self.up_to(lease);
+        }
+        acts
+    }
+
+    fn rough_acts(&mut self, names: &[String], case: &Case) -> Vec<Timed> {
+        let mut acts = self.calm_acts(names, case);
+        for _ in 0..self.rng.random_range(0..=7) {
+            let act = self.rough_act(names, case);
+            // Many set-ups begin at once: that is when faults find most.
+            let within = if self.chance(40) { 600 } else { case.length_ms };
+            acts.push(self.at(within, act));
+        }
+        if self.chance(25) {
+            acts.extend(self.unheard_close(case));
+        }
+        if self.chance(25) {
+            acts.extend(self.crossing_visits());
+        }
+        acts
+    }
+
+    /// Components fail while agents are some hops on, so that newer visits replace older ones; and
+    /// some of the older ones come late, or once more.
+    fn crossing_visits(&mut self) -> Vec<Timed> {
+        let fails = Act::Component {
+            place: None,
+            name: self.pick(&["relay", "upstream", "files"]).to_owned(),
+            how: "fails".to_owned(),
+            after_ms: self.between(5, 120),
+        };
+        let mut acts = vec![Timed {
+            at_ms: 0,
+            act: fails,
+        }];
+        for _ in 0..self.rng.random_range(1..=4) {
+            let late = Act::Message {
+                nth: self.up_to(6),
+                kind: Some("visit".to_owned()),
+                how: self
+                    .pick(&["duplicate", "duplicate", "postpone"])
+                    .to_owned(),
+                by_ms: self.between(10, 400),
+            };
+            acts.push(self.at(300, late));
+        }
+        acts
+    }
+
+    /// A client closes while an edge of its way is silent, for longer than any lease, and nobody
+    /// learns of it: only leases can end what lies beyond.
+    fn unheard_close(&mut self, case: &Case) -> Option<Timed> {
+        let closes = case.clients.iter().filter(|c| c.at.contains('/'));
+        let closes: Vec<_> = closes
+            .filter_map(|c| Some((c.at.clone(), c.after_ms + c.close_ms?)))
+            .filter(|(_, close)| *close > 2000)
+            .collect();
+        if closes.is_empty() {
+            return None;
+        }
+        let (place, close) = self.one(&closes);
+        let act = Act::Mute {
+            place,
+            way: "both".to_owned(),
+            for_ms: 2 * case.times.session_lease_ms,
+        };
+        let at_ms = close - self.up_to(1500);
+        Some(Timed { at_ms, act })
+    }
+
+    fn rough_act(&mut self, names: &[String], case: &Case) -> Act {
+        let place = self.one(names);
+        let below = if names.len() > 1 {
+            self.one(&names[1..])
+        } else {
+            place.clone()
+        };
+        let for_ms = if self.chance(50) {
+            self.pause(500)
+        } else {
+            self.pause(30_000)
+        };
+        match self.rng.random_range(0..20) {
+            0..6 => Act::Crash {
+                tell: self.tell(&place, names, 50),
+                place,
+                for_ms,
+                disk: self.chance(65),
+            },
+            6..10 => Act::Cut {
+                tell: self.tell(&below, names, 40),
+                place: below,
+                for_ms,
+            },
+            10..12 => Act::Mute {
+                place: below,
+                way: self.pick(&["up", "down", "both"]).to_owned(),
+                for_ms,
+            },
+            12 => Act::Slow {
+                place,
+                factor: self.one(&[3, 30, 300]),
+                for_ms,
+            },
+            13 => Act::Step {
+                place,
+                by_ms: self.rng.random_range(-20_000..=40_000),
+            },
+            14..17 => self.message(5000),
+            17 => self.component(names),
+            18 => {
+                let title = self.one(&case.titles);
+                Act::Withdraw {
+                    place: self.one(&title.servers),
+                    title: title.title,
+                    for_ms,
+                }
+            }
+            _ if case.code.is_empty() => self.message(5000),
+            _ => Act::Trouble {
+                place,
+                code: self.rng.random_range(0..case.code.len()),
+                how: self
+                    .pick(&["corrupt", "stops", "short", "drips", "disk-full"])
+                    .to_owned(),
+                chunk: self.up_to(4),
+            },
+        }
+    }
+
+    fn at(&mut self, within: u64, act: Act) -> Timed {
+        Timed {
+            at_ms: self.up_to(within),
+            act,
+        }
+    }
+
+    /// Who learns that connections broke.
+    fn tell(&mut self, place: &str, names: &[String], both: u32) -> String {
+        if self.chance(both) {
+            "both".to_owned()
+        } else if self.chance(60) {
+            "nobody".to_owned()
+        } else {
+            let above = place.rsplit_once('/').map(|(above, _)| above.to_owned());
+            let below = names
+                .iter()
+                .find(|n| n.rsplit_once('/').is_some_and(|(a, _)| a == place));
+            let told: Vec<_> = above.into_iter().chain(below.cloned()).collect();
+            if told.is_empty() {
+                "both".to_owned()
+            } else {
+                self.one(&told)
+            }
+        }
+    }
+
+    fn message(&mut self, by: u64) -> Act {
+        Act::Message {
+            nth: self.up_to(12),
+            kind: self.maybe(80, |dice| dice.pick(&KINDS).to_owned()),
+            how: self
+                .pick(&["drop", "drop", "duplicate", "stall", "postpone"])
+                .to_owned(),
+            by_ms: self.between(1, by),
+        }
+    }
+
+    fn component(&mut self, names: &[String]) -> Act {
+        Act::Component {
+            place: self.maybe(60, |dice| dice.one(names)),
+            name: self
+                .pick(&["files", "relay", "upstream", "pass@1.0.0", "cap@1.1.0"])
+                .to_owned(),
+            how: self
+                .pick(&["starts", "fails", "fails", "silent"])
+                .to_owned(),
+            after_ms: self.pause(3000),
+        }
+    }
+
+    fn order(&mut self, names: &[String], case: &Case) -> Act {
+        let order = self.pick(&["add", "remove", "pin", "unpin", "prefetch", "collect"]);
+        if self.chance(15) {
+            return Act::Download {
+                place: self.one(names),
+                strategy: self.pick(&DOWNLOADS).to_owned(),
+            };
+        }
+        Act::Order {
+            place: self.one(names),
+            order: order.to_owned(),
+            code: self.rng.random_range(0..case.code.len()),
+        }
+    }
+}
