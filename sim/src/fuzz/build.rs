@@ -89,7 +89,10 @@ impl Built {
                 description: String::new(),
                 servers: Vec::new(),
                 qualities: qualities.map_err(|why| format!("`titles`: {}: {why}", title.title))?,
+                when_cut: title.when_cut(),
             });
+            let sound = presentation.when_cut.check();
+            sound.map_err(|why| format!("`titles`: {}: `lost-after-ms`: {why}", title.title))?;
             for server in &title.servers {
                 let at = self.place(server, "titles")?.clone();
                 if let Some(place) = self.setting.places.get_mut(&at) {

@@ -5,8 +5,10 @@
 //! and shares whole thousandths, so that a file says exactly what was run.
 
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
+use waybook_plan::{Reconcile, WhenCut};
 
 /// One run: a tree, what it serves, who asks, and what goes wrong.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -159,6 +161,27 @@ pub struct Title {
     pub servers: Vec<String>,
     /// Best first.
     pub qualities: Vec<Level>,
+    /// How long its sessions are kept whose path is cut; for the session lease without it.
+    #[serde(default)]
+    pub lost_after_ms: Option<u64>,
+    /// Whether the session that was cut goes on, and not what took its place.
+    #[serde(default)]
+    pub original: bool,
+}
+
+impl Title {
+    /// What becomes of its sessions while their path is cut.
+    #[must_use]
+    pub fn when_cut(&self) -> WhenCut {
+        WhenCut {
+            lost_after: self.lost_after_ms.map(Duration::from_millis),
+            reconcile: if self.original {
+                Reconcile::Original
+            } else {
+                Reconcile::Replacement
+            },
+        }
+    }
 }
 
 /// One quality level.

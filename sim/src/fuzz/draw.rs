@@ -20,7 +20,7 @@ const CHUNK: u64 = 64 << 10;
 const STRATEGIES: [&str; 3] = ["nearest", "best-quality", "least-loaded"];
 const DOWNLOADS: [&str; 3] = ["default-place", "direct", "nearest-holder"];
 const REFERENCES: [&str; 5] = ["pass@^1", "cap", "log@^1", "pass@=1.0.0", "draw@2"];
-const KINDS: [&str; 16] = [
+const KINDS: [&str; 17] = [
     "visit",
     "visit-ack",
     "ready",
@@ -37,6 +37,7 @@ const KINDS: [&str; 16] = [
     "found",
     "resolved",
     "download",
+    "cut",
 ];
 
 /// Draws the case of a seed.
@@ -49,7 +50,23 @@ pub fn draw(seed: u64) -> Case {
         _ => Kind::Rough,
     };
     let mut dice = Dice { rng, kind };
-    dice.case(seed)
+    let mut case = dice.case(seed);
+    dice.rng = random::stream(seed, "fuzz when cut", 0);
+    for title in &mut case.titles {
+        // In gentle cases nothing is away for as long as a lease, and nothing may be lost.
+        let lease = case.times.session_lease_ms;
+        let least = if kind == Kind::Gentle {
+            lease
+        } else {
+            lease / 4
+        };
+        title.lost_after_ms = dice.maybe(40, |dice| dice.between(least, 4 * lease));
+        title.original = dice.chance(50);
+    }
+    if kind == Kind::Rough && dice.chance(40) {
+        dice.ask_again(&mut case);
+    }
+    case
 }
 
 struct Dice {
@@ -250,6 +267,48 @@ impl Dice {
         all
     }
 
+    /// A client that stays is cut off from some of the tree, and asks again under its key.
+    fn ask_again(&mut self, case: &mut Case) {
+        let at = self.rng.random_range(0..case.clients.len());
+        let first = &mut case.clients[at];
+        let Some(below) = first.at.find('/') else {
+            return;
+        };
+        let labels = first.at[below + 1..].matches('/').count() as u64;
+        let up = self.up_to(labels);
+        let edge = (0..up).fold(&first.at[..], |place, _| {
+            place.rsplit_once('/').map_or(place, |(parent, _)| parent)
+        });
+        let cut = Act::Cut {
+            place: edge.to_owned(),
+            for_ms: self.between(2000, 30_000),
+            tell: "both".to_owned(),
+        };
+        let stays = Asker {
+            key: Some("again".to_owned()),
+            claim_ms: Some(0),
+            close_ms: None,
+            hang_up_ms: None,
+            idle_ms: None,
+            longest_ms: None,
+            dry: false,
+            ..first.clone()
+        };
+        let cut_at = stays.after_ms + self.between(500, 4000);
+        let again = Asker {
+            after_ms: cut_at + self.between(case.times.setup_lease_ms, 20_000),
+            ..stays.clone()
+        };
+        *first = stays;
+        case.clients.push(again);
+        let at = case.acts.partition_point(|timed| timed.at_ms <= cut_at);
+        let timed = Timed {
+            at_ms: cut_at,
+            act: cut,
+        };
+        case.acts.insert(at, timed);
+    }
+
     fn titles(&mut self, names: &[String], with_code: bool) -> Vec<Title> {
         let count = self.rng.random_range(1..=3);
         let mut titles = Vec::new();
@@ -263,6 +322,8 @@ impl Dice {
                 title: format!("film-{number}"),
                 servers: servers.into_iter().collect(),
                 qualities,
+                lost_after_ms: None,
+                original: false,
             });
         }
         titles

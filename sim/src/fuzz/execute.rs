@@ -466,7 +466,9 @@ impl Case {
         let times = &self.times;
         let tries = self.clients.iter().map(|c| c.retries).max().unwrap_or(0);
         let setup = times.setup_deadline_ms + 2 * 3000 + times.download_ms + 300;
-        let remembered = times.session_lease_ms.max(times.setup_deadline_ms + 6000);
+        let cut = self.titles.iter().filter_map(|t| t.lost_after_ms).max();
+        let leased = times.session_lease_ms.max(cut.unwrap_or(0));
+        let remembered = leased.max(times.setup_deadline_ms + 6000);
         let back = self.acts.iter().filter_map(|timed| match timed.act {
             Act::Step { by_ms, .. } => Some(by_ms.unsigned_abs()),
             _ => None,

@@ -94,6 +94,8 @@ impl Tally {
                     EndReason::Unclaimed => "requests established, never claimed",
                     EndReason::Idle => "requests established, idle too long",
                     EndReason::Expired => "requests established, expired",
+                    EndReason::Replaced => "requests established and replaced",
+                    EndReason::Reconciled => "requests established and reconciled",
                     EndReason::Broken(_) => "requests established and broken",
                 },
             };

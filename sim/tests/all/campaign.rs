@@ -88,6 +88,8 @@ fn whatever_goes_wrong_the_promises_are_kept() {
         "messages fenced",
         "messages of older lives",
         "requests established and broken",
+        "requests established and reconciled",
+        "requests established and replaced",
         "solutions refused: lacking",
         "solutions refused: limit",
         "traced back",
