@@ -15,6 +15,7 @@ use waybook_agents::{
 use waybook_location_tree::PlaceName;
 use waybook_plan::{
     Component, Demand, Plan, Presentation, Resource, Runtime, Solution, SolutionNumber, Stage,
+    WhenCut,
 };
 
 use crate::daemons::until;
@@ -136,6 +137,7 @@ fn visit(session: u64, path: &[&str], hop: usize, demand: &Demand) -> Message {
     let solution = Solution {
         number: SolutionNumber(1),
         quality: "high".to_owned(),
+        when_cut: WhenCut::default(),
         stages: path.iter().map(stage).collect(),
     };
     visit_with(session, vec![solution], hop)
@@ -311,6 +313,7 @@ fn a_liar_has_no_say_in_what_others_have() {
     let many = (1..=5000).map(|number| Solution {
         number: SolutionNumber(number),
         quality: "high".to_owned(),
+        when_cut: WhenCut::default(),
         stages: ["r/c", "r"]
             .map(|at| Stage {
                 place: name(at),

@@ -8,9 +8,10 @@ pub(crate) mod served;
 use std::ffi::OsString;
 use std::fs::File;
 use std::future::Future;
-use std::net::{SocketAddr, TcpListener, UdpSocket};
+use std::net::{IpAddr, SocketAddr};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
+use std::sync::atomic::{AtomicU8, Ordering};
 use std::time::Duration;
 
 use rustix::process::{Pid, Signal, kill_process};
@@ -131,14 +132,14 @@ fn addresses(walls: bool) -> Vec<[SocketAddr; 3]> {
         let all = |number| [4700, 7000, 8000].map(|port| at(number, port));
         return (0..NAMES.len()).map(all).collect();
     }
-    // All at once, so that no port is given twice.
-    let udp = NAMES.map(|_| UdpSocket::bind("127.0.0.1:0").unwrap());
-    let tcp = NAMES.map(|_| ["127.0.0.1:0"; 2].map(|any| TcpListener::bind(any).unwrap()));
-    let one = |(udp, [api, gateway]): (&UdpSocket, &[TcpListener; 2])| {
-        let of = |listener: &TcpListener| listener.local_addr().unwrap();
-        [udp.local_addr().unwrap(), of(api), of(gateway)]
-    };
-    udp.iter().zip(&tcp).map(one).collect()
+    // An address of loopback for each tree: a port that is free now may be taken in a moment.
+    static TREES: AtomicU8 = AtomicU8::new(0);
+    let tree = 16 + TREES.fetch_add(1, Ordering::Relaxed) % 100;
+    let [.., high, low] = std::process::id().to_be_bytes();
+    let ip = IpAddr::from([127, tree, high, low.clamp(1, 254)]);
+    let at = |port: usize| SocketAddr::new(ip, u16::try_from(port).unwrap());
+    let all = |number| [4700, 7000, 8000].map(|port| at(port + number));
+    (0..NAMES.len()).map(all).collect()
 }
 
 fn config(place: &Place, at: &[[SocketAddr; 3]], files: &Path, kind: Kind) -> String {
