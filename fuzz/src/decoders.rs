@@ -33,9 +33,21 @@ pub(crate) fn record(bytes: &[u8]) {
             Ok(agents)
         );
     }
-    if let Ok((agent, releases)) = wire::decode_record_with::<PlanVisitor>(bytes) {
-        let again = wire::encode_record_with(&agent, &releases);
-        assert_eq!(wire::decode_record_with(&again), Ok((agent, releases)));
+    fn itself(agent: &mut PlanVisitor) -> &mut PlanVisitor {
+        agent
+    }
+    if let Ok((mut agent, replaces)) = wire::decode_record_of(bytes, itself) {
+        // One that is established walks no more, and its record does not say how it would.
+        agent.set_no_trace_back(false);
+        let again = wire::encode_record_of(&agent, &agent, replaces);
+        assert_eq!(
+            wire::decode_record_of(&again, itself),
+            Ok((agent, replaces))
+        );
+    }
+    if let Ok(presentation) = wire::decode_presentation(bytes) {
+        let again = wire::encode_presentation(&presentation);
+        assert_eq!(wire::decode_presentation(&again), Ok(presentation));
     }
     if let Ok(agent) = wire::decode_agent(bytes) {
         assert_eq!(wire::decode_agent(&wire::encode_agent(&agent)), Ok(agent));

@@ -216,7 +216,7 @@ impl Place {
             since,
             retries,
         } = *pending;
-        let session = SessionId(self.rng.stream().random());
+        let session = self.new_session();
         let watched = waiting.iter().any(|(_, watches)| *watches);
         let timing = self.config.timing;
         let deadline = request
@@ -245,6 +245,16 @@ impl Place {
         hop.alarms.set(Alarm::Deadline, now + deadline);
         self.hops.insert(session, Box::new(hop));
         self.drive(now, session, Event::Arrive, out);
+    }
+
+    /// A number that no session here has. Neighbours choose those of theirs.
+    fn new_session(&mut self) -> SessionId {
+        loop {
+            let session = SessionId(self.rng.stream().random());
+            if !self.hops.contains_key(&session) {
+                return session;
+            }
+        }
     }
 
     pub(super) fn decide(
