@@ -515,11 +515,14 @@ impl World {
 
     fn leave(&mut self, scenario: &Scenario, number: usize) {
         let place = scenario.clients[number].0;
+        // What is due by now is told before it leaves.
+        self.put(place, Input::Tick);
         let input = match self.clients[number] {
             Knows::Has(session) => Input::Close { session },
-            _ => Input::Cancel {
+            Knows::Waits => Input::Cancel {
                 request: RequestId(number as u64),
             },
+            _ => return,
         };
         self.clients[number] = Knows::Left;
         self.put(place, input);
@@ -567,8 +570,10 @@ impl World {
 
     fn crash(&mut self, scenario: &Scenario, place: usize, disk: Disk) {
         // What is established but not everywhere is not kept for sure; nor is what was not
-        // written.
-        self.excused |= disk == Disk::Behind || self.has_half_established();
+        // written; nor is what comes of a set-up in which this place has had a part.
+        let hops = self.place(place).into_iter().flat_map(|p| p.hops.values());
+        let setting_up = hops.into_iter().any(|hop| hop.established.is_none());
+        self.excused |= disk == Disk::Behind || self.has_half_established() || setting_up;
         self.spent.crashed += 1;
         self.spent.any += 1;
         let node = Arc::make_mut(&mut self.nodes[place]);
