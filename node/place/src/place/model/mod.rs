@@ -296,14 +296,14 @@ fn one_fault_of_any_kind() {
 #[ignore = "takes minutes"]
 fn one_fault_while_sharing() {
     let sharing = clients_stay(Scenario::sharing());
-    explore("sharing, one fault", sharing.with(faults(1, 1)), 1_000);
+    explore("sharing, one fault", sharing.with(faults(1, 1)), 1_900_000);
 }
 
 #[test]
 #[ignore = "takes minutes"]
 fn one_fault_on_a_detour() {
     let detour = clients_stay(Scenario::detour());
-    explore("detour, one fault", detour.with(faults(1, 1)), 1_000);
+    explore("detour, one fault", detour.with(faults(1, 1)), 1_300_000);
 }
 
 #[test]
