@@ -183,6 +183,34 @@ pub enum Message {
 }
 
 impl Message {
+    /// Every [kind](Self::kind) that there is.
+    pub const KINDS: [&'static str; 24] = [
+        "visit",
+        "visit-ack",
+        "ready",
+        "refuse",
+        "release",
+        "release-ack",
+        "confirm",
+        "confirm-ack",
+        "refresh",
+        "working",
+        "gone",
+        "resync",
+        "progress",
+        "index",
+        "summaries",
+        "search",
+        "found",
+        "survey",
+        "surveyed",
+        "holdings",
+        "resolve",
+        "resolved",
+        "download",
+        "cut",
+    ];
+
     /// What kind of message it is, in a word: for logs, counts, and faults that pick one.
     #[must_use]
     pub fn kind(&self) -> &'static str {

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
 
-use waybook_agents::DownloadStrategy;
+use waybook_agents::{DownloadStrategy, Message};
 use waybook_location_tree::{LocationTree, PlaceName};
 use waybook_place::io::OpenRequest;
 use waybook_place::{CodeConfig, Limits, Timing};
@@ -139,6 +139,14 @@ impl Built {
             {
                 self.place(tell, "acts")?;
             }
+            Act::Message {
+                kind: Some(kind), ..
+            } if known_kind(kind).is_none() => {
+                let known = Message::KINDS.join(", ");
+                return Err(format!(
+                    "`acts`: there is no message of the kind `{kind}`; there are {known}"
+                ));
+            }
             Act::Order { code, .. } | Act::Trouble { code, .. } if *code >= case.code.len() => {
                 return Err(format!("`acts`: there is no code with the number {code}"));
             }
@@ -146,6 +154,11 @@ impl Built {
         }
         Ok(())
     }
+}
+
+/// A kind of messages that an act names.
+pub(super) fn known_kind(kind: &str) -> Option<&'static str> {
+    Message::KINDS.into_iter().find(|known| *known == kind)
 }
 
 fn timing(case: &Case, brisk: Timing) -> Timing {

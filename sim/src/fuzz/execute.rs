@@ -10,7 +10,7 @@ use waybook_agents::DownloadStrategy;
 use waybook_location_tree::PlaceName;
 use waybook_place::io::{CodeOrder, Input, RequestId};
 
-use super::build::{Built, edge, ms, open};
+use super::build::{Built, edge, known_kind, ms, open};
 use super::case::{Act, Case, Noise};
 use super::promises;
 use super::tally::Tally;
@@ -290,7 +290,7 @@ impl Course<'_> {
                 how,
                 by_ms,
             } => {
-                let kind = kind.as_deref().map(known_kind);
+                let kind = kind.as_deref().and_then(known_kind);
                 let by = ms(*by_ms);
                 self.world.network.arm(Fault {
                     nth: *nth,
@@ -499,36 +499,6 @@ fn trouble(how: &str, chunk: u64) -> Trouble {
         "drips" => Trouble::Drips(ms(100 * (chunk + 1))),
         _ => Trouble::DiskFull(chunk),
     }
-}
-
-/// The kinds of messages that acts name.
-fn known_kind(kind: &str) -> &'static str {
-    const ALL: [&str; 23] = [
-        "visit",
-        "visit-ack",
-        "ready",
-        "refuse",
-        "release",
-        "release-ack",
-        "confirm",
-        "confirm-ack",
-        "refresh",
-        "working",
-        "gone",
-        "resync",
-        "progress",
-        "index",
-        "summaries",
-        "search",
-        "found",
-        "survey",
-        "surveyed",
-        "holdings",
-        "resolve",
-        "resolved",
-        "download",
-    ];
-    ALL.into_iter().find(|known| *known == kind).unwrap_or("")
 }
 
 fn name_of(act: &Act) -> &'static str {

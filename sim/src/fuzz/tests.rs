@@ -28,3 +28,29 @@ fn what_is_wrong_in_a_file_is_said() {
         "{wrong}"
     );
 }
+
+/// A drawn fault at a kind of message that the one who carried it out did not know struck
+/// nothing, and nobody was told.
+#[test]
+fn a_kind_of_message_that_there_is_not_is_said() {
+    let struck = |act: &mut case::Act| match act {
+        case::Act::Message { kind, .. } => kind.take(),
+        _ => None,
+    };
+    let mut case = (0..).map(draw).find_map(|mut case| {
+        let mut acts = case.acts.iter_mut();
+        acts.any(|timed| struck(&mut timed.act).is_some())
+            .then_some(case)
+    });
+    let case = case.as_mut().unwrap();
+    for timed in &mut case.acts {
+        if let case::Act::Message { kind, .. } = &mut timed.act {
+            *kind = Some("vist".to_owned());
+        }
+    }
+    let wrong = execute(case, false).unwrap_err();
+    assert!(
+        wrong.contains("of the kind `vist`; there are visit, "),
+        "{wrong}"
+    );
+}

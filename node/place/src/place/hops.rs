@@ -90,7 +90,7 @@ impl Edges {
     /// What that neighbour has brought.
     pub(super) fn brought(&self, neighbour: &PlaceName) -> Share {
         let edge = self.0.get(neighbour);
-        edge.map_or(Share::NONE, |edge| edge.brought)
+        edge.map(|edge| edge.brought).unwrap_or_default()
     }
 
     pub(super) fn brought_mut(&mut self, neighbour: &PlaceName) -> &mut Share {
@@ -169,7 +169,8 @@ impl Place {
         let mut actions = Vec::new();
         let mut ended = None;
         while let Some(event) = next.take() {
-            let limit = self.setup_limit(hop.from.as_ref());
+            let arrives = before == State::Arrived;
+            let limit = arrives.then(|| self.setup_limit(hop.from.as_ref()));
             let mut desk = Desk {
                 config: &self.config,
                 links: &self.links,
@@ -181,11 +182,7 @@ impl Place {
                 booking: &mut hop.booking,
                 uses: &hop.uses,
                 took: now.since(hop.arrived),
-                limit: if before == State::Arrived {
-                    limit
-                } else {
-                    None
-                },
+                limit: limit.flatten(),
             };
             hop.visitor.handle(event, &mut desk, &mut actions);
             for action in actions.drain(..) {

@@ -81,7 +81,7 @@ impl Opens {
     pub(super) fn change_share(&mut self, user: &str, change: impl FnOnce(&mut Share)) {
         let share = self.users.entry(user.to_owned()).or_default();
         change(share);
-        if *share == Share::NONE {
+        if *share == Share::default() {
             self.users.remove(user);
         }
     }

@@ -13,11 +13,6 @@ pub(super) struct Share {
 }
 
 impl Share {
-    pub(super) const NONE: Self = Self {
-        sessions: 0,
-        setups: 0,
-    };
-
     /// A session is being set up.
     pub(super) fn begun(&mut self) {
         self.sessions += 1;
@@ -109,7 +104,7 @@ mod tests {
             setups: 4,
             ..Limits::default()
         };
-        let mut share = Share::NONE;
+        let mut share = Share::default();
         share.begun();
         assert_eq!(share.reached(&limits, 50), None);
         share.begun();
@@ -120,7 +115,7 @@ mod tests {
         assert_eq!(share.reached(&limits, 100), None);
         share.ended(true);
         share.ended(false);
-        assert_eq!(share, Share::NONE);
+        assert_eq!(share, Share::default());
         assert_eq!((part(3, 1), part(200_000, 50)), (1, 100_000));
     }
 }
