@@ -59,7 +59,7 @@ impl Fail {
         let exit = match problem.kind.rsplit(':').next().unwrap_or_default() {
             "refused" | "no-plan" => Exit::Refused,
             "not-allowed" | "unauthorized" | "untrusted" => Exit::NotAllowed,
-            "not-connected" | "stopping" => Exit::Unreachable,
+            "not-connected" | "stopping" | "unanswered" => Exit::Unreachable,
             "invalid" | "malformed" | "ambiguous" | "too-large" => Exit::Usage,
             _ => Exit::Failed,
         };

@@ -122,6 +122,14 @@ pub enum NoPlan {
         /// The title asked for.
         title: String,
     },
+    /// Nobody is known here who holds the title, and not everybody who may has answered.
+    #[error("no server of `{title}` is known here, and {why}; try again")]
+    Unanswered {
+        /// The title asked for.
+        title: String,
+        /// Why there was no answer.
+        why: String,
+    },
     /// The profile does not allow the title.
     #[error("{user} may not open `{title}`")]
     NotAllowed {

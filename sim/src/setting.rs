@@ -232,6 +232,8 @@ fn brisk() -> Timing {
         setup_margin: Duration::from_millis(200),
         setup_lease: Duration::from_secs(4),
         setup_refresh: Duration::from_millis(500),
+        lag: Duration::from_millis(250),
+        turn: Duration::from_secs(1),
         session_lease: Duration::from_secs(20),
         session_refresh: Duration::from_secs(3),
         claim: Duration::from_secs(10),

@@ -184,6 +184,11 @@ pub struct Timing {
     /// The mean period of refreshes during a set-up, and of repeated hand-offs and
     /// releases.
     pub setup_refresh: Duration,
+    /// How much later than at best a neighbour may take a visit, or answer a question: if it is
+    /// later still, fewer are under way to it at a time.
+    pub lag: Duration,
+    /// How long a visit or a question may wait here for its turn at a neighbour that is late.
+    pub turn: Duration,
     /// The lease of established bookings.
     pub session_lease: Duration,
     /// The mean period of refreshes of established sessions.
@@ -214,6 +219,8 @@ impl Default for Timing {
             setup_margin: Duration::from_millis(200),
             setup_lease: Duration::from_secs(8),
             setup_refresh: Duration::from_secs(1),
+            lag: Duration::from_millis(250),
+            turn: Duration::from_secs(2),
             session_lease: Duration::from_secs(90),
             session_refresh: Duration::from_secs(10),
             claim: Duration::from_secs(30),

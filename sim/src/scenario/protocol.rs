@@ -41,6 +41,10 @@ pub struct ProtocolSpec {
     pub setup_lease: Span,
     /// The mean period of refreshes during a set-up.
     pub setup_refresh: Span,
+    /// How much later than at best an answer may come before fewer are waited for at a time.
+    pub lag: Span,
+    /// How long a visit or a question may wait for its turn.
+    pub turn: Span,
     /// The lease of established bookings.
     pub session_lease: Span,
     /// The mean period of refreshes of established sessions.
@@ -64,6 +68,8 @@ impl Default for ProtocolSpec {
             setup_deadline: Span(timing.setup_deadline),
             setup_lease: Span(timing.setup_lease),
             setup_refresh: Span(timing.setup_refresh),
+            lag: Span(timing.lag),
+            turn: Span(timing.turn),
             session_lease: Span(timing.session_lease),
             session_refresh: Span(timing.session_refresh),
             question: Span(timing.question),
@@ -81,6 +87,8 @@ impl ProtocolSpec {
             setup_deadline: self.setup_deadline.0,
             setup_lease: self.setup_lease.0,
             setup_refresh: self.setup_refresh.0,
+            lag: self.lag.0,
+            turn: self.turn.0,
             session_lease: self.session_lease.0,
             session_refresh: self.session_refresh.0,
             question: self.question.0,

@@ -3,6 +3,7 @@
 mod determinism;
 mod errors;
 mod outcomes;
+mod overload;
 mod own_strategies;
 mod reference;
 mod sweeps;

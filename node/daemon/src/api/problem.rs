@@ -69,6 +69,8 @@ pub enum Kind {
     Refused,
     /// There is nothing to try.
     NoPlan,
+    /// Whoever would have to be asked does not answer in time.
+    Unanswered,
     /// The place does not take the request.
     Rejected,
     /// The session was closed before it was established.
@@ -138,6 +140,11 @@ impl Kind {
                 "No solution could be booked",
             ),
             Self::NoPlan => (StatusCode::CONFLICT, "no-plan", "There is nothing to try"),
+            Self::Unanswered => (
+                StatusCode::SERVICE_UNAVAILABLE,
+                "unanswered",
+                "Another place did not answer in time",
+            ),
             Self::Rejected => (
                 StatusCode::CONFLICT,
                 "rejected",

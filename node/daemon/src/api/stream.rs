@@ -121,6 +121,7 @@ fn judge(shared: &Shared, outcome: &Outcome, key: &str) -> Result<EstablishedInf
 pub(super) fn no_plan(why: &NoPlan) -> Problem {
     let kind = match why {
         NoPlan::NotAllowed { .. } => Kind::NotAllowed,
+        NoPlan::Unanswered { .. } => Kind::Unanswered,
         NoPlan::NoServer { .. } | NoPlan::NothingSuits { .. } => Kind::NoPlan,
     };
     kind.because(why.to_string())

@@ -239,6 +239,8 @@ fn timing(top: &Section<'_>, transport: &TransportConfig) -> Timing {
         setup_margin: section.duration("setup-margin", d.setup_margin),
         setup_lease: section.duration("setup-lease", d.setup_lease),
         setup_refresh: section.duration("setup-refresh", d.setup_refresh),
+        lag: section.duration("lag", d.lag),
+        turn: section.duration("turn", d.turn),
         session_lease: section.duration("session-lease", d.session_lease),
         session_refresh: section.duration("session-refresh", d.session_refresh),
         claim: section.duration("claim", d.claim),

@@ -79,6 +79,7 @@ impl Client {
 }
 
 impl Place {
+    /// The client has the session: it says so, or uses it.
     pub(super) fn claim(&mut self, now: Instant, session: SessionId, out: &mut Vec<Output>) {
         let Some(hop) = self.hops.get_mut(&session) else {
             return;
@@ -91,12 +92,6 @@ impl Place {
             hop.alarms.cancel(Alarm::Claim);
             hop.attend(&mut self.timers);
             self.store_session(session, out);
-        }
-    }
-
-    pub(super) fn active(&mut self, now: Instant, session: SessionId) {
-        if let Some(client) = self.hops.get_mut(&session).and_then(|h| h.client.as_mut()) {
-            client.used = now;
         }
     }
 

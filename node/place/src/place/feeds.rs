@@ -39,6 +39,8 @@ pub(super) struct Feeds {
 /// A release that has not been acknowledged.
 #[derive(Debug, Clone)]
 struct Releasing {
+    /// Since when it is told.
+    since: Instant,
     /// When it is told again.
     again: Instant,
     /// Until when it is told.
@@ -285,12 +287,15 @@ impl Place {
         let Feed { session, number } = feed;
         let timing = &self.config.timing;
         let until = now + timing.session_lease.max(timing.setup_lease);
-        let again = timing.setup_refresh;
         self.send(&to, Message::Release(feed), out);
-        let again = self.jittered(now, again);
+        let again = self.told_again(now, &to, now);
         let key = (to, session, number);
         let releasing = self.feeds.releases.entry(key);
-        let releasing = releasing.or_insert(Releasing { again, until });
+        let releasing = releasing.or_insert(Releasing {
+            since: now,
+            again,
+            until,
+        });
         releasing.again = again;
         // One that is set already sees to this one as well: it is no later than this one might
         // have been drawn.
@@ -319,7 +324,8 @@ impl Place {
         key: (PlaceName, SessionId, SolutionNumber),
         out: &mut Vec<Output>,
     ) {
-        let again = self.jittered(now, self.config.timing.setup_refresh);
+        let since = self.feeds.releases.get(&key).map_or(now, |r| r.since);
+        let again = self.told_again(now, &key.0, since);
         match self.feeds.releases.get_mut(&key) {
             Some(releasing) if releasing.until > now => {
                 releasing.again = again;
@@ -330,6 +336,13 @@ impl Place {
                 self.feeds.releases.remove(&key);
             }
         }
+    }
+
+    /// When a release that has been told since then is told again: ever more seldom, for what
+    /// very many have to be told of may be down, or late.
+    fn told_again(&mut self, now: Instant, to: &PlaceName, since: Instant) -> Instant {
+        let again = self.said_again(now, to);
+        again.max(now + now.since(since))
     }
 
     pub(super) fn repeat_releases(&mut self, now: Instant, to: &PlaceName, out: &mut Vec<Output>) {

@@ -11,6 +11,7 @@ use super::Place;
 use super::alarms::{Alarm, Alarms};
 use super::clients::Client;
 use super::components::Use;
+use super::handoff::Sent;
 use super::ledger::Account;
 use super::local::Desk;
 use super::shares::Share;
@@ -47,17 +48,6 @@ pub(super) struct Hop {
     pub(super) cut: Option<Instant>,
     /// What only the client's place knows.
     pub(super) client: Option<Box<Client>>,
-}
-
-/// How far the next hop is known to follow.
-#[derive(Debug, Clone)]
-pub(super) struct Sent {
-    /// The agent, kept until the next place has it.
-    pub(super) kept: Option<Box<PlanVisitor>>,
-    /// When the next hop was last heard of about this visit.
-    pub(super) heard: Instant,
-    /// Whether the next hop knows that the session is established.
-    pub(super) confirmed: bool,
 }
 
 /// Which sessions come from a neighbour or go on to it, so that what happens to one costs
@@ -174,6 +164,10 @@ impl Place {
             let mut desk = Desk {
                 config: &self.config,
                 links: &self.links,
+                pace: &self.pace,
+                now,
+                from: &hop.from,
+                sent: hop.sent.as_ref().map(|sent| sent.to.clone()),
                 ledger: &mut self.ledger,
                 components: &self.components,
                 verified: &mut self.verified,
@@ -193,7 +187,9 @@ impl Place {
                     }
                     Action::ReleaseChild { to, number } => {
                         self.unfeed(&to, session);
-                        self.release_child(now, to, Feed { session, number }, out);
+                        if self.take_back(now, &mut hop, &to, out) {
+                            self.release_child(now, to, Feed { session, number }, out);
+                        }
                     }
                     Action::Run(components) => {
                         if self.run(now, &mut hop, &components, out) {
@@ -290,10 +286,11 @@ impl Place {
         }
         hop.alarms.cancel(Alarm::Deadline);
         if let Some((next, _)) = hop.visitor.child() {
-            if !self.links.is_up(next) {
+            let next = next.clone();
+            if !self.links.is_up(&next) {
                 hop.lose_sight(now, &self.config.timing);
             }
-            let at = self.jittered(now, self.config.timing.setup_refresh);
+            let at = self.said_again(now, &next);
             hop.alarms.set(Alarm::Child, at);
         }
     }

@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 use waybook_agents::{Envelope, Event, Feed, Incarnation, Message, RefusalReason, SessionId};
 use waybook_location_tree::PlaceName;
 
+use super::handoff::Sent;
 use super::timers::Timer;
 use super::{Place, State};
 use crate::Instant;
@@ -167,6 +168,7 @@ impl Place {
             listed: None,
         };
         self.links.links.insert(neighbour.clone(), link);
+        self.pace_anew(neighbour);
         self.timers.cancel(&Timer::IndexGrace(neighbour.clone()));
         self.unpark_downloads();
         if before.is_some_and(|before| before < incarnation) {
@@ -175,6 +177,7 @@ impl Place {
         self.rejoined(now, neighbour, out);
         self.list_sessions(neighbour, out);
         self.repeat_to(now, neighbour, out);
+        self.send_waiting(now, neighbour, out);
         if !is_child {
             self.tell_whole_index(out);
             self.tell_all_code(out);
@@ -212,6 +215,7 @@ impl Place {
                 events.push((session, Event::Released));
             } else if let Some((_, number)) =
                 hop.visitor.child().filter(|(place, _)| *place == neighbour)
+                && !hop.sent.as_ref().is_some_and(Sent::is_waiting)
             {
                 let reason = RefusalReason::Lost {
                     next: neighbour.clone(),

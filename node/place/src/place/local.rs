@@ -11,13 +11,21 @@ use waybook_plan::{Component, Demand, Releases, Stage};
 use super::components::{self, Components, Use};
 use super::ledger::{Account, Ledger};
 use super::links::Links;
+use super::pace::Pace;
 use super::trust::Verified;
-use crate::Settings;
+use super::turns::Source;
+use crate::{Instant, Settings};
 
 /// The place as one session's visitor sees it.
 pub(super) struct Desk<'a> {
     pub(super) config: &'a Settings,
     pub(super) links: &'a Links,
+    pub(super) pace: &'a Pace,
+    pub(super) now: Instant,
+    /// Where the session comes from.
+    pub(super) from: &'a Source,
+    /// Where it has been sent on to from here.
+    pub(super) sent: Option<PlaceName>,
     pub(super) ledger: &'a mut Ledger,
     pub(super) components: &'a Components,
     pub(super) verified: &'a mut Verified,
@@ -71,6 +79,29 @@ pub(super) fn judge(
     }
 }
 
+impl Desk<'_> {
+    /// Whether a visit to the next place would get its turn. Who is on the way there already
+    /// need not wait for it.
+    fn wait_for(&self, next: &PlaceName) -> Result<(), RefusalReason> {
+        if self.sent.as_ref() == Some(next) {
+            return Ok(());
+        }
+        let turn = self.config.timing.turn;
+        match self.pace.crowded(self.now, next, self.from, turn) {
+            Some(window) => Err(crowded(next, window)),
+            None => Ok(()),
+        }
+    }
+}
+
+/// The next place is asked no more now, for it is late with what it has been asked.
+pub(super) fn crowded(next: &PlaceName, window: usize) -> RefusalReason {
+    RefusalReason::Limit {
+        limit: format!("set-ups under way to {next}"),
+        value: u64::try_from(window).unwrap_or(u64::MAX),
+    }
+}
+
 impl Local for Desk<'_> {
     fn hold(
         &mut self,
@@ -97,6 +128,9 @@ impl Local for Desk<'_> {
             next,
             code,
         )?;
+        if let Some(next) = next {
+            self.wait_for(next)?;
+        }
         self.ledger
             .hold(&self.config.capacity, &stage.demand)
             .map_err(RefusalReason::Lacking)?;

@@ -2,7 +2,7 @@
 //!
 //! This file holds what all rooms share and sends every input to its room:
 //! `links` (neighbours), `visits`, `hops`, `handoff` and `running` (agents and what they want done),
-//! `feeds` (leases), `opens` and `clients`, `questions` (searches) and `surveys`, `index`
+//! `feeds` (leases), `pace` (how much a neighbour is asked at a time), `opens` and `clients`, `questions` (searches) with `climbing` (on their way up) and `surveys`, `index`
 //! and `summaries` (metadata), `records` (what survives a restart). Code that is brought
 //! along has its own: `downloads`, `porters` and `transfers` (from the wish, by agents that
 //! find out where it is, to the bytes), `ahead`, `catalogue` and `resolve` (who holds what,
@@ -13,6 +13,7 @@ mod ahead;
 mod alarms;
 mod catalogue;
 mod clients;
+mod climbing;
 mod components;
 mod cuts;
 mod downloads;
@@ -28,6 +29,7 @@ mod local;
 mod model;
 mod opens;
 mod orders;
+mod pace;
 mod porters;
 mod questions;
 mod reconcile;
@@ -41,6 +43,7 @@ mod surveys;
 mod timers;
 mod transfers;
 mod trust;
+mod turns;
 mod views;
 mod visits;
 
@@ -58,6 +61,7 @@ use crate::lazy::Lazy;
 use crate::{Counters, Instant, Settings, Strategies};
 
 use catalogue::Catalogue;
+use climbing::Climbing;
 use components::Components;
 use downloads::Downloads;
 use feeds::Feeds;
@@ -71,6 +75,7 @@ pub(crate) use model::from_now;
 use opens::Opens;
 use orders::Prefetch;
 pub use orders::{code_record, part_record};
+use pace::Pace;
 use questions::Questions;
 use repository::Repository;
 use summaries::Summaries;
@@ -101,8 +106,10 @@ pub struct Place {
     edges: Edges,
     fences: Fences,
     feeds: Lazy<Feeds>,
+    pace: Pace,
     opens: Lazy<Opens>,
     questions: Questions,
+    climbing: Lazy<Climbing>,
     index: Lazy<Index>,
     summaries: Lazy<Summaries>,
     repository: Lazy<Repository>,
@@ -193,8 +200,10 @@ impl Place {
             edges: Edges::default(),
             fences: Fences::default(),
             feeds: Lazy::default(),
+            pace: Pace::default(),
             opens: Lazy::default(),
             questions: Questions::default(),
+            climbing: Lazy::default(),
             index: Lazy::default(),
             summaries: Lazy::default(),
             repository: Lazy::default(),
@@ -233,8 +242,7 @@ impl Place {
             Input::Open(request) => self.open(now, request, out),
             Input::Cancel { request } => self.cancel(now, request, out),
             Input::DryRun(request) => self.dry_run(now, request, out),
-            Input::Claim { session } => self.claim(now, session, out),
-            Input::Active { session } => self.active(now, session),
+            Input::Claim { session } | Input::Active { session } => self.claim(now, session, out),
             Input::Close { session } => {
                 self.close(now, session, crate::io::EndReason::Closed, out);
             }
@@ -278,6 +286,7 @@ impl Place {
             Timer::FeedSetups(to) => self.feed_setups(now, to, out),
             Timer::FeedSessions(to) => self.feed_sessions(now, to, out),
             Timer::Question(id) => self.question_timer(now, id, out),
+            Timer::Climbing => self.climbing_timer(now, out),
             Timer::Retry(request) => self.retry(now, request, out),
             Timer::IndexGrace(child) => self.forget_locality(now, &child, out),
             Timer::Summary => self.tell_summaries(now, out),
@@ -299,7 +308,7 @@ impl Place {
     ) {
         match message {
             Message::Visit(visit) => self.visit(now, from, visit, out),
-            Message::VisitAck(feed) => self.visit_acked(now, from, feed),
+            Message::VisitAck(feed) => self.visit_acked(now, from, feed, out),
             Message::Ready(ready) => self.child_ready(now, from, ready, out),
             Message::Refuse(refuse) => self.child_refused(now, from, refuse, out),
             Message::Release(feed) => self.release(now, from, feed, out),
@@ -312,7 +321,7 @@ impl Place {
             } => {
                 self.refreshed(now, from, &setups, &established, out);
             }
-            Message::Working(feeds) => self.child_working(now, from, &feeds),
+            Message::Working(feeds) => self.child_working(now, from, &feeds, out),
             Message::Gone(feed) => self.child_gone(now, from, feed, out),
             Message::Resync {
                 sessions,
@@ -336,7 +345,7 @@ impl Place {
                 title,
                 most,
             } => {
-                self.search(from, id, origin, title, most, out);
+                self.search(now, from, id, origin, title, most, out);
             }
             Message::Found {
                 id,
@@ -367,7 +376,7 @@ impl Place {
                 wanted,
                 found,
             } => {
-                self.resolve(from, id, origin, wanted, found, out);
+                self.resolve(now, from, id, origin, wanted, found, out);
             }
             Message::Resolved { id, origin, found } => {
                 self.resolved(now, from, id, origin, found, out);

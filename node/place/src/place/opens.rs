@@ -247,6 +247,13 @@ impl Place {
         self.drive(now, session, Event::Arrive, out);
     }
 
+    /// Nothing can be planned for an open.
+    pub(super) fn no_plan(&mut self, id: RequestId, no: NoPlan, out: &mut Vec<Output>) {
+        if let Some(pending) = self.opens.pending.remove(&id) {
+            self.answer_pending(*pending, &Outcome::NoPlan(no), out);
+        }
+    }
+
     /// A number that no session here has. Neighbours choose those of theirs.
     fn new_session(&mut self) -> SessionId {
         loop {

@@ -6,9 +6,10 @@ use std::sync::Arc;
 
 use waybook_agents::{Message, RefusalReason};
 use waybook_location_tree::PlaceName;
-use waybook_plan::{KnownServer, Plan, Release, SolutionNumber};
+use waybook_plan::{KnownServer, NoPlan, Plan, Release, SolutionNumber};
 
 use super::Place;
+use super::climbing::Crowded;
 use super::resolve::{CodeAsker, references};
 use super::surveys::tell_survey;
 use super::timers::Timer;
@@ -82,21 +83,64 @@ impl Place {
         let here = self.config.name.clone();
         let (servers, enough) = self.nearest_servers(&here, title, most);
         let parent = self.parent.as_ref();
-        let parent = parent.filter(|parent| self.links.is_up(parent));
-        let full = self.questions.open.len() >= self.config.limits.questions;
-        match parent {
-            Some(_) if !enough && !full => {
-                let (title, until) = (title.to_owned(), now + self.config.timing.question);
-                let question = Question::Servers {
-                    title,
-                    asker,
-                    until,
-                };
-                let id = self.questions.add(question);
-                self.put_question(now, id, until, out);
-            }
+        if enough || !parent.is_some_and(|parent| self.links.is_up(parent)) {
             // Cut off from the rest, a place serves with what it knows.
-            _ => self.servers_known(now, asker, &servers, out),
+            return self.servers_known(now, asker, &servers, out);
+        }
+        let most = self.config.limits.questions;
+        if self.questions.open.len() >= most {
+            let why = format!("limit `questions` = {most} is reached");
+            return self.servers_unanswered(now, title, asker, &why, out);
+        }
+        let until = now + self.config.timing.question;
+        let id = self.questions.add(Question::Servers {
+            title: title.to_owned(),
+            asker,
+            until,
+        });
+        if self.put_question(now, id, until, out).is_err() {
+            self.question_crowded(now, id, out);
+        }
+    }
+
+    /// Its turn would hardly come: nobody is asked.
+    pub(super) fn question_crowded(&mut self, now: Instant, id: u64, out: &mut Vec<Output>) {
+        let Some(question) = self.questions.open.remove(&id) else {
+            return;
+        };
+        self.timers.cancel(&Timer::Question(id));
+        let parent = self.parent.as_ref().map(PlaceName::as_str);
+        let parent = parent.unwrap_or_default();
+        let window = self.climbing.window.size();
+        let why =
+            format!("{parent} is late with answers: no more than {window} may be under way to it");
+        self.unanswered(now, question, &why, out);
+    }
+
+    /// Nobody says which servers there are: goes on with those that are known here.
+    fn servers_unanswered(
+        &mut self,
+        now: Instant,
+        title: &str,
+        asker: Asker,
+        why: &str,
+        out: &mut Vec<Output>,
+    ) {
+        let here = self.config.name.clone();
+        let (servers, _) = self.nearest_servers(&here, title, self.config.servers_per_plan);
+        if !servers.is_empty() {
+            return self.servers_known(now, asker, &servers, out);
+        }
+        let no = NoPlan::Unanswered {
+            title: title.to_owned(),
+            why: why.to_owned(),
+        };
+        match asker {
+            Asker::Open(id) => self.no_plan(id, no, out),
+            Asker::DryRun(request) => {
+                let (request, survey) = (request.request, Err(no));
+                out.push(Output::Surveyed { request, survey });
+            }
         }
     }
 
@@ -120,6 +164,7 @@ impl Place {
     #[allow(clippy::too_many_arguments, reason = "the fields of the message")]
     pub(super) fn search(
         &mut self,
+        now: Instant,
         from: &PlaceName,
         id: u64,
         origin: PlaceName,
@@ -135,29 +180,23 @@ impl Place {
         let most = most.min(MOST_SERVERS);
         let (servers, enough) = self.nearest_servers(&origin, &title, usize::from(most));
         let parent = self.parent.as_ref();
-        match parent.filter(|parent| self.links.is_up(parent)) {
-            Some(parent) if !enough => {
-                self.send(
-                    parent,
-                    Message::Search {
-                        id,
-                        origin,
-                        title,
-                        most,
-                    },
-                    out,
-                );
-            }
-            _ => self.send(
-                from,
-                Message::Found {
-                    id,
-                    origin,
-                    servers,
-                },
-                out,
-            ),
+        if parent.is_some_and(|parent| self.links.is_up(parent)) && !enough {
+            let asked = (origin.clone(), id);
+            let message = Message::Search {
+                id,
+                origin,
+                title,
+                most,
+            };
+            // Who asks will do so again.
+            return self.climb(now, asked, message, out).unwrap_or_default();
         }
+        let message = Message::Found {
+            id,
+            origin,
+            servers,
+        };
+        self.send(from, message, out);
     }
 
     /// The answer to a search comes down.
@@ -174,6 +213,7 @@ impl Place {
             self.counters.refused_messages += 1;
             return;
         }
+        self.climbed(now, &(origin.clone(), id), out);
         if origin != self.config.name {
             if let Some(next) = self.links.below(&self.config.name, &origin) {
                 let message = Message::Found {
@@ -202,13 +242,16 @@ impl Place {
 
     /// Puts a question to the parent, and will do so again until it is answered: any of
     /// its letters, or of the answer's, may be lost.
+    ///
+    /// # Errors
+    /// If its turn would hardly come.
     pub(super) fn put_question(
         &mut self,
         now: Instant,
         id: u64,
         until: Instant,
         out: &mut Vec<Output>,
-    ) {
+    ) -> Result<(), Crowded> {
         let origin = self.config.name.clone();
         let message = match self.questions.open.get(&id) {
             Some(Question::Servers { title, .. }) => Message::Search {
@@ -223,13 +266,14 @@ impl Place {
                 wanted: wanted.clone(),
                 found: known.clone(),
             },
-            Some(Question::Survey { .. }) | None => return,
+            Some(Question::Survey { .. }) | None => return Ok(()),
         };
-        if let Some(parent) = self.parent.clone() {
-            self.send(&parent, message, out);
-        }
+        let asked = (self.config.name.clone(), id);
+        let climbs = self.climb(now, asked, message, out);
         let again = self.jittered(now, self.config.timing.setup_refresh);
+        let again = again.max(now + self.climbing.window.patience());
         self.timers.set(Timer::Question(id), again.min(until));
+        climbs
     }
 
     /// A question has not been answered: ask again, or go on with what is known.
@@ -239,32 +283,38 @@ impl Place {
             && now < *until
         {
             let until = *until;
-            return self.put_question(now, id, until, out);
+            // If it has no turn now, it may have one next time.
+            return self.put_question(now, id, until, out).unwrap_or_default();
         }
+        if let Some(question) = self.questions.open.remove(&id) {
+            let asked = (self.config.name.clone(), id);
+            self.climb_no_longer(now, &asked, out);
+            let parent = self.parent.as_ref().map(PlaceName::as_str);
+            let why = format!("{} did not answer in time", parent.unwrap_or_default());
+            self.unanswered(now, question, &why, out);
+        }
+    }
+
+    /// A question will not be answered: goes on with what is known.
+    fn unanswered(&mut self, now: Instant, question: Question, why: &str, out: &mut Vec<Output>) {
         self.counters.unanswered += 1;
-        match self.questions.open.remove(&id) {
-            Some(Question::Servers { title, asker, .. }) => {
-                let here = self.config.name.clone();
-                let most = self.config.servers_per_plan;
-                let (servers, _) = self.nearest_servers(&here, &title, most);
-                self.servers_known(now, asker, &servers, out);
+        match question {
+            Question::Servers { title, asker, .. } => {
+                self.servers_unanswered(now, &title, asker, why, out);
             }
-            Some(Question::Releases {
+            Question::Releases {
                 wanted,
                 known,
                 asker,
                 ..
-            }) => {
-                self.releases_unanswered(now, asker, wanted, known, out);
+            } => {
+                self.releases_unanswered(now, asker, wanted, known, why, out);
             }
-            Some(Question::Survey {
+            Question::Survey {
                 request,
                 plan,
                 answers,
-            }) => {
-                tell_survey(request, plan, &answers, out);
-            }
-            None => {}
+            } => tell_survey(request, plan, &answers, out),
         }
     }
 }

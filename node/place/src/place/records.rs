@@ -15,7 +15,8 @@ use super::Place;
 use super::alarms::Alarm;
 use super::clients::{Client, Key};
 use super::cuts::lost_after;
-use super::hops::{self, Hop, Sent};
+use super::handoff::{Kept, Sent};
+use super::hops::{self, Hop};
 use super::ledger::Account;
 use super::timers::Timer;
 use crate::Instant;
@@ -183,7 +184,8 @@ impl Place {
         if let Some((place, _)) = &child {
             // Whether the next hop knows is not known; it is told again.
             hop.sent = Some(Sent {
-                kept: None,
+                to: place.clone(),
+                agent: Kept::No,
                 heard: now,
                 confirmed: false,
             });

@@ -48,7 +48,7 @@ pub(super) struct Known<'a> {
 /// Who can be asked for what is not known in a place's locality.
 enum Above {
     /// The parent.
-    Ask(PlaceName),
+    Ask,
     /// Nobody: there is nothing above, or nothing more is wanted.
     None,
     /// Nobody, though there would be somebody who may know; why.
@@ -88,11 +88,11 @@ impl Place {
         let most = self.config.limits.questions;
         let full = self.questions.open.len() >= most;
         match above {
-            Above::Ask(_) if full => {
+            Above::Ask if full => {
                 let gap = Some(format!("limit `questions` = {most} is reached"));
                 self.releases_known(now, asker, search.found, gap.as_deref(), out);
             }
-            Above::Ask(_) => {
+            Above::Ask => {
                 let Search { wanted, found } = search;
                 let (until, known) = (now + self.config.timing.question, found);
                 let id = self.questions.add(Question::Releases {
@@ -101,7 +101,9 @@ impl Place {
                     asker,
                     until,
                 });
-                self.put_question(now, id, until, out);
+                if self.put_question(now, id, until, out).is_err() {
+                    self.question_crowded(now, id, out);
+                }
             }
             Above::None => self.releases_known(now, asker, search.found, None, out),
             Above::Silent(gap) => {
@@ -117,14 +119,13 @@ impl Place {
         asker: CodeAsker,
         wanted: Vec<String>,
         found: Vec<Arc<Release>>,
+        why: &str,
         out: &mut Vec<Output>,
     ) {
         let here = self.config.name.clone();
         let mut search = Search { wanted, found };
         self.add_others(&here, &mut search);
-        let parent = self.parent.clone();
-        let gap = parent.map(|parent| format!("{parent} did not answer in time"));
-        self.releases_known(now, asker, search.found, gap.as_deref(), out);
+        self.releases_known(now, asker, search.found, Some(why), out);
     }
 
     /// Goes on with what is known of the releases; `gap` is why there may be others.
@@ -162,7 +163,7 @@ impl Place {
         let above = match self.parent.clone() {
             None => Above::None,
             Some(parent) => match self.links.version(&parent) {
-                Some(version) if version >= 2 => return Above::Ask(parent),
+                Some(version) if version >= 2 => return Above::Ask,
                 Some(version) => Above::Silent(format!(
                     "{parent} speaks version {version} of the protocol, which knows of no code \
                      that is brought along"
@@ -245,6 +246,7 @@ impl Place {
     #[allow(clippy::too_many_arguments, reason = "the fields of the message")]
     pub(super) fn resolve(
         &mut self,
+        now: Instant,
         from: &PlaceName,
         id: u64,
         origin: PlaceName,
@@ -267,14 +269,16 @@ impl Place {
         let above = self.look_up(&origin, &mut search);
         let Search { wanted, found } = search;
         match above {
-            Above::Ask(parent) => {
+            Above::Ask => {
+                let asked = (origin.clone(), id);
                 let message = Message::Resolve {
                     id,
                     origin,
                     wanted,
                     found,
                 };
-                self.send(&parent, message, out);
+                // Who asks will do so again.
+                self.climb(now, asked, message, out).unwrap_or_default();
             }
             Above::None | Above::Silent(_) => {
                 self.send(from, Message::Resolved { id, origin, found }, out);
@@ -297,6 +301,7 @@ impl Place {
             self.counters.refused_messages += 1;
             return;
         }
+        self.climbed(now, &(origin.clone(), id), out);
         if let Some(next) = self.config.name.next_hop(&origin) {
             return self.send(&next, Message::Resolved { id, origin, found }, out);
         }

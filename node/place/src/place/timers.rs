@@ -26,6 +26,9 @@ pub(super) enum Timer {
     FeedSessions(PlaceName),
     /// A search or survey has not been answered in time.
     Question(u64),
+    /// A question that climbs through here has waited for its turn, or been under way, for too
+    /// long.
+    Climbing,
     /// An open that was refused because of other set-ups' holds is to be tried again.
     Retry(RequestId),
     /// A child has been cut off for so long that its locality is no longer offered, or is

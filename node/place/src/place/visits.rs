@@ -10,6 +10,7 @@ use waybook_plan::SolutionNumber;
 
 use super::Place;
 use super::alarms::Alarm;
+use super::handoff::Kept;
 use super::hops::Hop;
 use crate::Instant;
 use crate::io::Output;
@@ -72,6 +73,7 @@ impl Place {
                 hop.booking = older.booking;
                 hop.uses = older.uses;
                 hop.routed = older.routed;
+                hop.sent = older.sent;
             }
             None => {
                 self.setups += 1;
@@ -147,28 +149,41 @@ impl Place {
     }
 
     /// Something was heard of a child: it has the agent, and it lives.
-    fn heard(&mut self, now: Instant, from: &PlaceName, feed: Feed) -> bool {
+    fn heard(&mut self, now: Instant, from: &PlaceName, feed: Feed, out: &mut Vec<Output>) -> bool {
         let Some(hop) = self.awaiting(from, feed) else {
             self.counters.fenced += 1;
             return false;
         };
-        let Some(sent) = hop.sent.as_mut() else {
+        let Some(sent) = hop.sent.as_mut().filter(|sent| !sent.is_waiting()) else {
             return false;
         };
-        sent.heard = now;
-        if sent.kept.take().is_some() {
+        let last = std::mem::replace(&mut sent.heard, now);
+        if sent.has_arrived() {
             self.feed_setup(now, from, feed.session);
+            self.taken(now, from, last, out);
         }
         true
     }
 
-    pub(super) fn visit_acked(&mut self, now: Instant, from: &PlaceName, feed: Feed) {
-        self.heard(now, from, feed);
+    pub(super) fn visit_acked(
+        &mut self,
+        now: Instant,
+        from: &PlaceName,
+        feed: Feed,
+        out: &mut Vec<Output>,
+    ) {
+        self.heard(now, from, feed, out);
     }
 
-    pub(super) fn child_working(&mut self, now: Instant, from: &PlaceName, feeds: &[Feed]) {
+    pub(super) fn child_working(
+        &mut self,
+        now: Instant,
+        from: &PlaceName,
+        feeds: &[Feed],
+        out: &mut Vec<Output>,
+    ) {
         for feed in feeds {
-            self.heard(now, from, *feed);
+            self.heard(now, from, *feed, out);
         }
     }
 
@@ -183,7 +198,7 @@ impl Place {
             session: ready.session,
             number: ready.number,
         };
-        if self.heard(now, from, feed) {
+        if self.heard(now, from, feed, out) {
             let path = self.hops.get(&feed.session).and_then(|hop| {
                 let chosen = hop.visitor.plan().solution(ready.solution)?;
                 Some(chosen.stages.len())
@@ -212,8 +227,7 @@ impl Place {
             session: refuse.session,
             number: refuse.number,
         };
-        if self.awaiting(from, feed).is_none() {
-            self.counters.fenced += 1;
+        if !self.heard(now, from, feed, out) {
             return;
         }
         self.unfeed(from, feed.session);
@@ -251,7 +265,7 @@ impl Place {
         };
         // While the agent is still kept, the next place may only have been asked too
         // early; it will get it.
-        if hop.sent.as_ref().is_some_and(|s| s.kept.is_some()) {
+        if hop.sent.as_ref().is_some_and(|s| s.agent != Kept::No) {
             return;
         }
         let reason = RefusalReason::Lost { next: from.clone() };

@@ -6,6 +6,7 @@
 mod code;
 mod letters;
 mod neighbours;
+mod pace;
 mod review;
 mod session;
 mod shares;

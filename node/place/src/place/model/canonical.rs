@@ -9,7 +9,8 @@ use waybook_agents::wire;
 
 use crate::Instant;
 use crate::place::clients::Client;
-use crate::place::hops::{Hop, Sent};
+use crate::place::handoff::{Kept, Sent};
+use crate::place::hops::Hop;
 use crate::place::{Chance, Place};
 
 /// What lies farther ahead than this is all the same. Longer than every lease, fence and
@@ -68,8 +69,10 @@ impl Place {
             edges,
             fences,
             feeds,
+            pace,
             opens,
             questions,
+            climbing,
             index,
             summaries,
             repository,
@@ -96,8 +99,10 @@ impl Place {
             edges: edges.clone(),
             fences: fences.clone(),
             feeds: feeds.clone(),
+            pace: pace.clone(),
             opens: opens.clone(),
             questions: questions.clone(),
+            climbing: climbing.clone(),
             index: index.clone(),
             summaries: summaries.clone(),
             repository: repository.clone(),
@@ -135,8 +140,10 @@ impl Place {
             edges,
             fences,
             feeds,
+            pace,
             opens,
             questions,
+            climbing,
             index,
             summaries,
             repository,
@@ -155,6 +162,14 @@ impl Place {
              {feeds:?}{opens:?}{questions:?}{index:?}{summaries:?}{repository:?}{downloads:?}\
              {catalogue:?}{verified:?}{orders:?}"
         );
+        written.expect("a hasher takes everything");
+        // How wide the windows are is left out: with so few sessions none is ever full.
+        for (to, lane) in pace.lanes() {
+            let under_way = lane.window.under_way();
+            let written = write!(digest, "{to}{under_way}{:?}", lane.waiting);
+            written.expect("a hasher takes everything");
+        }
+        let written = write!(digest, "{:?}", climbing.questions());
         written.expect("a hasher takes everything");
         for hop in hops.values() {
             self.add_hop(hop, &mut digest);
@@ -190,14 +205,20 @@ impl Place {
         );
         written.expect("a hasher takes everything");
         if let Some(Sent {
-            kept,
+            // As the visitor's child says.
+            to: _,
+            agent,
             heard,
             confirmed,
         }) = sent
         {
-            let kept = kept.as_ref().map(wire::encode_record);
-            write!(digest, "{heard:?}{confirmed}").expect("a hasher takes everything");
-            kept.hash(&mut digest.0);
+            let (waits, agent) = match agent {
+                Kept::Waiting(agent) => (true, Some(agent)),
+                Kept::UnderWay(agent) => (false, Some(agent)),
+                Kept::No => (false, None),
+            };
+            write!(digest, "{heard:?}{confirmed}{waits}").expect("a hasher takes everything");
+            agent.map(wire::encode_record).hash(&mut digest.0);
         }
         if let Some(client) = client {
             add_client(client, digest);

@@ -37,6 +37,8 @@ pub(super) fn timing() -> Timing {
         setup_margin: moments(1),
         setup_lease: moments(7),
         setup_refresh: MOMENT,
+        lag: MOMENT,
+        turn: moments(2),
         session_lease: moments(8),
         session_refresh: MOMENT,
         claim: NEVER,
