@@ -1,7 +1,7 @@
 //! The place itself: one state machine, in rooms.
 //!
 //! This file holds what all rooms share and sends every input to its room:
-//! `links` (neighbours), `visits`, `hops`, `handoff` and `running` (agents and what they want done),
+//! `links` (neighbours; `children` that are gone, `blame`), `visits`, `hops`, `handoff` and `running` (agents and what they want done),
 //! `feeds` (leases), `opens` and `clients`, `questions` (searches) and `surveys`, `index`
 //! and `summaries` (metadata), `records` (what survives a restart). Code that is brought
 //! along has its own: `downloads`, `porters` and `transfers` (from the wish, by agents that
@@ -11,7 +11,9 @@
 
 mod ahead;
 mod alarms;
+mod blame;
 mod catalogue;
+mod children;
 mod clients;
 mod components;
 mod cuts;
@@ -55,7 +57,7 @@ use waybook_location_tree::PlaceName;
 
 use crate::io::{Input, Output, RecordKey, RequestId};
 use crate::lazy::Lazy;
-use crate::{Counters, Instant, Settings, Strategies};
+use crate::{Counters, Instant, Refusals, Settings, Strategies};
 
 use catalogue::Catalogue;
 use components::Components;
@@ -226,15 +228,18 @@ impl Place {
             }
             Input::LinkDown { neighbour } => self.link_down(now, &neighbour, out),
             Input::Received { from, envelope } => {
+                let before = Refusals::from(&self.counters);
                 if self.accepts(&from, &envelope) {
                     self.received(now, &from, envelope.message, out);
                 }
+                self.reckon(&from, before);
             }
             Input::Open(request) => self.open(now, request, out),
             Input::Cancel { request } => self.cancel(now, request, out),
             Input::DryRun(request) => self.dry_run(now, request, out),
             Input::Claim { session } => self.claim(now, session, out),
             Input::Active { session } => self.active(now, session),
+            Input::Away { session, away } => self.been_away(now, session, away),
             Input::Close { session } => {
                 self.close(now, session, crate::io::EndReason::Closed, out);
             }
