@@ -122,6 +122,35 @@ pub struct ApiConfig {
     /// What requests that come through the tree, from other places, may do here
     /// (`[api.remote]`).
     pub remote: RemoteRights,
+    /// What the API protects itself with.
+    pub limits: ApiLimits,
+}
+
+/// Bounds on what clients and neighbours can make the control API hold.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct ApiLimits {
+    /// Connections of clients at once.
+    pub connections: usize,
+    /// Requests under way at once, those that wait for something to happen included.
+    pub requests: usize,
+    /// Components being uploaded at once.
+    pub uploads: usize,
+    /// How long a client may take to send its headers.
+    pub header_timeout: Duration,
+    /// How much of `requests` one neighbour may have, in percent (`limits.neighbour-share`).
+    pub neighbour_share: u8,
+}
+
+impl Default for ApiLimits {
+    fn default() -> Self {
+        Self {
+            connections: 4096,
+            requests: 4096,
+            uploads: 4,
+            header_timeout: Duration::from_secs(15),
+            neighbour_share: 50,
+        }
+    }
 }
 
 /// Which other places may do what here. The place itself always may everything.
@@ -208,6 +237,9 @@ pub struct TransportConfig {
     /// Messages that may wait for a slow neighbour. One more closes the connection,
     /// and the protocol recovers.
     pub queue: usize,
+    /// Messages of one neighbour that may wait for this place; each 4 KiB of one count as one
+    /// more. What goes beyond stays with the neighbour.
+    pub inbound: u32,
     /// The first pause before the parent is dialled again.
     pub redial_first: Duration,
     /// The longest pause; each one doubles, and all are jittered.
@@ -227,6 +259,7 @@ impl Default for TransportConfig {
             stream_window: 1 << 20,
             max_frame: waybook_agents::wire::MAX_FRAME,
             queue: 16_384,
+            inbound: 4096,
             redial_first: Duration::from_millis(100),
             redial_longest: Duration::from_secs(10),
             handshake_timeout: Duration::from_secs(5),
@@ -281,6 +314,9 @@ pub struct LogConfig {
     pub level: String,
     /// How it looks.
     pub format: LogFormat,
+    /// Lines a second that any one place of the program may write; those beyond are left out,
+    /// and it is said how many.
+    pub lines: u32,
 }
 
 /// How the log looks.

@@ -7,7 +7,6 @@ use std::sync::{Arc, OnceLock, PoisonError, RwLock};
 
 use dashmap::DashMap;
 use http::{Request, Response};
-use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use waybook_agents::SessionId;
@@ -22,7 +21,9 @@ use super::runtime::{Booked, Running, Runtimes, Starting};
 use super::session::Session;
 use super::session_body::SessionBody;
 use super::token::token;
-use crate::{Body, Io, PeerApi, PeerStreams, PlaceHandle, Start, hop};
+use crate::door::{Door, DoorConfig};
+use crate::slots::{Full, Slot, Slots, share};
+use crate::{Body, DoorCounters, Io, PeerApi, PeerStreams, PlaceHandle, Start, hop};
 
 /// What all tasks of the data plane share.
 pub(super) struct Plane {
@@ -40,7 +41,18 @@ pub(super) struct Plane {
     instances: DashMap<InstanceId, Arc<Instance>>,
     /// Which sessions an instance serves.
     users: DashMap<InstanceId, BTreeSet<SessionId>>,
-    requests: Arc<Semaphore>,
+    /// Where clients come in.
+    pub(super) door: Arc<Door>,
+    /// The requests under way, by the neighbour that they come from; none is the gateway.
+    requests: Arc<Slots<Option<PlaceName>>>,
+    by_session: Arc<Slots<SessionId>>,
+}
+
+/// A request under way; it counts until it is dropped.
+#[derive(Debug)]
+pub(super) struct Admitted {
+    _of_session: Slot<SessionId>,
+    _of_place: Slot<Option<PlaceName>>,
 }
 
 /// A component that was started.
@@ -76,7 +88,18 @@ impl Plane {
     pub(super) fn new(config: DataConfig, peers: Arc<dyn PeerStreams>, place: PlaceHandle) -> Self {
         Self {
             runtimes: Runtimes::new(&config),
-            requests: Arc::new(Semaphore::new(config.limits.requests)),
+            requests: Slots::new(
+                config.limits.requests,
+                share(config.limits.requests, config.limits.neighbour_share),
+            ),
+            by_session: Slots::new(usize::MAX, config.limits.requests_per_session),
+            door: Door::new(DoorConfig {
+                setting: "gateway.connections",
+                connections: config.limits.connections,
+                header_timeout: config.limits.header_timeout,
+                header_bytes: config.limits.header_bytes,
+                lingers: false,
+            }),
             config,
             peers,
             peer_api: OnceLock::new(),
@@ -319,6 +342,45 @@ impl Plane {
         self.enter(&session, request).await
     }
 
+    /// Room for one more request of a session.
+    fn admit(&self, session: &Session) -> Result<Admitted, String> {
+        let reached = |setting: &str, most: usize| {
+            format!("limit `gateway.{setting}` = {most} is reached; try again soon")
+        };
+        let of_session = self.by_session.take(&session.id);
+        let of_session = of_session.map_err(|full| match full {
+            Full::All(most) | Full::Share(most) => reached("requests-per-session", most),
+        })?;
+        let from = session.route().previous.clone();
+        let taken = match &from {
+            Some(_) => self.requests.take(&from),
+            None => self.requests.take_any(&from),
+        };
+        let of_place = taken.map_err(|full| match full {
+            Full::All(most) => reached("requests", most),
+            Full::Share(most) => format!(
+                "`limits.neighbour-share` of `gateway.requests` = {most} is reached by {}; try \
+                 again soon",
+                from.as_ref().map_or("clients", PlaceName::as_str)
+            ),
+        })?;
+        Ok(Admitted {
+            _of_session: of_session,
+            _of_place: of_place,
+        })
+    }
+
+    /// What the gateway has counted, and all requests with it.
+    pub(super) fn gateway_counters(&self) -> DoorCounters {
+        let (requests, refused) = self.requests.counts();
+        let (_, of_sessions) = self.by_session.counts();
+        DoorCounters {
+            requests,
+            refused_requests: refused + of_sessions,
+            ..self.door.counters()
+        }
+    }
+
     /// Lets a request of the session through this place.
     pub(super) async fn enter(
         self: &Arc<Self>,
@@ -326,9 +388,9 @@ impl Plane {
         mut request: Request<Body>,
     ) -> Response<Body> {
         let here = &self.config.place;
-        let Ok(permit) = Arc::clone(&self.requests).try_acquire_owned() else {
-            let detail = "all request slots of the place are taken; try again soon";
-            return problem(here, ProblemKind::TooManyRequests, detail);
+        let admitted = match self.admit(session) {
+            Ok(admitted) => admitted,
+            Err(why) => return problem(here, ProblemKind::TooManyRequests, &why),
         };
         if wants_tunnel(&request) {
             let detail = "use plain requests; WebSockets and CONNECT do not pass through";
@@ -344,7 +406,7 @@ impl Plane {
             }
         };
         clean_response(&mut response, here);
-        response.map(|body| SessionBody::to_client(session, body, permit))
+        response.map(|body| SessionBody::to_client(session, body, admitted))
     }
 }
 

@@ -214,7 +214,11 @@ impl Place {
             version,
             since: now,
             listed: None,
-            blame: self.links.links.get_mut(neighbour).and_then(|l| l.blame.take()),
+            blame: self
+                .links
+                .links
+                .get_mut(neighbour)
+                .and_then(|l| l.blame.take()),
         };
         self.links.links.insert(neighbour.clone(), link);
         self.timers.cancel(&Timer::IndexGrace(neighbour.clone()));

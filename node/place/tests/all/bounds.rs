@@ -39,7 +39,10 @@ fn say(all: &mut Neighbours, from: &str, to: &str, message: Message) {
 /// What the root has counted of a neighbour.
 fn seen(all: &Neighbours, neighbour: &str) -> NeighbourView {
     let views = all.places[&name("r")].neighbours();
-    views.into_iter().find(|v| v.place == name(neighbour)).unwrap()
+    views
+        .into_iter()
+        .find(|v| v.place == name(neighbour))
+        .unwrap()
 }
 
 fn titled(title: &str) -> Presentation {
