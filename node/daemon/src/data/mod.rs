@@ -9,6 +9,7 @@
 //! Nothing waits in a body's way except for the booked rate, the network or its reader:
 //! bodies are streams throughout, and dropping one end is felt at the other.
 
+mod admission;
 mod chain;
 mod config;
 mod gateway;

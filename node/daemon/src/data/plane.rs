@@ -22,8 +22,8 @@ use super::session::Session;
 use super::session_body::SessionBody;
 use super::token::token;
 use crate::door::{Door, DoorConfig};
-use crate::slots::{Full, Slot, Slots, share};
-use crate::{Body, DoorCounters, Io, PeerApi, PeerStreams, PlaceHandle, Start, hop};
+use crate::slots::{Slots, share};
+use crate::{Body, Io, PeerApi, PeerStreams, PlaceHandle, Start, hop};
 
 /// What all tasks of the data plane share.
 pub(super) struct Plane {
@@ -44,15 +44,8 @@ pub(super) struct Plane {
     /// Where clients come in.
     pub(super) door: Arc<Door>,
     /// The requests under way, by the neighbour that they come from; none is the gateway.
-    requests: Arc<Slots<Option<PlaceName>>>,
-    by_session: Arc<Slots<SessionId>>,
-}
-
-/// A request under way; it counts until it is dropped.
-#[derive(Debug)]
-pub(super) struct Admitted {
-    _of_session: Slot<SessionId>,
-    _of_place: Slot<Option<PlaceName>>,
+    pub(super) requests: Arc<Slots<Option<PlaceName>>>,
+    pub(super) by_session: Arc<Slots<SessionId>>,
 }
 
 /// A component that was started.
@@ -340,45 +333,6 @@ impl Plane {
             return problem(here, ProblemKind::NotPreviousHop, &detail);
         }
         self.enter(&session, request).await
-    }
-
-    /// Room for one more request of a session.
-    fn admit(&self, session: &Session) -> Result<Admitted, String> {
-        let reached = |setting: &str, most: usize| {
-            format!("limit `gateway.{setting}` = {most} is reached; try again soon")
-        };
-        let of_session = self.by_session.take(&session.id);
-        let of_session = of_session.map_err(|full| match full {
-            Full::All(most) | Full::Share(most) => reached("requests-per-session", most),
-        })?;
-        let from = session.route().previous.clone();
-        let taken = match &from {
-            Some(_) => self.requests.take(&from),
-            None => self.requests.take_any(&from),
-        };
-        let of_place = taken.map_err(|full| match full {
-            Full::All(most) => reached("requests", most),
-            Full::Share(most) => format!(
-                "`limits.neighbour-share` of `gateway.requests` = {most} is reached by {}; try \
-                 again soon",
-                from.as_ref().map_or("clients", PlaceName::as_str)
-            ),
-        })?;
-        Ok(Admitted {
-            _of_session: of_session,
-            _of_place: of_place,
-        })
-    }
-
-    /// What the gateway has counted, and all requests with it.
-    pub(super) fn gateway_counters(&self) -> DoorCounters {
-        let (requests, refused) = self.requests.counts();
-        let (_, of_sessions) = self.by_session.counts();
-        DoorCounters {
-            requests,
-            refused_requests: refused + of_sessions,
-            ..self.door.counters()
-        }
     }
 
     /// Lets a request of the session through this place.

@@ -13,7 +13,7 @@ use http_body_util::BodyExt;
 use tokio::time::Sleep;
 use tokio_util::sync::WaitForCancellationFutureOwned;
 
-use super::plane::Admitted;
+use super::admission::Admitted;
 use super::session::Session;
 use super::shape::{PIECE, Shaper, Turn};
 use crate::{Body, BoxError};

@@ -1,13 +1,13 @@
 //! The place itself: one state machine, in rooms.
 //!
 //! This file holds what all rooms share and sends every input to its room:
-//! `links` (neighbours; `children` that are gone, `blame`), `visits`, `hops`, `handoff` and `running` (agents and what they want done),
-//! `feeds` (leases), `opens` and `clients`, `questions` (searches) and `surveys`, `index`
-//! and `summaries` (metadata), `records` (what survives a restart). Code that is brought
-//! along has its own: `downloads`, `porters` and `transfers` (from the wish, by agents that
-//! find out where it is, to the bytes), `ahead`, `catalogue` and `resolve` (who holds what,
-//! and what names stand for), `orders` (the operator's). `ledger`, `components`, `repository`, `trust` and
-//! `timers` know nothing of the others.
+//! `links` (neighbours), `children` (those that are gone) and `blame`, `visits`, `hops`, `handoff`
+//! and `running` (agents and what they want done), `feeds` (leases), `opens` and `clients`,
+//! `questions` (searches) and `surveys`, `index` and `summaries` (metadata), `records` (what
+//! survives a restart). Code that is brought along has its own: `downloads`, `porters` and
+//! `transfers` (from the wish, by agents that find out where it is, to the bytes), `ahead`,
+//! `catalogue` and `resolve` (who holds what, and what names stand for), `orders` (the operator's).
+//! `ledger`, `components`, `repository`, `trust` and `timers` know nothing of the others.
 
 mod ahead;
 mod alarms;

@@ -235,3 +235,65 @@ impl Place {
         all
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+
+    use super::*;
+    use crate::{CodeConfig, Config, Limits, Timing};
+
+    fn summary(place: &str) -> PlaceSummary {
+        PlaceSummary {
+            place: PlaceName::new(place).unwrap(),
+            edition: Edition(waybook_agents::Incarnation(1), 0),
+            age: Duration::ZERO,
+            load: Load(0),
+            resources: Vec::new(),
+            sessions: 0,
+        }
+    }
+
+    /// A root, which has nobody to tell, kept the name of every place that there had ever been,
+    /// and a place whose parent is away that of each that had gone: a child that lies could
+    /// make both grow without end.
+    #[test]
+    fn what_is_to_be_told_stays_bounded() {
+        for here in ["r", "r/a"] {
+            let config = Config {
+                name: PlaceName::new(here).unwrap(),
+                capacity: BTreeMap::new(),
+                programs: Vec::new(),
+                limits: Limits {
+                    summaries: 10,
+                    ..Limits::default()
+                },
+                timing: Timing::default(),
+                strategy: "nearest".to_owned(),
+                servers_per_plan: 3,
+                code: CodeConfig::default(),
+            };
+            let mut out = Vec::new();
+            let mut place = Place::new(
+                config,
+                waybook_agents::Incarnation(1),
+                [0; 32],
+                Vec::new(),
+                Instant(0),
+                &mut out,
+            )
+            .unwrap();
+            let child = PlaceName::new(&format!("{here}/c")).unwrap();
+            for number in 0..100 {
+                let name = format!("{child}/p{number}");
+                place.summarized(Instant(0), &child, vec![summary(&name)], &[]);
+                let gone = PlaceName::new(&name).unwrap();
+                place.summarized(Instant(0), &child, Vec::new(), &[gone]);
+            }
+            let summaries = &*place.summaries;
+            assert_eq!((summaries.places.len(), summaries.news.len()), (0, 0));
+            let to_tell = if here == "r" { 0 } else { 10 };
+            assert_eq!(summaries.gone.len(), to_tell, "{here}");
+        }
+    }
+}
