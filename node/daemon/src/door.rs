@@ -93,28 +93,28 @@ struct Guest {
     leave: CancellationToken,
 }
 
-/// Being inside; for as long as it is not dropped.
-struct Place {
+/// A connection's stay inside, until this is dropped.
+struct Stay {
     door: Arc<Door>,
     number: u64,
     leave: CancellationToken,
 }
 
-impl Drop for Place {
+impl Drop for Stay {
     fn drop(&mut self) {
         self.door.inside().guests.remove(&self.number);
     }
 }
 
 /// A request under way.
-struct Busy(Arc<Place>);
+struct Busy(Arc<Stay>);
 
 impl Busy {
-    fn new(place: &Arc<Place>) -> Self {
-        if let Some(guest) = place.door.inside().guests.get_mut(&place.number) {
+    fn new(stay: &Arc<Stay>) -> Self {
+        if let Some(guest) = stay.door.inside().guests.get_mut(&stay.number) {
             guest.busy += 1;
         }
-        Self(Arc::clone(place))
+        Self(Arc::clone(stay))
     }
 }
 
@@ -153,7 +153,7 @@ impl Door {
     }
 
     /// Lets one more in, if there is room or can be made.
-    fn enter(self: &Arc<Self>) -> Option<Place> {
+    fn enter(self: &Arc<Self>) -> Option<Stay> {
         let mut inside = self.inside();
         if inside.guests.len() >= self.config.connections {
             let idle = inside.guests.iter().find(|(_, guest)| guest.busy == 0);
@@ -174,7 +174,7 @@ impl Door {
             leave: leave.clone(),
         };
         inside.guests.insert(number, guest);
-        Some(Place {
+        Some(Stay {
             door: Arc::clone(self),
             number,
             leave,
@@ -229,9 +229,9 @@ impl Door {
             };
             match accepted {
                 Ok((stream, client)) => match self.enter() {
-                    Some(place) => {
+                    Some(stay) => {
                         let (answer, closing) = (answer.clone(), closing.clone());
-                        tasks.spawn(attend(place, stream, client, closing, answer));
+                        tasks.spawn(attend(stay, stream, client, closing, answer));
                     }
                     None => self.turn_away(stream),
                 },
@@ -247,7 +247,7 @@ impl Door {
 
 /// Serves one connection to its end.
 async fn attend<F, A, B>(
-    place: Place,
+    stay: Stay,
     stream: TcpStream,
     client: SocketAddr,
     closing: CancellationToken,
@@ -259,10 +259,10 @@ async fn attend<F, A, B>(
     B::Error: Into<BoxError>,
 {
     let _ = stream.set_nodelay(true);
-    let config = place.door.config.clone();
-    let place = Arc::new(place);
+    let config = stay.door.config.clone();
+    let stay = Arc::new(stay);
     let service = service_fn(|request: Request<Incoming>| {
-        let busy = Busy::new(&place);
+        let busy = Busy::new(&stay);
         let answered = answer(client, request);
         async move {
             let answer = answered.await;
@@ -285,7 +285,7 @@ async fn attend<F, A, B>(
     let mut serving = std::pin::pin!(server.serve_connection(stream, service));
     let ended = tokio::select! {
         ended = serving.as_mut() => ended,
-        () = place.leave.cancelled() => return,
+        () = stay.leave.cancelled() => return,
         () = closing.cancelled() => {
             if !config.lingers {
                 return;
