@@ -183,8 +183,8 @@ impl Drippers {
                 clients.retain_mut(|client| {
                     let _ = client.set_nonblocking(true);
                     // At its end or broken, it was let go.
-                    let gone = matches!(client.read(&mut [0]), Ok(_))
-                        || !matches!(client.write(b"G"), Ok(1));
+                    let gone =
+                        client.read(&mut [0]).is_ok() || !matches!(client.write(b"G"), Ok(1));
                     !gone
                 });
                 std::thread::park_timeout(DRIP);
