@@ -3,7 +3,7 @@
 use clap::{Parser, Subcommand};
 
 use crate::commands::{
-    bookings, ca, check, close, component, demo, down, open, place, presentations, publish,
+    bookings, ca, check, close, component, demo, down, links, open, place, presentations, publish,
     session, sessions, sim, tree, up, withdraw,
 };
 use crate::find::Global;
@@ -86,6 +86,8 @@ Examples:
     Tree(tree::Tree),
     /// Show what is booked at a place
     Bookings(bookings::Bookings),
+    /// Show what came from a place's neighbours and clients, and what was refused
+    Links(links::Links),
     /// Start a tree, play a film through it, fill it up, and check all of it
     Demo(demo::Demo),
     /// Experiment: run scenarios in virtual time

@@ -7,6 +7,7 @@ mod commands;
 mod fail;
 mod find;
 mod show;
+mod sparing;
 mod up_state;
 
 use std::process::ExitCode;

@@ -126,6 +126,7 @@ fn client_and_daemon_have_the_same_forms() {
     let tried = forms!(document,
         PlaceInfo: client::PlaceInfo, daemon::PlaceInfo;
         TreePlaceInfo: client::TreePlaceInfo, daemon::TreePlaceInfo;
+        LinksInfo: client::LinksInfo, daemon::LinksInfo;
         BookingInfo: client::BookingInfo, daemon::BookingInfo;
         PresentationInfo: client::PresentationInfo, daemon::PresentationInfo;
         OpenForm: client::OpenForm, daemon::OpenForm;

@@ -14,9 +14,9 @@ use tokio::net::TcpStream;
 use waybook_location_tree::PlaceName;
 
 use crate::model::{
-    BookingInfo, CodeDetail, CodeInfo, EndInfo, EstablishedInfo, HopInfo, OpenForm, PlaceInfo,
-    PrefetchForm, PresentationInfo, Problem, ReleaseInfo, SessionDetail, SessionInfo, StrategyForm,
-    StrategyInfo, SurveyInfo, TreePlaceInfo,
+    BookingInfo, CodeDetail, CodeInfo, EndInfo, EstablishedInfo, HopInfo, LinksInfo, OpenForm,
+    PlaceInfo, PrefetchForm, PresentationInfo, Problem, ReleaseInfo, SessionDetail, SessionInfo,
+    StrategyForm, StrategyInfo, SurveyInfo, TreePlaceInfo,
 };
 use crate::upload::Upload;
 use crate::{Error, Events, Fetching, Runtime, connect};
@@ -115,6 +115,14 @@ impl Client {
     /// As [`Client::place`].
     pub async fn tree(&self) -> Result<Vec<TreePlaceInfo>, Error> {
         self.get("/tree").await
+    }
+
+    /// What came from the place's neighbours and clients, and what of it was in vain.
+    ///
+    /// # Errors
+    /// As [`Client::place`].
+    pub async fn links(&self) -> Result<LinksInfo, Error> {
+        self.get("/links").await
     }
 
     /// The bookings at the place.

@@ -7,6 +7,7 @@ pub(crate) mod close;
 pub(crate) mod component;
 pub(crate) mod demo;
 pub(crate) mod down;
+pub(crate) mod links;
 pub(crate) mod open;
 pub(crate) mod place;
 pub(crate) mod presentations;
@@ -53,6 +54,7 @@ pub(crate) fn run(cli: Cli) -> Done {
                     Command::Close(command) => command.run(global).await,
                     Command::Tree(command) => command.run(global).await,
                     Command::Bookings(command) => command.run(global).await,
+                    Command::Links(command) => command.run(global).await,
                     Command::Demo(command) => command.run(global).await,
                     Command::Ca(_)
                     | Command::Check(_)

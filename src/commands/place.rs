@@ -7,9 +7,12 @@ use clap::{Args, Subcommand};
 use tokio::signal::unix::{SignalKind, signal};
 use tracing_subscriber::EnvFilter;
 use tracing_subscriber::filter::LevelFilter;
+use tracing_subscriber::layer::SubscriberExt;
+use tracing_subscriber::util::SubscriberInitExt;
 use waybook_daemon::config::{DaemonConfig, LogConfig, LogFormat, Overrides};
 
 use crate::fail::{Done, Fail};
+use crate::sparing::Sparing;
 
 /// One place.
 #[derive(Subcommand)]
@@ -85,14 +88,16 @@ fn log(config: &LogConfig) -> Done {
         )));
     }
     let filter = EnvFilter::try_new(&level).map_err(|error| wrong(&error.to_string()))?;
+    let sparing = Sparing::new(config.lines);
     let builder = tracing_subscriber::fmt()
         .with_env_filter(filter)
         .with_writer(io::stderr);
     match config.format {
-        LogFormat::Json => builder.json().init(),
-        LogFormat::Text => builder
-            .with_ansi(io::IsTerminal::is_terminal(&io::stderr()))
-            .init(),
+        LogFormat::Json => builder.json().finish().with(sparing).init(),
+        LogFormat::Text => {
+            let builder = builder.with_ansi(io::IsTerminal::is_terminal(&io::stderr()));
+            builder.finish().with(sparing).init();
+        }
     }
     Ok(())
 }

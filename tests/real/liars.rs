@@ -24,7 +24,7 @@ use crate::sessions::{self, Session};
 use crate::{promises, raw};
 
 /// More than any place here needs, and far less than what is thrown at it.
-const MOST_MEMORY: u64 = 600 << 20;
+pub(crate) const MOST_MEMORY: u64 = 600 << 20;
 
 fn name(text: &str) -> PlaceName {
     text.parse().unwrap()
@@ -35,7 +35,7 @@ fn name(text: &str) -> PlaceName {
 const ANSWERS: u64 = 2 * 4 * 7;
 
 /// A place `r/c` that nobody runs, beside the honest ones.
-struct Liar {
+pub(crate) struct Liar {
     endpoint: Endpoint,
     root: SocketAddr,
     lives: u64,
@@ -62,7 +62,7 @@ impl Liar {
     }
 
     /// Joins the root in a new life.
-    fn join(&mut self) {
+    pub(crate) fn join(&mut self) {
         self.lives += 1;
         let (endpoint, root, life) = (&self.endpoint, self.root, self.lives);
         self.line = Some(self.runtime.block_on(async {
@@ -75,6 +75,15 @@ impl Liar {
             });
             (connection, send, hello.incarnation)
         }));
+    }
+
+    /// The connection that it has joined on.
+    pub(crate) fn connection(&self) -> Connection {
+        self.line.as_ref().unwrap().0.clone()
+    }
+
+    pub(crate) fn runtime(&self) -> &tokio::runtime::Runtime {
+        &self.runtime
     }
 
     fn is_connected(&self) -> bool {
@@ -115,7 +124,7 @@ fn counted(places: &Places, wanted: u64) {
     });
 }
 
-fn memory(places: &Places, number: usize) -> u64 {
+pub(crate) fn memory(places: &Places, number: usize) -> u64 {
     let file = format!("/proc/{}/status", places.all()[number].pid());
     let status = std::fs::read_to_string(file).unwrap();
     let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"));
@@ -257,7 +266,7 @@ fn unharmed(places: &Places, honest: &[Session]) {
     assert!(most < MOST_MEMORY, "the root took {} MiB", most >> 20);
 }
 
-fn tree() -> (Places, Vec<Session>, Liar) {
+pub(crate) fn tree() -> (Places, Vec<Session>, Liar) {
     let kind = Kind {
         walls: false,
         code: false,

@@ -6,6 +6,7 @@ mod scenarios;
 
 mod code;
 mod daemons;
+mod drip;
 mod forms;
 mod liars;
 mod next_version;

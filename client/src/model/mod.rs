@@ -3,6 +3,7 @@
 //! Amounts and times are given twice: exactly, for programs, and as text, for people.
 
 mod code;
+mod links;
 mod open;
 mod place;
 mod plan;
@@ -14,6 +15,7 @@ pub use code::{
     CodeDetail, CodeInfo, HereInfo, HolderInfo, PrefetchForm, ReleaseInfo, StrategyForm,
     StrategyInfo, TransferInfo,
 };
+pub use links::{DoorInfo, LinksInfo, NeighbourInfo, TransportInfo};
 pub use open::{OpenForm, ProfileForm};
 pub use place::{
     AddressesInfo, BookingInfo, CountersInfo, LinkInfo, PlaceInfo, PresentationInfo, QualityInfo,

@@ -96,6 +96,10 @@ pub struct CountersInfo {
     pub outdated: u64,
     /// Messages whose sender may not send them.
     pub refused_messages: u64,
+    /// Set-ups, entries of lists, downloads and memories of what has ended that there was no
+    /// room for, because a limit or somebody's share of it was reached. Older places do not say.
+    #[serde(default)]
+    pub limited: u64,
     /// Bookings that ended because nobody refreshed them.
     pub lapsed: u64,
     /// Tracings back that started here.

@@ -4,6 +4,7 @@
 //! file, line and setting, and says what would be right; all that is wrong is reported
 //! at once. Relative paths start at the file's folder.
 
+mod api;
 mod check;
 mod code;
 mod place;
@@ -17,9 +18,8 @@ use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use waybook_location_tree::PlaceName;
-
 use crate::data::DataLimits;
+pub use api::{ApiConfig, ApiLimits, RemoteRights, Who};
 pub use check::{FileKind, check_file, check_text};
 pub use topology::{Deployment, Topology, TopologyPlace};
 pub use wasm::WasmLimits;
@@ -114,50 +114,6 @@ pub struct GatewayConfig {
     pub limits: DataLimits,
 }
 
-/// The control API.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct ApiConfig {
-    /// The TCP socket; port 0 for any free one. Loopback unless set.
-    pub listen: SocketAddr,
-    /// What requests that come through the tree, from other places, may do here
-    /// (`[api.remote]`).
-    pub remote: RemoteRights,
-}
-
-/// Which other places may do what here. The place itself always may everything.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct RemoteRights {
-    /// Who may look.
-    pub read: Who,
-    /// Who may open, claim and close sessions whose client's place this is.
-    pub open: Who,
-    /// Who may publish and withdraw presentations here.
-    pub operate: Who,
-}
-
-impl Default for RemoteRights {
-    fn default() -> Self {
-        Self {
-            read: Who::All,
-            open: Who::Ancestors,
-            operate: Who::Ancestors,
-        }
-    }
-}
-
-/// Some of the other places.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Who {
-    /// Every place of the tree.
-    All,
-    /// The place's ancestors: a locality is administered from above.
-    Ancestors,
-    /// No other place.
-    None,
-    /// The places of these localities.
-    Localities(Vec<PlaceName>),
-}
-
 /// A program that the operator allows.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ProgramConfig {
@@ -208,6 +164,9 @@ pub struct TransportConfig {
     /// Messages that may wait for a slow neighbour. One more closes the connection,
     /// and the protocol recovers.
     pub queue: usize,
+    /// Messages of one neighbour that may wait for this place; each 4 KiB of one count as one
+    /// more. What goes beyond stays with the neighbour.
+    pub inbound: u32,
     /// The first pause before the parent is dialled again.
     pub redial_first: Duration,
     /// The longest pause; each one doubles, and all are jittered.
@@ -227,6 +186,7 @@ impl Default for TransportConfig {
             stream_window: 1 << 20,
             max_frame: waybook_agents::wire::MAX_FRAME,
             queue: 16_384,
+            inbound: 4096,
             redial_first: Duration::from_millis(100),
             redial_longest: Duration::from_secs(10),
             handshake_timeout: Duration::from_secs(5),
@@ -281,6 +241,9 @@ pub struct LogConfig {
     pub level: String,
     /// How it looks.
     pub format: LogFormat,
+    /// Lines a second that any one place of the program may write; those beyond are left out,
+    /// and it is said how many.
+    pub lines: u32,
 }
 
 /// How the log looks.

@@ -13,7 +13,7 @@ use tokio_util::sync::CancellationToken;
 use waybook_agents::Incarnation;
 use waybook_location_tree::PlaceName;
 use waybook_place::Place;
-use waybook_place::io::RecordKey;
+use waybook_place::io::{Input, RecordKey};
 
 use crate::config::DaemonConfig;
 use crate::files::{self, FileError};
@@ -247,6 +247,12 @@ fn begin(
         &mut outputs,
     )
     .map_err(DaemonError::Settings)?;
+    // Before anything else can happen: a session may have been to end long ago.
+    let mut place = place;
+    for (session, away) in store.ages() {
+        let (session, away) = (*session, *away);
+        place.handle(clock.now(), Input::Away { session, away }, &mut outputs);
+    }
     let json = serde_json::to_string_pretty(addresses)
         .map_err(|error| DaemonError::Settings(error.to_string()))?;
     store.write_runtime(&json)?;

@@ -22,7 +22,7 @@ pub enum Command {
     /// An input as it is.
     Input(Input),
     /// An open; the task chooses the request's number and reports to the sender.
-    Open(OpenRequest, mpsc::UnboundedSender<OpenEvent>),
+    Open(OpenRequest, mpsc::Sender<OpenEvent>),
     /// A dry run; likewise.
     DryRun(OpenRequest, oneshot::Sender<Result<Survey, NoPlan>>),
     /// An operator's order about code; likewise.
@@ -31,6 +31,13 @@ pub enum Command {
     Query(Query),
     /// Wants to know when all that was decided so far is on disk.
     Written(oneshot::Sender<Written>),
+}
+
+/// Says something on the way of an open, if there is room for it beside the last event.
+pub(crate) fn tell_progress(sender: &mpsc::Sender<OpenEvent>, progress: Progress) {
+    if sender.capacity() > 1 {
+        let _ = sender.try_send(OpenEvent::Progress(progress));
+    }
 }
 
 /// What an open reports.
@@ -63,6 +70,9 @@ pub enum SessionEvent {
 
 /// Events that a slow listener may fall behind before it loses the oldest.
 const EVENTS: usize = 1024;
+
+/// News of one open that may wait for its client; more are left out.
+const NEWS: usize = 256;
 
 /// Reaches the task that owns the place. Cheap to clone.
 #[derive(Clone)]
@@ -101,10 +111,12 @@ impl PlaceHandle {
         let _ = self.commands.send(Command::Input(input));
     }
 
-    /// Opens a session; events follow until [`OpenEvent::Done`].
+    /// Opens a session; events follow until [`OpenEvent::Done`]. Of those on the way some are
+    /// left out if nobody takes them.
     #[must_use]
-    pub fn open(&self, request: OpenRequest) -> mpsc::UnboundedReceiver<OpenEvent> {
-        let (events, receiver) = mpsc::unbounded_channel();
+    pub fn open(&self, request: OpenRequest) -> mpsc::Receiver<OpenEvent> {
+        // The last event always finds room.
+        let (events, receiver) = mpsc::channel(NEWS + 1);
         let _ = self.commands.send(Command::Open(request, events));
         receiver
     }

@@ -3,27 +3,31 @@
 //! A daemon drives one [`Place`](waybook_place::Place): `pump` feeds it and carries
 //! out what it asks for, `link` keeps the QUIC connections to parent and children,
 //! `data` lets the sessions' HTTP through, `code` keeps and transfers code, `api` is the
-//! control API.
+//! control API; both have a `door` for clients.
 
 pub mod api;
 pub mod code;
 pub mod config;
 mod daemon;
 pub mod data;
+mod door;
 mod files;
 mod handle;
 mod hop;
 pub mod identity;
+mod kept;
 pub mod link;
 mod machinery;
 mod peer;
 mod proc;
 mod pump;
 mod run;
+mod slots;
 pub mod store;
 mod uploads;
 
 pub use daemon::{Addresses, Core, Daemon, DaemonError, Rooms, RunningDaemon, StopRoom};
+pub use door::DoorCounters;
 pub use files::{Existing, FileError};
 pub use handle::{Command, OpenEvent, OrderResult, PlaceHandle, SessionEvent, Stopping};
 pub use machinery::{CodeKeeper, Machinery, Start};

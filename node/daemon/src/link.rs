@@ -34,8 +34,8 @@ use waybook_location_tree::PlaceName;
 use crate::Io;
 use crate::config::{ParentConfig, TransportConfig};
 use crate::identity::Identity;
-use counters::Counting;
-pub use counters::LinkCounters;
+use counters::{Counting, Each};
+pub use counters::{LinkCounters, NeighbourCounters};
 use registry::Registry;
 
 /// Why a connection is closed, as the other end sees it in the QUIC close frame.
@@ -138,6 +138,13 @@ struct Shared {
     tasks: TaskTracker,
 }
 
+impl Shared {
+    /// Where a neighbour's messages are counted.
+    fn counted(&self, neighbour: &PlaceName) -> Arc<Each> {
+        self.counting.of(neighbour, self.config.children)
+    }
+}
+
 /// The connections of one place. Cheap to clone.
 #[derive(Clone)]
 pub struct Links {
@@ -157,7 +164,7 @@ impl Links {
         let (events, receiver) = mpsc::unbounded_channel();
         let shared = Shared {
             identity,
-            registry: Registry::new(events, config.transport.queue),
+            registry: Registry::new(events, &config.transport),
             config,
             endpoint,
             client,
@@ -213,6 +220,12 @@ impl Links {
     #[must_use]
     pub fn counters(&self) -> LinkCounters {
         self.shared.counting.read()
+    }
+
+    /// What was counted for each neighbour since the daemon started.
+    #[must_use]
+    pub fn neighbours(&self) -> BTreeMap<PlaceName, NeighbourCounters> {
+        self.shared.counting.neighbours()
     }
 
     /// Closes all connections and waits until the neighbours have been told, or for a

@@ -10,7 +10,7 @@ use waybook_place::io::{Input, Outcome, Output, RequestId, Survey};
 use waybook_place::{Instant, Place};
 use waybook_plan::NoPlan;
 
-use crate::handle::{Command, OpenEvent, OrderResult, SessionEvent, Written};
+use crate::handle::{Command, OpenEvent, OrderResult, SessionEvent, Written, tell_progress};
 use crate::link::{LinkEvent, Links};
 use crate::machinery::{CodeKeeper, Machinery, Start};
 use crate::store::Store;
@@ -63,7 +63,7 @@ pub(crate) struct Pump {
 #[derive(Default)]
 struct Requests {
     last: u64,
-    opens: BTreeMap<RequestId, mpsc::UnboundedSender<OpenEvent>>,
+    opens: BTreeMap<RequestId, mpsc::Sender<OpenEvent>>,
     surveys: BTreeMap<RequestId, oneshot::Sender<Result<Survey, NoPlan>>>,
     orders: BTreeMap<RequestId, oneshot::Sender<OrderResult>>,
 }
@@ -82,7 +82,7 @@ struct Watch {
 }
 
 impl Watch {
-    fn client(&self, id: RequestId, sender: mpsc::UnboundedSender<OpenEvent>) {
+    fn client(&self, id: RequestId, sender: mpsc::Sender<OpenEvent>) {
         let (gone, stopping) = (self.gone.clone(), self.stopping.clone());
         tokio::spawn(async move {
             tokio::select! {
@@ -276,12 +276,12 @@ impl Pump {
                 }
                 // A client that has gone does not claim the session, and so it ends.
                 if let Some(sender) = self.requests.opens.remove(&request) {
-                    let _ = sender.send(OpenEvent::Done(outcome));
+                    let _ = sender.try_send(OpenEvent::Done(outcome));
                 }
             }
             Output::Progress { request, progress } => {
                 if let Some(sender) = self.requests.opens.get(&request) {
-                    let _ = sender.send(OpenEvent::Progress(progress));
+                    tell_progress(sender, progress);
                 }
             }
             Output::Surveyed { request, survey } => {

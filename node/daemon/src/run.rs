@@ -1,6 +1,7 @@
 //! Makes the rooms of a daemon and runs it: the data plane and the control API around the
 //! place.
 
+use std::collections::BTreeMap;
 use std::future::Future;
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -8,6 +9,7 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
+use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use tokio::net::TcpListener;
 use tokio::sync::broadcast::error::RecvError;
 use waybook_agents::SessionId;
@@ -16,17 +18,19 @@ use waybook_place::io::{FetchId, InstanceId, RecordKey, Route};
 use waybook_plan::{Digest, Release};
 use waybook_wasm::Wasm;
 
-use crate::api::{self, ControlApi, Ends, Parts, Rights, SessionUrls};
+use crate::api::{self, ControlApi, Counts, Ends, Parts, Rights, SessionUrls};
 use crate::code::{self, Repository};
 use crate::config::{DaemonConfig, ProgramConfig, Ready};
 use crate::data::{CodeFiles, DataConfig, DataPlane, Program, Readiness, WasmConfig};
-use crate::link::DataSink;
+use crate::link::{DataSink, LinkCounters, Links, NeighbourCounters};
 use crate::uploads::Uploads;
 use crate::{
-    CodeKeeper, Core, Daemon, DaemonError, Io, Machinery, Rooms, RunningDaemon, SessionEvent,
-    Start, StopRoom,
+    CodeKeeper, Core, Daemon, DaemonError, DoorCounters, Io, Machinery, Rooms, RunningDaemon,
+    SessionEvent, Start, StopRoom,
 };
 
+/// Files that may be open at one time, sockets among them, if the system allows so many.
+const OPEN_FILES: u64 = 65_536;
 /// How long a room's last requests may take when the daemon stops.
 const LAST_REQUESTS: Duration = Duration::from_secs(2);
 
@@ -35,6 +39,7 @@ const LAST_REQUESTS: Duration = Duration::from_secs(2);
 /// # Errors
 /// If it does not start, or ends by itself.
 pub async fn run(config: DaemonConfig, stop: impl Future<Output = ()>) -> Result<(), DaemonError> {
+    raise_open_files();
     let mut daemon = start(config).await?;
     tokio::select! {
         () = stop => {
@@ -45,6 +50,22 @@ pub async fn run(config: DaemonConfig, stop: impl Future<Output = ()>) -> Result
             let broken = DaemonError::Settings("the place ended by itself; see the log".to_owned());
             // What can still be written is.
             daemon.stop().await.and(Err(broken))
+        }
+    }
+}
+
+/// Takes as many open files as the connections may be, if the system lets it: many give a
+/// program 1024 unless it asks.
+fn raise_open_files() {
+    let now = getrlimit(Resource::Nofile);
+    let wanted = now.maximum.unwrap_or(OPEN_FILES).min(OPEN_FILES);
+    if now.current.is_some_and(|current| current < wanted) {
+        let more = Rlimit {
+            current: Some(wanted),
+            maximum: now.maximum,
+        };
+        if let Err(error) = setrlimit(Resource::Nofile, more) {
+            tracing::warn!(%error, "no more files can be open than at the start");
         }
     }
 }
@@ -90,6 +111,11 @@ async fn rooms(core: &Core) -> Result<Rooms, DaemonError> {
         profiles: config.data_dir.join("profiles"),
         ends: ends.clone(),
         code: Arc::new(Uploads(repository.clone())),
+        limits: config.api.limits,
+        counts: Arc::new(Counted {
+            links: core.links.clone(),
+            plane: plane.clone(),
+        }),
     });
     plane.set_peer_api(Arc::new(control.clone()));
 
@@ -309,6 +335,26 @@ impl DataSink for Sinks {
     fn transfer(&self, from: PlaceName, stream: Box<dyn Io>) {
         let repository = self.repository.clone();
         tokio::spawn(async move { repository.serve(from, stream).await });
+    }
+}
+
+/// What is counted outside the place.
+struct Counted {
+    links: Links,
+    plane: DataPlane,
+}
+
+impl Counts for Counted {
+    fn links(&self) -> LinkCounters {
+        self.links.counters()
+    }
+
+    fn neighbours(&self) -> BTreeMap<PlaceName, NeighbourCounters> {
+        self.links.neighbours()
+    }
+
+    fn gateway(&self) -> DoorCounters {
+        self.plane.gateway_counters()
     }
 }
 

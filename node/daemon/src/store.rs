@@ -4,7 +4,7 @@
 //! |---|---|
 //! | `version` | the layout of the folder; a newer one is refused, an older one brought up to date |
 //! | `lock` | held while a daemon runs; names its process |
-//! | `records.redb` | the place's records and its last life |
+//! | `records.redb` | the place's records, since when there are sessions', and its last life |
 //! | `token` | what local clients of the API show |
 //! | `gateway-secret` | what sessions' URLs are derived from |
 //! | `runtime.json` | where the running daemon is reached |
@@ -15,12 +15,12 @@ use std::fs::{File, OpenOptions, TryLockError};
 use std::io::{Read, Seek, Write};
 use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
-use std::time::{SystemTime, UNIX_EPOCH};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use data_encoding::HEXLOWER;
 use redb::{Database, ReadableDatabase, ReadableTable, TableDefinition};
 use tokio::sync::oneshot;
-use waybook_agents::{Incarnation, wire};
+use waybook_agents::{Incarnation, SessionId, wire};
 use waybook_place::io::RecordKey;
 
 use crate::files::{self, Existing, FileError};
@@ -43,6 +43,9 @@ const _: () = assert!(
 );
 
 const RECORDS: TableDefinition<'_, &[u8], &[u8]> = TableDefinition::new("records");
+/// When a record was stored for the first time, in seconds since 1970. Only sessions' are needed;
+/// older builds leave the table alone.
+const TIMES: TableDefinition<'_, &[u8], u64> = TableDefinition::new("times");
 const NUMBERS: TableDefinition<'_, &str, u64> = TableDefinition::new("numbers");
 const INCARNATION: &str = "incarnation";
 
@@ -52,6 +55,7 @@ pub struct Store {
     folder: PathBuf,
     incarnation: Incarnation,
     records: Vec<(RecordKey, Vec<u8>)>,
+    ages: Vec<(SessionId, Duration)>,
     token: String,
     gateway_secret: [u8; 32],
     writer: Writer,
@@ -88,12 +92,14 @@ impl Store {
         }
         let incarnation = begin_life(&database, now).map_err(fail)?;
         let records = read_records(&database).map_err(fail)?;
+        let ages = read_ages(&database, now).map_err(fail)?;
         let token = secret(&folder.join("token"))?;
         let gateway_secret = secret(&folder.join("gateway-secret"))?;
         Ok(Self {
             folder: folder.to_owned(),
             incarnation,
             records,
+            ages,
             token: HEXLOWER.encode(&token),
             gateway_secret,
             writer: Writer::spawn(database),
@@ -116,6 +122,13 @@ impl Store {
     /// The records of earlier lives; once.
     pub fn take_records(&mut self) -> Vec<(RecordKey, Vec<u8>)> {
         std::mem::take(&mut self.records)
+    }
+
+    /// How long ago the sessions of earlier lives were stored for the first time, by the wall
+    /// clock: nothing if that was set back since.
+    #[must_use]
+    pub fn ages(&self) -> &[(SessionId, Duration)] {
+        &self.ages
     }
 
     /// What local clients of the API show: 256 random bits in hexadecimal.
@@ -262,6 +275,7 @@ fn begin_life(database: &Database, now: SystemTime) -> Result<Incarnation, redb:
     let transaction = database.begin_write()?;
     let life = {
         transaction.open_table(RECORDS)?;
+        transaction.open_table(TIMES)?;
         let mut numbers = transaction.open_table(NUMBERS)?;
         let last = numbers.get(INCARNATION)?.map_or(0, |n| n.value());
         let life = last.saturating_add(1).max(clock);
@@ -284,6 +298,24 @@ fn read_records(database: &Database) -> Result<Vec<(RecordKey, Vec<u8>)>, redb::
         }
     }
     Ok(records)
+}
+
+fn read_ages(
+    database: &Database,
+    now: SystemTime,
+) -> Result<Vec<(SessionId, Duration)>, redb::Error> {
+    let transaction = database.begin_read()?;
+    let table = transaction.open_table(TIMES)?;
+    let now = now.duration_since(UNIX_EPOCH).unwrap_or_default();
+    let mut ages = Vec::new();
+    for entry in table.iter()? {
+        let (key, at) = entry?;
+        if let Ok(RecordKey::Session(session)) = wire::decode_record(key.value()) {
+            let at = Duration::from_secs(at.value());
+            ages.push((session, now.saturating_sub(at)));
+        }
+    }
+    Ok(ages)
 }
 
 /// Reads a secret of 256 bits, making it on first use.

@@ -64,6 +64,15 @@ pub enum Input {
         /// The session.
         session: SessionId,
     },
+    /// So long ago the record of a session that was found again was stored for the first time.
+    /// A driver that knows says so once, at the beginning of a life: a greatest duration then
+    /// counts from there.
+    Away {
+        /// The session.
+        session: SessionId,
+        /// Since it was established, by a clock that runs on between lives.
+        away: Duration,
+    },
     /// The client, or the operator of the client's place, ends the session.
     Close {
         /// The session.

@@ -24,4 +24,7 @@ pub use place::{Account, Ledger, Place, code_record, part_record};
 pub use strategies::Strategies;
 pub use time::Instant;
 pub use token_bucket::TokenBucket;
-pub use view::{BookingPhase, BookingView, CodeView, Counters, HopView, ResourceView, SessionView};
+pub use view::{
+    BookingPhase, BookingView, CodeView, Counters, HopView, NeighbourView, Refusals, ResourceView,
+    SessionView,
+};

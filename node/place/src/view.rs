@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
-use waybook_agents::{ComponentReport, HopReport, SessionId};
+use waybook_agents::{ComponentReport, HopReport, Incarnation, SessionId};
 use waybook_location_tree::PlaceName;
 use waybook_plan::{Demand, Release, Resource, SolutionNumber};
 
@@ -109,6 +109,45 @@ pub struct CodeView {
     pub from: Option<PlaceName>,
 }
 
+/// A neighbour as a place has known it since it started.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct NeighbourView {
+    /// Its name.
+    pub place: PlaceName,
+    /// Its present life, or its last one.
+    pub incarnation: Incarnation,
+    /// The newest version of the protocol that both ends speak, or spoke last.
+    pub version: u8,
+    /// Whether there is a connection.
+    pub up: bool,
+    /// What of it was of no effect.
+    pub refusals: Refusals,
+}
+
+/// What had no effect of what one neighbour sent.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Refusals {
+    /// Messages refused because it may not send them.
+    pub refused: u64,
+    /// Messages that had no effect because a newer one had been seen.
+    pub fenced: u64,
+    /// Messages for or from an older life.
+    pub outdated: u64,
+    /// Set-ups, entries of lists and the like beyond a limit, or beyond its share of one.
+    pub limited: u64,
+}
+
+impl From<&Counters> for Refusals {
+    fn from(counters: &Counters) -> Self {
+        Self {
+            refused: counters.refused_messages,
+            fenced: counters.fenced,
+            outdated: counters.outdated,
+            limited: counters.limited,
+        }
+    }
+}
+
 /// What a place has counted since it started.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub struct Counters {
@@ -126,6 +165,9 @@ pub struct Counters {
     pub outdated: u64,
     /// Messages refused because their sender may not send them.
     pub refused_messages: u64,
+    /// Set-ups, entries of lists, downloads and memories of what has ended that there was no
+    /// room for, because a limit or somebody's share of it was reached.
+    pub limited: u64,
     /// Bookings that ended because nobody refreshed them.
     pub lapsed: u64,
     /// Tracings back that started here.

@@ -364,6 +364,15 @@ impl Places {
         std::fs::write(&place.config, text.replace(&was, &is)).unwrap();
     }
 
+    /// From its next start on a place has that setting in that table.
+    pub(crate) fn set(&self, number: usize, table: &str, setting: &str) {
+        let config = &self.all[number].config;
+        let text = std::fs::read_to_string(config).unwrap();
+        let head = format!("{table}\n");
+        assert!(text.contains(&head), "{text}");
+        std::fs::write(config, text.replace(&head, &format!("{head}{setting}\n"))).unwrap();
+    }
+
     /// A new identity for that name, from the authority of all; where it is.
     pub(crate) fn identity(&self, name: &str) -> PathBuf {
         let folder = self.ca.with_file_name(name.replace('/', "."));

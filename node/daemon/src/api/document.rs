@@ -3,7 +3,7 @@
 use utoipa::openapi::security::{Http, HttpAuthScheme, SecurityScheme};
 use utoipa::{Modify, OpenApi};
 
-use super::{components, handlers, presentations, sessions};
+use super::{components, handlers, links, presentations, sessions};
 
 #[derive(OpenApi)]
 #[openapi(
@@ -18,6 +18,7 @@ use super::{components, handlers, presentations, sessions};
         handlers::place,
         handlers::tree,
         handlers::bookings,
+        links::links,
         handlers::hop,
         presentations::list,
         presentations::publish,

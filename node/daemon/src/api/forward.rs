@@ -23,6 +23,8 @@ use waybook_location_tree::{MAX_DEPTH, PlaceName};
 
 use super::rights::Origin;
 use super::{ControlApi, Kind, Problem, Shared, unread};
+use crate::kept::Kept;
+use crate::slots::Slot;
 use crate::{Body, PeerApi, empty_body, hop};
 
 /// The place that a request comes from.
@@ -55,14 +57,19 @@ pub(super) fn dispatch(shared: &Arc<Shared>, local: Router) -> Router {
     Router::new().fallback(async move |request: Request| {
         let mut request = unread::read_out(request);
         let name = shared.parts.name.clone();
-        match target(&shared, &request) {
+        let slot = match shared.admit(None) {
+            Ok(slot) => slot,
+            Err(problem) => return problem.into_response(),
+        };
+        let response = match target(&shared, &request) {
             Err(problem) => problem.into_response(),
             Ok(target) if target == name => {
                 request.extensions_mut().insert(Origin(name));
                 answer_here(local, request).await
             }
             Ok(target) => pass_on(&shared, &name, None, &target, 0, request).await,
-        }
+        };
+        keep(response, slot)
     })
 }
 
@@ -74,12 +81,20 @@ impl PeerApi for ControlApi {
     ) -> Pin<Box<dyn Future<Output = http::Response<Body>> + Send + '_>> {
         Box::pin(async move {
             let request = unread::read_out(request.map(axum::body::Body::new));
-            let response = from_peer(self, &from, request)
-                .await
+            let response = match self.shared.admit(Some(&from)) {
+                Ok(slot) => from_peer(self, &from, request).await.map(|r| keep(r, slot)),
+                Err(problem) => Err(problem),
+            };
+            let response = response
                 .unwrap_or_else(|problem| problem.at(&self.shared.parts.name).into_response());
             response.map(|body| body.map_err(Into::into).boxed_unsync())
         })
     }
+}
+
+/// A request is under way until its answer has been taken.
+fn keep(response: Response, slot: Slot<PlaceName>) -> Response {
+    response.map(|body| axum::body::Body::new(Kept::new(body, slot)))
 }
 
 /// A neighbour's request.

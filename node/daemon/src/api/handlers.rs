@@ -5,7 +5,6 @@ use std::sync::Arc;
 use axum::Json;
 use axum::extract::State;
 use waybook_agents::SessionId;
-use waybook_location_tree::PlaceName;
 
 use super::extract::Named;
 use super::model::{AddressesInfo, BookingInfo, HopInfo, LinkInfo, PlaceInfo, Role, TreePlaceInfo};
@@ -44,7 +43,7 @@ pub(super) async fn place(State(shared): State<Arc<Shared>>) -> Answer<PlaceInfo
                 .map(|(neighbour, incarnation)| LinkInfo {
                     place: neighbour.to_string(),
                     incarnation: incarnation.0,
-                    role: role(place.name(), neighbour),
+                    role: Role::of(place.name(), neighbour),
                 })
                 .collect(),
             addresses,
@@ -53,14 +52,6 @@ pub(super) async fn place(State(shared): State<Arc<Shared>>) -> Answer<PlaceInfo
         })
         .await?;
     Ok(Json(info))
-}
-
-fn role(name: &PlaceName, neighbour: &PlaceName) -> Role {
-    if name.contains(neighbour) {
-        Role::Child
-    } else {
-        Role::Parent
-    }
 }
 
 /// The place and all below it, as far as they have said how they do.

@@ -13,6 +13,7 @@ mod ends;
 mod extract;
 mod forward;
 mod handlers;
+mod links;
 pub mod model;
 mod presentations;
 mod problem;
@@ -30,16 +31,25 @@ use std::sync::Arc;
 use axum::Router;
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+use tower::ServiceExt;
 use waybook_agents::SessionId;
 use waybook_location_tree::PlaceName;
 
+use crate::config::ApiLimits;
+use crate::door::{Door, DoorConfig};
+use crate::slots::{Full, Slot, Slots, share};
 use crate::{PeerStreams, PlaceHandle};
 
 pub use components::{CodeFacts, CodeStore, NoStore, Staged, StoreError, Storing};
 pub use document::document;
 pub use ends::Ends;
+pub use links::Counts;
 pub use problem::{Kind, More, Problem};
 pub use rights::Rights;
+
+/// Greatest length of a request's headers, in bytes: a signed manifest is in them.
+const HEADERS: usize = 400 << 10;
 
 /// Where everything of the API hangs: `/api/v1`.
 pub const PREFIX: &str = "/api/v1";
@@ -94,6 +104,10 @@ pub struct Parts {
     pub ends: Ends,
     /// Receives the code that operators upload.
     pub code: Arc<dyn CodeStore>,
+    /// What it protects itself with.
+    pub limits: ApiLimits,
+    /// What has been counted outside the place.
+    pub counts: Arc<dyn Counts>,
 }
 
 /// The control API of one place. Cheap to clone.
@@ -110,11 +124,38 @@ pub(crate) struct Shared {
     token: blake3::Hash,
     /// Held while code is being added, so that one upload is judged at a time.
     adding: tokio::sync::Mutex<()>,
+    /// Bounds the code that is being uploaded.
+    uploads: tokio::sync::Semaphore,
+    /// The requests under way, by the neighbour that they come from, or this place.
+    slots: Arc<Slots<PlaceName>>,
+    /// Where clients come in.
+    door: Arc<Door>,
     /// Ends the requests that wait for something to happen.
     stopping: CancellationToken,
 }
 
 impl Shared {
+    /// Room for one more request, of that neighbour or of a client of this place.
+    fn admit(&self, from: Option<&PlaceName>) -> Result<Slot<PlaceName>, Problem> {
+        let name = &self.parts.name;
+        let taken = match from {
+            Some(neighbour) => self.slots.take(neighbour),
+            None => self.slots.take_any(name),
+        };
+        taken.map_err(|full| {
+            let what = match full {
+                Full::All(most) => format!("limit `api.requests` = {most} is reached"),
+                Full::Share(most) => format!(
+                    "`limits.neighbour-share` of `api.requests` = {most} is reached by {}",
+                    from.unwrap_or(name)
+                ),
+            };
+            Kind::Busy
+                .because(format!("{what}; try again soon"))
+                .at(name)
+        })
+    }
+
     /// Waits until what has just been done is on disk: what an operator is told is done must
     /// still be after a crash. `done` says it for people.
     async fn keep(&self, done: &str) -> Result<(), Problem> {
@@ -137,7 +178,18 @@ impl ControlApi {
     /// The API of a place.
     #[must_use]
     pub fn new(parts: Parts) -> Self {
+        let limits = parts.limits;
+        let most = share(limits.requests, limits.neighbour_share);
         let shared = Arc::new(Shared {
+            uploads: tokio::sync::Semaphore::new(limits.uploads),
+            slots: Slots::new(limits.requests, most),
+            door: Door::new(DoorConfig {
+                setting: "api.connections",
+                connections: limits.connections,
+                header_timeout: limits.header_timeout,
+                header_bytes: HEADERS,
+                lingers: true,
+            }),
             token: blake3::hash(parts.token.as_bytes()),
             adding: tokio::sync::Mutex::new(()),
             stopping: CancellationToken::new(),
@@ -158,14 +210,23 @@ impl ControlApi {
     }
 
     /// Serves local clients until [`stop`](Self::stop), and lets their requests end.
-    ///
-    /// # Errors
-    /// What the listener reports.
-    pub async fn serve(&self, listener: TcpListener) -> std::io::Result<()> {
+    pub async fn serve(&self, listener: TcpListener) {
         let stopping = self.shared.stopping.clone();
-        axum::serve(listener, self.router())
-            .with_graceful_shutdown(stopping.cancelled_owned())
-            .await
+        let router = self.router();
+        let answer = move |_, request: http::Request<hyper::body::Incoming>| {
+            let router = router.clone();
+            async move {
+                match router.oneshot(request.map(axum::body::Body::new)).await {
+                    Ok(response) => response,
+                    Err(never) => match never {},
+                }
+            }
+        };
+        let tasks = TaskTracker::new();
+        let door = &self.shared.door;
+        door.serve(listener, stopping, &tasks, answer).await;
+        tasks.close();
+        tasks.wait().await;
     }
 
     /// Takes no more requests, and ends those that wait for something to happen.

@@ -87,6 +87,8 @@ pub enum Kind {
     TooLarge,
     /// There is no room for it.
     NoRoom,
+    /// So much is under way that a limit is reached.
+    Busy,
     /// The place tried, and failed.
     Failed,
     /// The daemon is stopping.
@@ -172,6 +174,11 @@ impl Kind {
                 StatusCode::INSUFFICIENT_STORAGE,
                 "no-room",
                 "There is no room for it",
+            ),
+            Self::Busy => (
+                StatusCode::SERVICE_UNAVAILABLE,
+                "busy",
+                "Too much is under way",
             ),
             Self::Failed => (
                 StatusCode::INTERNAL_SERVER_ERROR,

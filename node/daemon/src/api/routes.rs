@@ -8,7 +8,7 @@ use axum::middleware::from_fn_with_state;
 use axum::routing::{MethodRouter, delete, get, post, put};
 
 use super::rights::{Right, check};
-use super::{Kind, PREFIX, Problem, Shared, components, handlers, presentations, sessions};
+use super::{Kind, PREFIX, Problem, Shared, components, handlers, links, presentations, sessions};
 
 /// Greatest request that is read as a whole; uploads are streams.
 const MOST_BODY: usize = 1 << 20;
@@ -21,6 +21,7 @@ fn routes() -> Vec<Route> {
     vec![
         ("/place", Read, get(handlers::place)),
         ("/tree", Read, get(handlers::tree)),
+        ("/links", Read, get(links::links)),
         ("/bookings", Read, get(handlers::bookings)),
         ("/presentations", Read, get(presentations::list)),
         ("/presentations", Operate, put(presentations::publish)),

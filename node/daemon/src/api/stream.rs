@@ -8,7 +8,7 @@ use axum::response::sse::{Event, KeepAlive, Sse};
 use futures_util::{Stream, stream};
 use http::{HeaderMap, header};
 use serde::Serialize;
-use tokio::sync::mpsc::UnboundedReceiver;
+use tokio::sync::mpsc::Receiver;
 use waybook_place::io::Outcome;
 use waybook_plan::NoPlan;
 
@@ -31,7 +31,7 @@ pub(super) fn wants_events(headers: &HeaderMap) -> bool {
 /// The events of an open as they come.
 pub(super) fn watched(
     shared: Arc<Shared>,
-    events: UnboundedReceiver<OpenEvent>,
+    events: Receiver<OpenEvent>,
     key: String,
 ) -> Sse<impl Stream<Item = Result<Event, Infallible>>> {
     let events = stream::unfold(Some((shared, events, key)), async |state| {
@@ -49,7 +49,7 @@ pub(super) fn watched(
 }
 
 /// The next event, unless the daemon stops.
-async fn next(shared: &Shared, events: &mut UnboundedReceiver<OpenEvent>) -> Option<OpenEvent> {
+async fn next(shared: &Shared, events: &mut Receiver<OpenEvent>) -> Option<OpenEvent> {
     tokio::select! {
         event = events.recv() => event,
         () = shared.stopping.cancelled() => None,
@@ -72,7 +72,7 @@ pub(super) fn event(name: &str, data: &impl Serialize) -> Event {
 /// The outcome of an open that nobody watches.
 pub(super) async fn last(
     shared: &Shared,
-    mut events: UnboundedReceiver<OpenEvent>,
+    mut events: Receiver<OpenEvent>,
     key: &str,
 ) -> Result<EstablishedInfo, Problem> {
     while let Some(event) = next(shared, &mut events).await {

@@ -19,7 +19,6 @@ mod partial;
 mod receive;
 mod scan;
 mod serve;
-mod slots;
 mod ticket;
 mod tree;
 mod turns;
@@ -44,11 +43,11 @@ pub use upload::{Staged, Upload, UploadError};
 
 use crate::config::RepositoryConfig;
 use crate::files::FileError;
+use crate::slots::Slots;
 use crate::{Io, PeerStreams, PlaceHandle};
 use folder::{Folder, Part};
 use pace::Brake;
 use partial::Partial;
-use slots::Slots;
 use ticket::Tickets;
 use tree::Nodes;
 use turns::Turns;
@@ -84,7 +83,7 @@ struct Inner {
     tickets: Mutex<Tickets>,
     turns: Turns,
     brake: Brake,
-    slots: Arc<Slots>,
+    slots: Arc<Slots<PlaceName>>,
     stopping: CancellationToken,
     tasks: TaskTracker,
 }

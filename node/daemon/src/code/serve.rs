@@ -28,7 +28,7 @@ pub(super) async fn serve(inner: &Arc<Inner>, from: PlaceName, stream: Box<dyn I
 }
 
 async fn answer(inner: &Arc<Inner>, from: &PlaceName, mut stream: Box<dyn Io>) -> io::Result<()> {
-    let slot = inner.slots.take(from);
+    let slot = inner.slots.take(from).ok();
     let patience = inner.config.stall;
     let request = tokio::time::timeout(patience, frames::read(&mut stream)).await??;
     let source = match &slot {

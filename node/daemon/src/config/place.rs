@@ -12,8 +12,8 @@ use waybook_plan::{Resource, builtin_decision_makers, parse_amount};
 use super::section::{Problems, Section};
 use super::source::{Kind, Value};
 use super::{
-    ApiConfig, DaemonConfig, GatewayConfig, IdentityPaths, LogConfig, LogFormat, ParentConfig,
-    ProgramConfig, Ready, RemoteRights, TransportConfig, Who,
+    ApiConfig, ApiLimits, DaemonConfig, GatewayConfig, IdentityPaths, LogConfig, LogFormat,
+    ParentConfig, ProgramConfig, Ready, RemoteRights, TransportConfig, Who,
 };
 use super::{code, wasm};
 use crate::data::DataLimits;
@@ -30,7 +30,11 @@ pub(super) fn read(value: &Value, folder: &Path, problems: &Problems) -> Option<
     let parent = parent(&top, name.as_ref());
     let transport = transport(&top.section("transport"));
     let programs = programs(&top.section("programs"));
-    let mut limits = limits(&top.section("limits"));
+    let (mut limits, programs_limit) = {
+        let section = top.section("limits");
+        let programs = section.count("programs", DataLimits::default().programs, 1_000_000);
+        (limits(&section), programs)
+    };
     let code = code::read(&top.section("code"), &mut limits);
     let place = place(
         &top,
@@ -40,8 +44,12 @@ pub(super) fn read(value: &Value, folder: &Path, problems: &Problems) -> Option<
         limits,
         code.place,
     );
-    let gateway = gateway(&top.section("gateway"));
-    let api = api(&top.section("api"));
+    let share = limits.neighbour_share;
+    let mut gateway = gateway(&top.section("gateway"));
+    gateway.limits.neighbour_share = share;
+    gateway.limits.programs = programs_limit;
+    let mut api = api(&top.section("api"));
+    api.limits.neighbour_share = share;
     let log = log(&top.section("log"));
     let file_roots = {
         let files = top.section("files");
@@ -270,6 +278,7 @@ fn transport(section: &Section<'_>) -> TransportConfig {
         stream_window: section.number("stream-window", d.stream_window, 65_536, 1 << 30),
         max_frame: section.number("max-frame", d.max_frame, 65_536, 64 << 20),
         queue: section.number("queue", d.queue, 16, 100_000_000),
+        inbound: section.number("inbound", d.inbound, 16, 1_000_000),
         redial_first: section.duration("redial-first", d.redial_first),
         redial_longest: section.duration("redial-longest", d.redial_longest),
         handshake_timeout: section.duration("handshake-timeout", d.handshake_timeout),
@@ -328,6 +337,11 @@ fn gateway(section: &Section<'_>) -> GatewayConfig {
     let d = DataLimits::default();
     let limits = DataLimits {
         requests: section.count("requests", d.requests, 10_000_000),
+        requests_per_session: section.count(
+            "requests-per-session",
+            d.requests_per_session,
+            10_000_000,
+        ),
         connections: section.count("connections", d.connections, 1_000_000),
         header_timeout: section.duration("header-timeout", d.header_timeout),
         response_timeout: section.duration("response-timeout", d.response_timeout),
@@ -355,6 +369,17 @@ fn gateway(section: &Section<'_>) -> GatewayConfig {
 
 fn api(section: &Section<'_>) -> ApiConfig {
     let listen = socket(section, "listen", "127.0.0.1:4711");
+    let d = ApiLimits::default();
+    let limits = ApiLimits {
+        connections: section.count("connections", d.connections, 1_000_000),
+        requests: section.count("requests", d.requests, 1_000_000),
+        uploads: section.count("uploads", d.uploads, 1_000_000),
+        header_timeout: section.duration("header-timeout", d.header_timeout),
+        ..d
+    };
+    if limits.header_timeout.is_zero() {
+        section.problem("header-timeout", "must be longer than zero");
+    }
     let section = section.section("remote");
     let d = RemoteRights::default();
     let remote = RemoteRights {
@@ -362,7 +387,11 @@ fn api(section: &Section<'_>) -> ApiConfig {
         open: who(&section, "open", d.open),
         operate: who(&section, "operate", d.operate),
     };
-    ApiConfig { listen, remote }
+    ApiConfig {
+        listen,
+        remote,
+        limits,
+    }
 }
 
 fn who(section: &Section<'_>, key: &str, default: Who) -> Who {
@@ -401,6 +430,7 @@ fn log(section: &Section<'_>) -> LogConfig {
             LogFormat::Text,
             &[("text", LogFormat::Text), ("json", LogFormat::Json)],
         ),
+        lines: section.number("lines", 1000_u32, 1, 1_000_000),
     }
 }
 

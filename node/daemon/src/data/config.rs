@@ -102,6 +102,13 @@ pub trait CodeFiles: Send + Sync {
 pub struct DataLimits {
     /// Requests of sessions under way at once, bodies included.
     pub requests: usize,
+    /// Of these, of one session.
+    pub requests_per_session: usize,
+    /// How much of `requests` may come from one neighbour, in percent
+    /// (`limits.neighbour-share`).
+    pub neighbour_share: u8,
+    /// Programs that run at one time (`limits.programs`).
+    pub programs: usize,
     /// Connections of clients at once.
     pub connections: usize,
     /// Bytes that a request's header section may have; at least 8192.
@@ -122,6 +129,9 @@ impl Default for DataLimits {
     fn default() -> Self {
         Self {
             requests: 4096,
+            requests_per_session: 256,
+            neighbour_share: 50,
+            programs: 256,
             connections: 4096,
             header_bytes: 64 * 1024,
             header_timeout: Duration::from_secs(15),

@@ -1,6 +1,5 @@
 //! Where clients come in: finds the session in the URL, and lets pages elsewhere play it.
 
-use std::convert::Infallible;
 use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -9,13 +8,8 @@ use http::header::{self, HeaderName, HeaderValue};
 use http::uri::{PathAndQuery, Uri};
 use http::{HeaderMap, Method, Request, Response, StatusCode};
 use http_body_util::BodyExt;
-use hyper::service::service_fn;
-use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
-use hyper_util::server::conn::auto;
-use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::Semaphore;
+use tokio::net::TcpListener;
 
-use super::beginning::Beginning;
 use super::headers::{add_forwarded, confine_cookies, stay_below};
 use super::plane::Plane;
 use super::problem::{ProblemKind, problem};
@@ -25,58 +19,15 @@ use crate::{Body, BoxError, empty_body};
 /// Accepts clients until the data plane stops.
 pub(super) async fn serve(plane: &Arc<Plane>, listener: TcpListener) -> io::Result<()> {
     let _ = plane.bound.set(listener.local_addr()?);
-    let connections = Arc::new(Semaphore::new(plane.config.limits.connections));
-    while let Ok(permit) = Arc::clone(&connections).acquire_owned().await {
-        let accepted = tokio::select! {
-            accepted = listener.accept() => accepted,
-            () = plane.stopping.cancelled() => break,
-        };
-        match accepted {
-            Ok((stream, client)) => {
-                let plane = Arc::clone(plane);
-                plane.tasks.clone().spawn(async move {
-                    tokio::select! {
-                        () = serve_client(&plane, stream, client) => {}
-                        () = plane.stopping.cancelled() => {}
-                    }
-                    drop(permit);
-                });
-            }
-            Err(error) => {
-                // Out of file descriptors, mostly: others will be closed in a while.
-                tracing::warn!(%error, "the gateway cannot accept");
-                tokio::time::sleep(std::time::Duration::from_millis(100)).await;
-            }
-        }
-    }
+    let (tasks, closing) = (plane.tasks.clone(), plane.stopping.clone());
+    let answering = Arc::clone(plane);
+    let answer = move |client, request: Request<hyper::body::Incoming>| {
+        let plane = Arc::clone(&answering);
+        let request = request.map(|body| body.map_err(BoxError::from).boxed_unsync());
+        async move { answer(&plane, client, request).await }
+    };
+    plane.door.serve(listener, closing, &tasks, answer).await;
     Ok(())
-}
-
-async fn serve_client(plane: &Arc<Plane>, stream: TcpStream, client: SocketAddr) {
-    let _ = stream.set_nodelay(true);
-    let limits = &plane.config.limits;
-    let service = service_fn(|request: Request<hyper::body::Incoming>| {
-        let plane = Arc::clone(plane);
-        async move {
-            let request = request.map(|body| body.map_err(BoxError::from).boxed_unsync());
-            Ok::<_, Infallible>(answer(&plane, client, request).await)
-        }
-    });
-    let mut server = auto::Builder::new(TokioExecutor::new());
-    server
-        .http1()
-        .timer(TokioTimer::new())
-        .header_read_timeout(limits.header_timeout)
-        .max_buf_size(limits.header_bytes.max(8192));
-    server
-        .http2()
-        .timer(TokioTimer::new())
-        .keep_alive_interval(std::time::Duration::from_secs(20))
-        .max_header_list_size(u32::try_from(limits.header_bytes).unwrap_or(u32::MAX));
-    let stream = TokioIo::new(Beginning::new(stream, limits.header_timeout));
-    if let Err(error) = server.serve_connection(stream, service).await {
-        tracing::debug!(%client, %error, "connection of a client ended early");
-    }
 }
 
 /// What a URL says.

@@ -9,7 +9,7 @@
 //! Nothing waits in a body's way except for the booked rate, the network or its reader:
 //! bodies are streams throughout, and dropping one end is felt at the other.
 
-mod beginning;
+mod admission;
 mod chain;
 mod config;
 mod gateway;
@@ -34,7 +34,7 @@ pub use config::{CodeFiles, DataConfig, DataLimits, Program, Readiness, Restarts
 pub use problem::ProblemKind;
 pub use token::Urls;
 
-use crate::{Io, PeerApi, PeerStreams, PlaceHandle, Start};
+use crate::{DoorCounters, Io, PeerApi, PeerStreams, PlaceHandle, Start};
 use plane::Plane;
 
 /// The data plane of one place. Cheap to clone; all clones are the same.
@@ -92,6 +92,12 @@ impl DataPlane {
     /// If the listener has no address.
     pub async fn serve_gateway(&self, listener: TcpListener) -> io::Result<()> {
         gateway::serve(&self.plane, listener).await
+    }
+
+    /// What the gateway has counted.
+    #[must_use]
+    pub fn gateway_counters(&self) -> DoorCounters {
+        self.plane.gateway_counters()
     }
 
     /// The session's URL, as this place's gateway serves it.

@@ -7,7 +7,6 @@ use std::sync::{Arc, OnceLock, PoisonError, RwLock};
 
 use dashmap::DashMap;
 use http::{Request, Response};
-use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use waybook_agents::SessionId;
@@ -22,6 +21,8 @@ use super::runtime::{Booked, Running, Runtimes, Starting};
 use super::session::Session;
 use super::session_body::SessionBody;
 use super::token::token;
+use crate::door::{Door, DoorConfig};
+use crate::slots::{Slots, share};
 use crate::{Body, Io, PeerApi, PeerStreams, PlaceHandle, Start, hop};
 
 /// What all tasks of the data plane share.
@@ -40,7 +41,11 @@ pub(super) struct Plane {
     instances: DashMap<InstanceId, Arc<Instance>>,
     /// Which sessions an instance serves.
     users: DashMap<InstanceId, BTreeSet<SessionId>>,
-    requests: Arc<Semaphore>,
+    /// Where clients come in.
+    pub(super) door: Arc<Door>,
+    /// The requests under way, by the neighbour that they come from; none is the gateway.
+    pub(super) requests: Arc<Slots<Option<PlaceName>>>,
+    pub(super) by_session: Arc<Slots<SessionId>>,
 }
 
 /// A component that was started.
@@ -76,7 +81,18 @@ impl Plane {
     pub(super) fn new(config: DataConfig, peers: Arc<dyn PeerStreams>, place: PlaceHandle) -> Self {
         Self {
             runtimes: Runtimes::new(&config),
-            requests: Arc::new(Semaphore::new(config.limits.requests)),
+            requests: Slots::new(
+                config.limits.requests,
+                share(config.limits.requests, config.limits.neighbour_share),
+            ),
+            by_session: Slots::new(usize::MAX, config.limits.requests_per_session),
+            door: Door::new(DoorConfig {
+                setting: "gateway.connections",
+                connections: config.limits.connections,
+                header_timeout: config.limits.header_timeout,
+                header_bytes: config.limits.header_bytes,
+                lingers: false,
+            }),
             config,
             peers,
             peer_api: OnceLock::new(),
@@ -326,9 +342,9 @@ impl Plane {
         mut request: Request<Body>,
     ) -> Response<Body> {
         let here = &self.config.place;
-        let Ok(permit) = Arc::clone(&self.requests).try_acquire_owned() else {
-            let detail = "all request slots of the place are taken; try again soon";
-            return problem(here, ProblemKind::TooManyRequests, detail);
+        let admitted = match self.admit(session) {
+            Ok(admitted) => admitted,
+            Err(why) => return problem(here, ProblemKind::TooManyRequests, &why),
         };
         if wants_tunnel(&request) {
             let detail = "use plain requests; WebSockets and CONNECT do not pass through";
@@ -344,7 +360,7 @@ impl Plane {
             }
         };
         clean_response(&mut response, here);
-        response.map(|body| SessionBody::to_client(session, body, permit))
+        response.map(|body| SessionBody::to_client(session, body, admitted))
     }
 }
 

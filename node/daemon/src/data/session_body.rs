@@ -10,10 +10,10 @@ use std::time::Duration;
 use bytes::Bytes;
 use http_body::{Body as HttpBody, Frame, SizeHint};
 use http_body_util::BodyExt;
-use tokio::sync::OwnedSemaphorePermit;
 use tokio::time::Sleep;
 use tokio_util::sync::WaitForCancellationFutureOwned;
 
+use super::admission::Admitted;
 use super::session::Session;
 use super::shape::{PIECE, Shaper, Turn};
 use crate::{Body, BoxError};
@@ -31,7 +31,7 @@ pub(super) struct SessionBody {
     /// A piece that waits for its turn.
     waiting: Option<(Turn, Bytes)>,
     /// Keeps the request counted until its response body is through.
-    permit: Option<OwnedSemaphorePermit>,
+    admitted: Option<Admitted>,
 }
 
 /// The session ended while the body was on its way.
@@ -47,13 +47,9 @@ impl SessionBody {
     }
 
     /// A response's body, held to the bandwidth booked towards the client.
-    pub(super) fn to_client(
-        session: &Arc<Session>,
-        inner: Body,
-        permit: OwnedSemaphorePermit,
-    ) -> Body {
+    pub(super) fn to_client(session: &Arc<Session>, inner: Body, admitted: Admitted) -> Body {
         let shaper = Arc::clone(&session.to_client);
-        Self::wrap(session, inner, Some(shaper), Some(permit))
+        Self::wrap(session, inner, Some(shaper), Some(admitted))
     }
 
     /// A body between the components of one place, which ends with the session.
@@ -65,7 +61,7 @@ impl SessionBody {
         session: &Arc<Session>,
         inner: Body,
         shaper: Option<Arc<Shaper>>,
-        permit: Option<OwnedSemaphorePermit>,
+        admitted: Option<Admitted>,
     ) -> Body {
         let ended = session.ended.clone().cancelled_owned();
         let body = Self {
@@ -78,7 +74,7 @@ impl SessionBody {
                 .map(|every| (every, Box::pin(tokio::time::sleep(every)))),
             rest: Bytes::new(),
             waiting: None,
-            permit,
+            admitted,
         };
         body.boxed_unsync()
     }
@@ -118,7 +114,7 @@ impl HttpBody for SessionBody {
     ) -> Poll<Option<Result<Frame<Bytes>, BoxError>>> {
         let this = self.get_mut();
         if this.ended.as_mut().poll(cx).is_ready() {
-            this.permit = None;
+            this.admitted = None;
             return Poll::Ready(Some(Err(Box::new(Ended))));
         }
         this.poll_beat(cx);
@@ -144,7 +140,7 @@ impl HttpBody for SessionBody {
                     Err(trailers) => return Poll::Ready(Some(Ok(trailers))),
                 },
                 end => {
-                    this.permit = None;
+                    this.admitted = None;
                     return Poll::Ready(end);
                 }
             }

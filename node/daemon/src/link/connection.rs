@@ -50,6 +50,9 @@ pub(super) async fn serve(
             // A connection that the other end has closed is not one refused here.
             if connection.close_reason().is_none() {
                 shared.counting.refused.add(1);
+                if let Some(neighbour) = neighbour_of(shared, connection) {
+                    shared.counted(&neighbour).refused.add(1);
+                }
                 tracing::warn!(
                     from = %connection.remote_address(),
                     why = reason.1,
@@ -86,6 +89,16 @@ pub(super) fn explain(error: &ConnectionError) -> String {
 }
 
 /// Without its control stream a connection is of no use.
+/// Whose connection it is, if it is that of a neighbour at all.
+fn neighbour_of(shared: &Shared, connection: &Connection) -> Option<PlaceName> {
+    let name = identity::peer_name(connection.peer_identity()).ok()?;
+    shared
+        .identity
+        .name()
+        .is_neighbour_of(&name)
+        .then_some(name)
+}
+
 fn ended() -> Reason {
     let what = "the control stream has ended".to_owned();
     Reason(CloseCode::Protocol, what)
@@ -146,6 +159,7 @@ async fn greet(shared: &Shared, connection: &Connection, side: Side) -> Result<G
     let theirs = theirs.map_err(|error| {
         if connection.close_reason().is_none() {
             shared.counting.garbage.add(1);
+            shared.counted(&name).garbage.add(1);
         }
         Reason(CloseCode::Protocol, format!("bad hello: {error}"))
     })?;
@@ -194,15 +208,18 @@ async fn attend(
         send,
         frames,
     } = greeted;
+    let counted = shared.counted(&name);
     let registered = shared
         .registry
-        .register(&name, incarnation, version, connection);
+        .register(&name, incarnation, version, connection, &counted);
     let Some((registration, outbound)) = registered else {
         shared.counting.refused.add(1);
+        counted.refused.add(1);
         let what = format!("a later life of `{name}` is connected");
         return Some(Reason(CloseCode::Outdated, what));
     };
     shared.counting.connections.add(1);
+    counted.connections.add(1);
     if side == Side::Child {
         shared.trouble.send_replace(None);
     }
@@ -210,7 +227,7 @@ async fn attend(
     let reason = tokio::select! {
         reason = read(shared, &registration, frames) => reason,
         reason = write(shared, send, outbound) => reason,
-        () = streams::accept(shared, connection, &name, sink) => None,
+        () = streams::accept(shared, connection, &name, &counted, sink) => None,
         _ = connection.closed() => None,
     };
     shared.registry.deregister(&registration);
@@ -232,11 +249,12 @@ async fn read(shared: &Shared, registration: &Registration, mut frames: Frames) 
         let fault = loop {
             match frames.ready() {
                 Ok(Some(frame)) => match wire::decode(&frame) {
-                    Ok(envelope) => batch.push(envelope),
+                    Ok(envelope) => batch.push((envelope, frame.len())),
                     // The neighbour may only pass on what another place has made, and
                     // its other sessions should not suffer for it.
                     Err(WireError::Agent(error)) => {
                         shared.counting.garbage.add(1);
+                        registration.counted.garbage.add(1);
                         tracing::warn!(neighbour = %registration.name, %error, "a visit was refused");
                     }
                     Err(error) => break Some(error),
@@ -246,14 +264,16 @@ async fn read(shared: &Shared, registration: &Registration, mut frames: Frames) 
             }
         };
         shared.counting.received.add(batch.len() as u64);
-        for envelope in batch {
-            let permit = registration.inbound.clone().acquire_owned().await.ok()?;
+        registration.counted.received.add(batch.len() as u64);
+        for (envelope, length) in batch {
+            let permit = registration.room_for(length).await?;
             if !shared.registry.deliver(registration, envelope, permit) {
                 return None;
             }
         }
         if let Some(error) = fault {
             shared.counting.garbage.add(1);
+            registration.counted.garbage.add(1);
             return Some(Reason(CloseCode::Protocol, format!("bad frame: {error}")));
         }
         if frames.fill().await.is_err() {

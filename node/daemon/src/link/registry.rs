@@ -15,11 +15,12 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc, watch};
 use waybook_agents::{Envelope, Incarnation};
 use waybook_location_tree::PlaceName;
 
-use super::counters::Counting;
+use super::counters::{Counting, Each};
 use super::{CloseCode, LinkEvent};
+use crate::config::TransportConfig;
 
-/// Messages of one neighbour that may wait for the place.
-const INBOUND: usize = 4096;
+/// Bytes of a message that count as one message more of those that wait for the place.
+const WEIGHT: usize = 4096;
 
 pub(super) struct Registry {
     neighbours: DashMap<PlaceName, Neighbour>,
@@ -27,6 +28,7 @@ pub(super) struct Registry {
     events: mpsc::UnboundedSender<LinkEvent>,
     connected: watch::Sender<BTreeMap<PlaceName, Incarnation>>,
     queue: usize,
+    inbound: u32,
 }
 
 struct Neighbour {
@@ -34,24 +36,41 @@ struct Neighbour {
     incarnation: Incarnation,
     connection: Connection,
     outbound: mpsc::Sender<Envelope>,
+    counted: Arc<Each>,
 }
 
 /// A registered connection.
 pub(super) struct Registration {
     pub(super) name: PlaceName,
     generation: u64,
+    pub(super) counted: Arc<Each>,
     /// Bounds what waits for the place.
-    pub(super) inbound: Arc<Semaphore>,
+    inbound: Arc<Semaphore>,
+    most: u32,
+}
+
+impl Registration {
+    /// Waits until a message of that length may wait for the place: a long one takes the room of
+    /// several, so that bytes are bounded with them. None once nothing may.
+    pub(super) async fn room_for(&self, length: usize) -> Option<OwnedSemaphorePermit> {
+        let room = u32::try_from(1 + length / WEIGHT).unwrap_or(u32::MAX);
+        let inbound = Arc::clone(&self.inbound);
+        inbound.acquire_many_owned(room.min(self.most)).await.ok()
+    }
 }
 
 impl Registry {
-    pub(super) fn new(events: mpsc::UnboundedSender<LinkEvent>, queue: usize) -> Self {
+    pub(super) fn new(
+        events: mpsc::UnboundedSender<LinkEvent>,
+        transport: &TransportConfig,
+    ) -> Self {
         Self {
             neighbours: DashMap::new(),
             generations: AtomicU64::new(0),
             events,
             connected: watch::Sender::default(),
-            queue,
+            queue: transport.queue,
+            inbound: transport.inbound,
         }
     }
 
@@ -74,6 +93,7 @@ impl Registry {
         incarnation: Incarnation,
         version: u8,
         connection: &Connection,
+        counted: &Arc<Each>,
     ) -> Option<(Registration, mpsc::Receiver<Envelope>)> {
         let generation = self.generations.fetch_add(1, Ordering::Relaxed);
         let (sender, outbound) = mpsc::channel(self.queue);
@@ -82,6 +102,7 @@ impl Registry {
             incarnation,
             connection: connection.clone(),
             outbound: sender,
+            counted: Arc::clone(counted),
         };
         // The entry stays locked until the events are sent.
         let entry = match self.neighbours.entry(name.clone()) {
@@ -111,7 +132,9 @@ impl Registry {
         let registration = Registration {
             name: name.clone(),
             generation,
-            inbound: Arc::new(Semaphore::new(INBOUND)),
+            counted: Arc::clone(counted),
+            inbound: Arc::new(Semaphore::new(self.inbound as usize)),
+            most: self.inbound,
         };
         Some((registration, outbound))
     }
@@ -157,12 +180,20 @@ impl Registry {
             return;
         };
         match neighbour.outbound.try_send(envelope) {
-            Ok(()) => counting.sent.add(1),
-            Err(TrySendError::Closed(_)) => counting.unsent.add(1),
+            Ok(()) => {
+                counting.sent.add(1);
+                neighbour.counted.sent.add(1);
+            }
+            Err(TrySendError::Closed(_)) => {
+                counting.unsent.add(1);
+                neighbour.counted.unsent.add(1);
+            }
             Err(TrySendError::Full(_)) => {
                 counting.unsent.add(1);
+                neighbour.counted.unsent.add(1);
                 if neighbour.connection.close_reason().is_none() {
                     counting.overflows.add(1);
+                    neighbour.counted.overflows.add(1);
                     tracing::warn!(neighbour = %to, "too much waits to be sent; closing");
                     neighbour.connection.close(
                         CloseCode::Overflow.into(),

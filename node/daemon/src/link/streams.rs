@@ -9,6 +9,7 @@ use quinn::{Connection, RecvStream, SendStream, VarInt};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use waybook_location_tree::PlaceName;
 
+use super::counters::Each;
 use super::{DataSink, Links, Shared};
 use crate::peer::Opening;
 use crate::{Io, PeerStreams};
@@ -33,39 +34,47 @@ pub(super) async fn accept(
     shared: &Arc<Shared>,
     connection: &Connection,
     from: &PlaceName,
+    counted: &Arc<Each>,
     sink: &Arc<dyn DataSink>,
 ) {
     while let Ok((send, receive)) = connection.accept_bi().await {
         let (shared, from, sink) = (shared.clone(), from.clone(), sink.clone());
+        let counted = counted.clone();
         // A stream whose kind is slow to arrive must not hold up the others.
-        tokio::spawn(async move { begin(&shared, send, receive, from, sink).await });
+        tokio::spawn(async move {
+            if !begin(&shared, send, receive, from, sink).await {
+                shared.counting.refused_streams.add(1);
+                counted.refused_streams.add(1);
+            }
+        });
     }
 }
 
+/// Hands a stream to whom it is for. False if that is nobody.
 async fn begin(
     shared: &Shared,
     mut send: SendStream,
     mut receive: RecvStream,
     from: PlaceName,
     sink: Arc<dyn DataSink>,
-) {
+) -> bool {
     let mut kind = [0];
     let within = shared.config.transport.handshake_timeout;
     let code = match tokio::time::timeout(within, receive.read_exact(&mut kind)).await {
         Ok(Ok(())) if kind == [HTTP] => {
             sink.accept(from, Box::new(tokio::io::join(receive, send)));
-            return;
+            return true;
         }
         Ok(Ok(())) if kind == [TRANSFER] => {
             sink.transfer(from, Box::new(Transfer::new(send, receive)));
-            return;
+            return true;
         }
         Ok(Ok(())) => UNKNOWN_KIND,
         Ok(Err(_)) | Err(_) => SILENT,
     };
-    shared.counting.refused_streams.add(1);
     let _ = send.reset(code);
     let _ = receive.stop(code);
+    false
 }
 
 impl PeerStreams for Links {

@@ -3,14 +3,14 @@
 use std::collections::BTreeMap;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
 use std::thread::JoinHandle;
-use std::time::Duration;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use redb::Database;
 use tokio::sync::oneshot;
 use waybook_agents::wire;
 use waybook_place::io::RecordKey;
 
-use super::RECORDS;
+use super::{RECORDS, TIMES};
 use crate::handle::Written;
 
 /// How long to wait after a failed write before the next attempt.
@@ -74,7 +74,13 @@ impl Drop for Writer {
 
 /// What waits to be written: for each key only the latest value, so that what waits is
 /// bounded by what is kept, however long the disk fails.
-type Pending = BTreeMap<Vec<u8>, Option<Vec<u8>>>;
+type Pending = BTreeMap<Vec<u8>, Change>;
+
+struct Change {
+    value: Option<Vec<u8>>,
+    /// When it was put, in seconds since 1970, if that is to be known.
+    at: Option<u64>,
+}
 
 fn run(database: &Database, orders: &Receiver<Order>) {
     let mut pending = Pending::new();
@@ -89,7 +95,8 @@ fn run(database: &Database, orders: &Receiver<Order>) {
         for order in first.into_iter().chain(orders.try_iter()) {
             match order {
                 Order::Put(key, value) => {
-                    pending.insert(wire::encode_record(&key), value);
+                    let at = matches!(key, RecordKey::Session(_)).then(seconds);
+                    pending.insert(wire::encode_record(&key), Change { value, at });
                 }
                 Order::Flush(answer) => waiting.push(answer),
             }
@@ -113,15 +120,28 @@ fn run(database: &Database, orders: &Receiver<Order>) {
     }
 }
 
+/// The time of day.
+fn seconds() -> u64 {
+    let now = SystemTime::now().duration_since(UNIX_EPOCH);
+    now.unwrap_or_default().as_secs()
+}
+
 fn write(database: &Database, pending: &Pending) -> Result<(), redb::Error> {
     let transaction = database.begin_write()?;
     {
         let mut table = transaction.open_table(RECORDS)?;
-        for (key, value) in pending {
-            match value {
-                Some(value) => table.insert(key.as_slice(), value.as_slice())?,
-                None => table.remove(key.as_slice())?,
+        let mut times = transaction.open_table(TIMES)?;
+        for (key, change) in pending {
+            let key = key.as_slice();
+            let Some(value) = &change.value else {
+                table.remove(key)?;
+                times.remove(key)?;
+                continue;
             };
+            let is_new = table.insert(key, value.as_slice())?.is_none();
+            if let Some(at) = change.at.filter(|_| is_new) {
+                times.insert(key, at)?;
+            }
         }
     }
     transaction.commit()?;

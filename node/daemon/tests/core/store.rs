@@ -1,7 +1,7 @@
 //! The data folder.
 
 use std::os::unix::fs::PermissionsExt;
-use std::time::SystemTime;
+use std::time::{Duration, SystemTime};
 
 use tempfile::TempDir;
 use waybook_agents::SessionId;
@@ -44,6 +44,41 @@ fn records_secrets_and_modes_survive() {
     for file in ["token", "gateway-secret", "lock", "records.redb", "version"] {
         assert_eq!(mode(file), 0o600, "{file}");
     }
+}
+
+/// A session's greatest duration begins where the session was stored first, in whichever life.
+#[test]
+fn it_is_known_since_when_there_are_sessions() {
+    let folder = TempDir::new().unwrap();
+    let path = folder.path().join("data");
+    let key = RecordKey::Session(SessionId(7));
+    let store = |at: SystemTime| Store::open(&path, at).unwrap();
+    let begun = SystemTime::now();
+    let first = store(begun);
+    assert_eq!(first.ages(), []);
+    first.put(key.clone(), Some(b"one".to_vec()));
+    first.put(RecordKey::Presentation("film".to_owned()), Some(vec![1]));
+    first.flush().unwrap();
+    drop(first);
+    let hour = Duration::from_secs(3600);
+    // Stored again in a later life, it is as old as it was.
+    let second = store(begun + hour);
+    let ages = second.ages().to_vec();
+    assert_eq!(ages.len(), 1);
+    assert_eq!(ages[0].0, SessionId(7));
+    // Whole seconds are noted, and the test may have been slow.
+    let about = hour / 2..hour + Duration::from_secs(1);
+    assert!(about.contains(&ages[0].1), "{ages:?}");
+    second.put(key.clone(), Some(b"two".to_vec()));
+    second.flush().unwrap();
+    drop(second);
+    // A clock that was set back makes nothing older.
+    let third = store(begun - hour);
+    assert_eq!(third.ages(), [(SessionId(7), Duration::ZERO)]);
+    third.put(key, None);
+    third.flush().unwrap();
+    drop(third);
+    assert_eq!(store(begun + hour).ages(), []);
 }
 
 #[test]

@@ -158,6 +158,41 @@ async fn there_are_only_so_many_requests_at_once() {
     assert_eq!(get(&path.url).await.status(), 200);
 }
 
+/// One session, or one neighbour, took all the requests that a place lets through.
+#[tokio::test]
+async fn a_session_and_a_neighbour_have_their_share_of_the_requests() {
+    let (origin, mut aborts) = Origin::listen().await;
+    let url = format!("http://{origin}/");
+    for share in ["requests-per-session", "limits.neighbour-share"] {
+        let server = component(Runtime::Builtin, "upstream", &[("url", &url)]);
+        let path = Path::build(server, |index, config| {
+            config.upstreams = vec![url.clone()];
+            if index != 2 {
+                return;
+            }
+            config.limits.requests = 4;
+            match share {
+                "requests-per-session" => config.limits.requests_per_session = 1,
+                _ => config.limits.neighbour_share = 25,
+            }
+        })
+        .await;
+        let open = get(&format!("{}silent", path.url)).await;
+        let response = get(&path.url).await;
+        assert_eq!(response.status(), StatusCode::SERVICE_UNAVAILABLE);
+        let said = text(response).await;
+        assert!(
+            said.contains(share) && said.contains("= 1 is reached"),
+            "{said}"
+        );
+        let counters = path.places[2].plane.gateway_counters();
+        assert_eq!((counters.requests, counters.refused_requests), (1, 1));
+        drop(open);
+        assert_eq!(soon("the abort", aborts.recv()).await, Some("body"));
+        assert_eq!(get(&path.url).await.status(), 200);
+    }
+}
+
 #[tokio::test]
 async fn only_what_the_operator_allows_is_started() {
     let directory = tempfile::tempdir().unwrap();

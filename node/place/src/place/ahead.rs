@@ -37,7 +37,8 @@ impl Place {
         let before = self.downloads.ahead.remove(&session).unwrap_or_default();
         for (claim, release) in &needed {
             // Whoever needs it will ask again, and be told why not.
-            if self.want(release, Waiter::Ahead(session)).is_ok() {
+            let waiter = Waiter::Ahead(session);
+            if self.want(release, waiter, visitor.previous()).is_ok() {
                 let ahead = self.downloads.ahead.entry(session);
                 ahead.or_default().insert(claim.clone());
             }

@@ -14,6 +14,7 @@ use waybook_location_tree::PlaceName;
 use waybook_plan::{Digest, Release};
 
 use super::Place;
+use super::shares::Tally;
 use super::timers::Timer;
 use crate::Instant;
 use crate::io::Output;
@@ -30,6 +31,8 @@ pub(super) struct Catalogue {
     entries: BTreeMap<Digest, BTreeMap<PlaceName, Holding>>,
     names: BTreeMap<String, BTreeSet<(Digest, PlaceName)>>,
     size: usize,
+    /// How many each child has told of.
+    told: Tally,
     /// By child, what it has not listed again since it began to list all anew.
     stale: BTreeMap<PlaceName, BTreeSet<(Digest, PlaceName)>>,
     /// Editions of what this place says of itself, counted within its life.
@@ -41,6 +44,7 @@ impl Empty for Catalogue {
         entries: BTreeMap::new(),
         names: BTreeMap::new(),
         size: 0,
+        told: Tally::new(),
         stale: BTreeMap::new(),
         editions: 0,
     };
@@ -101,14 +105,18 @@ impl Catalogue {
         self.of_name(name, to, |_| true)
     }
 
-    fn insert(&mut self, holding: Holding) -> bool {
+    /// Takes up what a child has told of, or this place holds itself.
+    fn insert(&mut self, holding: Holding, from: Option<&PlaceName>) -> bool {
         let (digest, place) = (holding.release.digest, holding.place.clone());
         match self.get(&digest, &place) {
             Some(known) if known.edition >= holding.edition => return false,
-            Some(_) => drop(self.remove(&digest, &place)),
+            Some(_) => drop(self.remove(&digest, &place, from)),
             None => {}
         }
         self.size += 1;
+        if let Some(child) = from {
+            self.told.one_more(child);
+        }
         let named = self.names.entry(holding.release.name.clone());
         named.or_default().insert((digest, place.clone()));
         let holders = self.entries.entry(digest).or_default();
@@ -116,7 +124,12 @@ impl Catalogue {
         true
     }
 
-    fn remove(&mut self, digest: &Digest, place: &PlaceName) -> Option<Holding> {
+    fn remove(
+        &mut self,
+        digest: &Digest,
+        place: &PlaceName,
+        from: Option<&PlaceName>,
+    ) -> Option<Holding> {
         let holders = self.entries.get_mut(digest)?;
         let holding = holders.remove(place)?;
         if holders.is_empty() {
@@ -129,6 +142,9 @@ impl Catalogue {
             }
         }
         self.size -= 1;
+        if let Some(child) = from {
+            self.told.one_less(child);
+        }
         Some(holding)
     }
 
@@ -150,14 +166,14 @@ impl Place {
             release: Arc::clone(release),
             added,
         };
-        self.catalogue.insert(holding.clone());
+        self.catalogue.insert(holding.clone(), None);
         self.tell_parent_of_code(&[holding], &[], out);
     }
 
     /// This place no longer holds that code.
     pub(super) fn say_dropped(&mut self, digest: &Digest, out: &mut Vec<Output>) {
         let here = self.config.name.clone();
-        if let Some(holding) = self.catalogue.remove(digest, &here) {
+        if let Some(holding) = self.catalogue.remove(digest, &here, None) {
             self.tell_parent_of_code(&[], &[(*digest, here, holding.edition)], out);
         }
     }
@@ -247,8 +263,10 @@ impl Place {
             })
             .collect();
         for (digest, place, _) in &gone {
-            self.catalogue.remove(digest, place);
+            self.catalogue.remove(digest, place, Some(from));
         }
+        let limit = self.config.limits.holdings;
+        let share = self.neighbour_part(limit);
         let mut news = Vec::new();
         for holding in held {
             let Holding {
@@ -262,13 +280,15 @@ impl Place {
                 && release.check().is_ok()
                 && (!added || release.home == *place);
             // Names would stand for nothing if copies took all the room.
-            let most = self.config.limits.holdings;
-            let most = if *added { most } else { most - most / 4 };
+            let most = |of: usize| if *added { of } else { of - of / 4 };
+            let known = self.catalogue.get(&release.digest, place).is_some();
             let room =
-                self.catalogue.size < most || self.catalogue.get(&release.digest, place).is_some();
-            if !sound || (*added && !room) {
+                self.catalogue.size < most(limit) && self.catalogue.told.of(from) < most(share);
+            if !sound {
                 self.counters.refused_messages += 1;
-            } else if room && self.catalogue.insert(holding.clone()) {
+            } else if !known && !room {
+                self.counters.limited += 1;
+            } else if self.catalogue.insert(holding.clone(), Some(from)) {
                 news.push(holding);
             }
         }
@@ -289,7 +309,7 @@ impl Place {
             self.catalogue.below(child)
         };
         for (digest, place, _) in &gone {
-            self.catalogue.remove(digest, place);
+            self.catalogue.remove(digest, place, Some(child));
         }
         self.tell_parent_of_code(&[], &gone, out);
     }

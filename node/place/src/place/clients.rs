@@ -110,6 +110,19 @@ impl Place {
         }
     }
 
+    /// The session has stood for so long, lives and what was between them taken together.
+    pub(super) fn been_away(&mut self, now: Instant, session: SessionId, away: Duration) {
+        let Some(hop) = self.hops.get_mut(&session) else {
+            return;
+        };
+        let longest = hop.client.as_ref().and_then(|client| client.longest);
+        if let Some(longest) = longest {
+            hop.alarms
+                .set(Alarm::Longest, now + longest.saturating_sub(away));
+            hop.attend(&mut self.timers);
+        }
+    }
+
     /// Ends a session in order, from its client's place.
     pub(super) fn close(
         &mut self,

@@ -87,7 +87,12 @@ impl Place {
                 continue;
             };
             let next = hop.visitor.child();
+            if next.is_none_or(|(next, _)| next != from) {
+                self.counters.refused_messages += 1;
+                continue;
+            }
             if hop.established.is_none() || next != Some((from, feed.number)) {
+                self.counters.fenced += 1;
                 continue;
             }
             let is_news = if cut {

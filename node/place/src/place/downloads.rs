@@ -86,6 +86,8 @@ pub(super) enum Phase {
 #[derive(Debug, Clone)]
 pub(super) struct Job {
     pub(super) release: Arc<Release>,
+    /// The neighbour for whose sake it began; none if that was this place's own.
+    sake: Option<PlaceName>,
     pub(super) waiters: BTreeSet<Waiter>,
     pub(super) phase: Phase,
     /// Where its last agent was sent, and comes back from.
@@ -253,12 +255,17 @@ impl Place {
         }
     }
 
-    /// Somebody wants code that is not here. What comes of it is said later, to all who
-    /// want it.
+    /// Somebody wants code that is not here, for the sake of that neighbour if for one's. What
+    /// comes of it is said later, to all who want it.
     ///
     /// # Errors
     /// Why it may not be had at all.
-    pub(super) fn want(&mut self, release: &Arc<Release>, waiter: Waiter) -> Result<(), String> {
+    pub(super) fn want(
+        &mut self,
+        release: &Arc<Release>,
+        waiter: Waiter,
+        sake: Option<&PlaceName>,
+    ) -> Result<(), String> {
         self.verified.accept(&self.config, release)?;
         let claim = Claim::of(release);
         if let Some(job) = self.downloads.jobs.get_mut(&claim) {
@@ -266,7 +273,20 @@ impl Place {
             return Ok(());
         }
         let most = self.config.limits.downloads;
-        if self.downloads.jobs.len() >= most.saturating_mul(DOWNLOADS_PER_TRANSFER) {
+        let all = most.saturating_mul(DOWNLOADS_PER_TRANSFER);
+        if let Some(neighbour) = sake {
+            let share = self.neighbour_part(all);
+            let jobs = self.downloads.jobs.values();
+            if jobs.filter(|job| job.sake.as_ref() == sake).count() >= share {
+                self.counters.limited += 1;
+                return Err(format!(
+                    "limit `neighbour-share` of `downloads` is reached: {share} are under way or \
+                     waiting for the sake of {neighbour}"
+                ));
+            }
+        }
+        if self.downloads.jobs.len() >= all {
+            self.counters.limited += 1;
             return Err(format!(
                 "limit `downloads` = {most} is reached, and so many are waiting that no more are \
                  let in"
@@ -274,6 +294,7 @@ impl Place {
         }
         let job = Job {
             release: Arc::clone(release),
+            sake: sake.cloned(),
             waiters: BTreeSet::from([waiter]),
             phase: Phase::New,
             asked: None,
@@ -300,6 +321,7 @@ impl Place {
         &mut self,
         instance: InstanceId,
         release: &Arc<Release>,
+        sake: Option<&PlaceName>,
         out: &mut Vec<Output>,
     ) {
         let first = self.repository.begin_use(release.digest);
@@ -312,7 +334,7 @@ impl Place {
                 self.store_code(&release.digest, out);
             }
             self.components.start(instance, out);
-        } else if let Err(why) = self.want(release, Waiter::Instance(instance)) {
+        } else if let Err(why) = self.want(release, Waiter::Instance(instance), sake) {
             self.downloads.refused.push_back((instance, why));
         }
     }

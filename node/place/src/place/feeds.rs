@@ -1,6 +1,7 @@
 //! Leases: fed from the client towards the server, each hop feeding the next one only
 //! while it is fed itself; and releases, repeated until they are acknowledged.
 
+use std::collections::btree_map::Entry;
 use std::collections::{BTreeMap, BTreeSet};
 
 use waybook_agents::{Event, Feed, Message, SessionId, State};
@@ -9,6 +10,7 @@ use waybook_plan::SolutionNumber;
 
 use super::Place;
 use super::alarms::Alarm;
+use super::shares::Tally;
 use super::timers::Timer;
 use crate::Instant;
 use crate::by_neighbour::ByNeighbour;
@@ -34,6 +36,8 @@ pub(super) struct Feeds {
     fed: ByNeighbour<Fed>,
     /// Releases that have not been acknowledged.
     releases: BTreeMap<(PlaceName, SessionId, SolutionNumber), Releasing>,
+    /// How many of them each neighbour owes.
+    owed: Tally,
 }
 
 /// A release that has not been acknowledged.
@@ -51,6 +55,7 @@ impl Empty for Feeds {
     const EMPTY: &'static Self = &Self {
         fed: ByNeighbour::new(),
         releases: BTreeMap::new(),
+        owed: Tally::new(),
     };
 }
 
@@ -177,6 +182,10 @@ impl Place {
                 }
                 Err(Missing::Replaced) => self.counters.fenced += 1,
                 Err(Missing::Gone) => self.answer_gone(now, from, *feed, out),
+                Err(Missing::OfOthers) => {
+                    self.counters.refused_messages += 1;
+                    self.answer_gone(now, from, *feed, out);
+                }
             }
         }
         if !working.is_empty() {
@@ -237,16 +246,18 @@ impl Place {
                 self.answer_gone(now, from, feed, out);
                 false
             }
+            Err(Missing::OfOthers) => {
+                self.counters.refused_messages += 1;
+                self.answer_gone(now, from, feed, out);
+                false
+            }
         }
     }
 
     /// The hop that a refresh is for.
     fn fed_hop(&self, from: &PlaceName, feed: Feed) -> Result<SessionId, Missing> {
-        let hop = self
-            .hops
-            .get(&feed.session)
-            .filter(|h| h.from.as_ref() == Some(from));
-        match hop {
+        match self.hops.get(&feed.session) {
+            Some(hop) if hop.from.as_ref() != Some(from) => Err(Missing::OfOthers),
             Some(hop) if hop.visitor.number() == feed.number => Ok(feed.session),
             Some(hop) if hop.visitor.number() > feed.number => Err(Missing::Replaced),
             _ => Err(Missing::Gone),
@@ -289,14 +300,26 @@ impl Place {
         let until = now + timing.session_lease.max(timing.setup_lease);
         self.send(&to, Message::Release(feed), out);
         let again = self.told_again(now, &to, now);
-        let key = (to, session, number);
-        let releasing = self.feeds.releases.entry(key);
-        let releasing = releasing.or_insert(Releasing {
-            since: now,
-            again,
-            until,
-        });
-        releasing.again = again;
+        // One that acknowledges nothing is not remembered without end: what it is not told
+        // again ends with its lease.
+        let most = self.neighbour_part(self.most_ended());
+        let feeds = &mut *self.feeds;
+        let owes = feeds.owed.of(&to);
+        match feeds.releases.entry((to, session, number)) {
+            Entry::Occupied(mut known) => known.get_mut().again = again,
+            Entry::Vacant(_) if owes >= most => {
+                self.counters.limited += 1;
+                return;
+            }
+            Entry::Vacant(new) => {
+                feeds.owed.one_more(&new.key().0);
+                new.insert(Releasing {
+                    since: now,
+                    again,
+                    until,
+                });
+            }
+        }
         // One that is set already sees to this one as well: it is no later than this one might
         // have been drawn.
         self.timers.set_if_unset(Timer::Releases, again);
@@ -332,9 +355,13 @@ impl Place {
                 let (to, session, number) = key;
                 self.send(&to, Message::Release(Feed { session, number }), out);
             }
-            _ => {
-                self.feeds.releases.remove(&key);
-            }
+            _ => self.no_longer_owed(&key),
+        }
+    }
+
+    fn no_longer_owed(&mut self, key: &(PlaceName, SessionId, SolutionNumber)) {
+        if self.feeds.releases.remove(key).is_some() {
+            self.feeds.owed.one_less(&key.0);
         }
     }
 
@@ -362,7 +389,7 @@ impl Place {
 
     pub(super) fn release_acked(&mut self, from: &PlaceName, feed: Feed) {
         let key = (from.clone(), feed.session, feed.number);
-        self.feeds.releases.remove(&key);
+        self.no_longer_owed(&key);
         if self.feeds.releases.is_empty() {
             self.timers.cancel(&Timer::Releases);
         }
@@ -375,4 +402,6 @@ enum Missing {
     Replaced,
     /// There is none.
     Gone,
+    /// The session is here, and does not come from whoever says so.
+    OfOthers,
 }

@@ -7,6 +7,7 @@ use waybook_agents::{Refuse, SessionId};
 use waybook_location_tree::PlaceName;
 use waybook_plan::SolutionNumber;
 
+use super::shares::Tally;
 use crate::Instant;
 
 /// What is remembered of a session whose visit here has ended.
@@ -31,11 +32,14 @@ pub(super) struct Fences {
     fences: BTreeMap<Key, Fence>,
     /// Every fence once, about in the order in which they are over.
     order: VecDeque<(Instant, Key)>,
+    /// How many there are of what each neighbour sent.
+    sent: Tally,
 }
 
 impl Fences {
-    /// Raises the fence; it never falls before its time. Beyond `most` fences there is none:
-    /// what arrives late then ends with its lease. Whether there is one.
+    /// Raises the fence; it never falls before its time. Beyond `most` fences, or `share` of what
+    /// one neighbour sent, there is none: what arrives late then ends with its lease. Whether
+    /// there is one.
     pub(super) fn raise(
         &mut self,
         session: SessionId,
@@ -43,12 +47,12 @@ impl Fences {
         number: SolutionNumber,
         (now, until): (Instant, Instant),
         answer: Option<Refuse>,
-        most: usize,
+        (most, share): (usize, usize),
     ) -> bool {
-        if self.fences.len() >= most {
+        if self.fences.len() >= most || self.sent.of(&from) >= share {
             self.forget(now);
         }
-        let full = self.fences.len() >= most;
+        let full = self.fences.len() >= most || self.sent.of(&from) >= share;
         let answer = answer.map(Box::new);
         let fence = Fence {
             number,
@@ -58,6 +62,7 @@ impl Fences {
         match self.fences.entry((session, from)) {
             Entry::Vacant(_) if full => return false,
             Entry::Vacant(place) => {
+                self.sent.one_more(&place.key().1);
                 self.order.push_back((until, place.key().clone()));
                 place.insert(fence);
             }
@@ -83,6 +88,7 @@ impl Fences {
             };
             if fence.until <= now {
                 self.fences.remove(&key);
+                self.sent.one_less(&key.1);
             } else {
                 // Raised again since.
                 self.order.push_back((fence.until, key));
@@ -108,7 +114,7 @@ mod tests {
                 number,
                 (Instant(1), Instant(9)),
                 None,
-                2,
+                (2, 2),
             )
         };
         assert!(raise(1, 1) && raise(2, 1) && !raise(3, 1));
@@ -117,6 +123,21 @@ mod tests {
         let fence = fences.get(Instant(8), SessionId(2), &from);
         assert_eq!(fence.unwrap().number.0, 5);
         assert_eq!(fences.fences.len(), 2);
+    }
+
+    /// One neighbour that let go of what never was took the room of all others.
+    #[test]
+    fn one_neighbour_has_its_share_of_them() {
+        let mut fences = Fences::default();
+        let mut raise = |now, session, from: &str| {
+            let times = (Instant(now), Instant(now + 8));
+            let (session, from) = (SessionId(session), PlaceName::new(from).unwrap());
+            fences.raise(session, from, SolutionNumber(1), times, None, (4, 2))
+        };
+        assert!(raise(1, 1, "r/a") && raise(1, 2, "r/a") && !raise(1, 3, "r/a"));
+        assert!(raise(1, 3, "r/b") && raise(1, 1, "r/b"));
+        // When they are over there is room again.
+        assert!(raise(9, 4, "r/a") && raise(9, 5, "r/a") && !raise(9, 6, "r/a"));
     }
 
     #[test]
@@ -131,7 +152,7 @@ mod tests {
                 number,
                 (Instant(1), Instant(until)),
                 None,
-                9,
+                (9, 9),
             )
         };
         let holds = |fences: &Fences, now, session| {

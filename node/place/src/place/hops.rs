@@ -161,6 +161,8 @@ impl Place {
         while let Some(event) = next.take() {
             let arrives = before == State::Arrived;
             let limit = arrives.then(|| self.setup_limit(hop.from.as_ref()));
+            let limit = limit.flatten();
+            self.counters.limited += u64::from(limit.is_some());
             let mut desk = Desk {
                 config: &self.config,
                 links: &self.links,
@@ -176,7 +178,7 @@ impl Place {
                 booking: &mut hop.booking,
                 uses: &hop.uses,
                 took: now.since(hop.arrived),
-                limit: limit.flatten(),
+                limit,
             };
             hop.visitor.handle(event, &mut desk, &mut actions);
             for action in actions.drain(..) {
@@ -336,18 +338,23 @@ impl Place {
         answer: Option<Refuse>,
     ) {
         let Feed { session, number } = feed;
-        let most = self
-            .config
-            .limits
-            .sessions
-            .saturating_mul(FENCES_PER_SESSION);
+        let most = self.most_ended();
+        let most = (most, self.neighbour_part(most));
         let lasts = self.config.timing.fence();
         let until = now + lasts;
         let raised = (self.fences).raise(session, from.clone(), number, (now, until), answer, most);
         if raised {
             let sweep = until + lasts / SWEEPS;
             self.timers.set_if_unset(Timer::Fences, sweep);
+        } else {
+            self.counters.limited += 1;
         }
+    }
+
+    /// How many ended visits are remembered.
+    pub(super) fn most_ended(&self) -> usize {
+        let sessions = self.config.limits.sessions;
+        sessions.saturating_mul(FENCES_PER_SESSION)
     }
 
     /// Forgets the fences that are over.

@@ -13,6 +13,7 @@ use waybook_location_tree::PlaceName;
 use waybook_plan::{KnownServer, Presentation};
 
 use super::Place;
+use super::shares::Tally;
 use super::timers::Timer;
 use crate::Instant;
 use crate::io::{Output, RecordKey};
@@ -30,6 +31,8 @@ pub(super) struct Index {
     size: usize,
     /// How many of the entries are this place's own.
     own: usize,
+    /// How many each child has told of.
+    told: Tally,
     /// By child, what it has not listed again since it began to list all anew. Offered
     /// for the grace time, because a list comes in parts.
     stale: BTreeMap<PlaceName, BTreeSet<(String, PlaceName)>>,
@@ -55,6 +58,7 @@ impl Empty for Index {
         entries: BTreeMap::new(),
         size: 0,
         own: 0,
+        told: Tally::new(),
         stale: BTreeMap::new(),
         editions: 0,
     };
@@ -65,7 +69,8 @@ impl Index {
         self.entries.values().flat_map(BTreeMap::values)
     }
 
-    fn insert(&mut self, entry: IndexEntry) -> bool {
+    /// Takes up what a child has told of, or this place serves itself.
+    fn insert(&mut self, entry: IndexEntry, from: Option<&PlaceName>) -> bool {
         let servers = self
             .entries
             .entry(entry.presentation.title.clone())
@@ -73,7 +78,13 @@ impl Index {
         match servers.get(&entry.server) {
             Some(known) if known.edition >= entry.edition => false,
             known => {
-                self.size += usize::from(known.is_none());
+                if known.is_none() {
+                    self.size += 1;
+                    match from {
+                        Some(child) => self.told.one_more(child),
+                        None => self.own += 1,
+                    }
+                }
                 servers.insert(entry.server.clone(), entry);
                 true
             }
@@ -86,13 +97,22 @@ impl Index {
             .is_some_and(|servers| servers.contains_key(server))
     }
 
-    fn remove(&mut self, title: &str, server: &PlaceName) -> Option<IndexEntry> {
+    fn remove(
+        &mut self,
+        title: &str,
+        server: &PlaceName,
+        from: Option<&PlaceName>,
+    ) -> Option<IndexEntry> {
         let servers = self.entries.get_mut(title)?;
         let entry = servers.remove(server)?;
         if servers.is_empty() {
             self.entries.remove(title);
         }
         self.size -= 1;
+        match from {
+            Some(child) => self.told.one_less(child),
+            None => self.own -= 1,
+        }
         Some(entry)
     }
 }
@@ -143,7 +163,7 @@ impl Place {
         let limits = &self.config.limits;
         let full = self.index.size >= limits.index || self.index.own >= limits.presentations;
         if full && !self.index.contains(&presentation.title, &self.config.name) {
-            self.counters.refused_messages += 1;
+            self.counters.limited += 1;
             return;
         }
         let key = RecordKey::Presentation(presentation.title.clone());
@@ -166,16 +186,13 @@ impl Place {
             edition,
             presentation,
         };
-        let title = &entry.presentation.title;
-        self.index.own += usize::from(!self.index.contains(title, &entry.server));
-        self.index.insert(entry.clone());
+        self.index.insert(entry.clone(), None);
         self.tell_parent_of(&[entry], &[], out);
     }
 
     pub(super) fn withdraw(&mut self, _now: Instant, title: &str, out: &mut Vec<Output>) {
         let here = self.config.name.clone();
-        if let Some(entry) = self.index.remove(title, &here) {
-            self.index.own -= 1;
+        if let Some(entry) = self.index.remove(title, &here, None) {
             let key = RecordKey::Presentation(title.to_owned());
             out.push(Output::Store { key, value: None });
             self.tell_parent_of(&[], &[(title.to_owned(), here, entry.edition)], out);
@@ -272,18 +289,19 @@ impl Place {
             })
             .collect();
         for (title, server, _) in &gone {
-            self.index.remove(title, server);
+            self.index.remove(title, server, Some(from));
         }
+        let most = self.config.limits.index;
+        let share = self.neighbour_part(most);
         let mut news = Vec::new();
         for entry in entries {
-            let sound = from.contains(&entry.server) && entry.presentation.check().is_ok();
-            let room = self.index.size < self.config.limits.index
-                || self
-                    .index
-                    .contains(&entry.presentation.title, &entry.server);
-            if !sound || !room {
+            let title = &entry.presentation.title;
+            let room = self.index.size < most && self.index.told.of(from) < share;
+            if !from.contains(&entry.server) || entry.presentation.check().is_err() {
                 self.counters.refused_messages += 1;
-            } else if self.index.insert(entry.clone()) {
+            } else if !room && !self.index.contains(title, &entry.server) {
+                self.counters.limited += 1;
+            } else if self.index.insert(entry.clone(), Some(from)) {
                 news.push(entry);
             }
         }
@@ -317,12 +335,12 @@ impl Place {
             self.entries_below(child)
         };
         for (title, server, _) in &gone {
-            self.index.remove(title, server);
+            self.index.remove(title, server, Some(child));
         }
         self.tell_parent_of(&[], &gone, out);
         self.forget_code_below(child, out);
         if !is_back {
-            self.forget_summaries(now, child);
+            self.forget_summaries(now, child, child);
         }
     }
 }

@@ -8,9 +8,9 @@ use waybook_location_tree::PlaceName;
 use super::handoff::Sent;
 use super::timers::Timer;
 use super::{Place, State};
-use crate::Instant;
 use crate::by_neighbour::ByNeighbour;
 use crate::io::{Output, RecordKey};
+use crate::{Instant, NeighbourView, Refusals};
 
 /// Sessions per part of a re-sync; a part stays well below the frame limit.
 const RESYNC_PART: usize = 4_000;
@@ -25,6 +25,8 @@ struct Link {
     since: Instant,
     /// What the neighbour has listed so far in a re-sync that is arriving.
     listed: Option<BTreeSet<SessionId>>,
+    /// What it has sent in vain, if anything.
+    blame: Option<Box<Refusals>>,
 }
 
 /// The neighbours, and which of them a restarted place still waits for.
@@ -81,6 +83,52 @@ impl Links {
     #[cfg(test)]
     pub(super) fn since(&self, neighbour: &PlaceName) -> Option<Instant> {
         self.links.get(neighbour).map(|l| l.since)
+    }
+
+    /// What a neighbour has sent in vain, to be added to.
+    pub(super) fn blame(&mut self, neighbour: &PlaceName) -> Option<&mut Refusals> {
+        let link = self.links.get_mut(neighbour)?;
+        Some(link.blame.get_or_insert_default())
+    }
+
+    /// All neighbours that there have been in this life.
+    pub(super) fn views(&self) -> impl Iterator<Item = NeighbourView> {
+        self.links.iter().map(|(place, link)| NeighbourView {
+            place: place.clone(),
+            incarnation: link.incarnation,
+            version: link.version,
+            up: link.up,
+            refusals: link.blame.as_deref().copied().unwrap_or_default(),
+        })
+    }
+
+    /// Those without a connection, with when that last came up.
+    pub(super) fn down(&self) -> impl Iterator<Item = (&PlaceName, Instant)> {
+        let down = self.links.iter().filter(|(_, link)| !link.up);
+        down.map(|(neighbour, link)| (neighbour, link.since))
+    }
+
+    /// How many there have been and are not forgotten.
+    pub(super) fn known(&self) -> usize {
+        self.links.iter().count()
+    }
+
+    /// A former life knew of that child.
+    pub(super) fn remember(&mut self, child: PlaceName) {
+        let link = Link {
+            up: false,
+            incarnation: Incarnation::UNKNOWN,
+            version: 0,
+            since: Instant::default(),
+            listed: None,
+            blame: None,
+        };
+        self.links.insert(child, link);
+    }
+
+    pub(super) fn forget(&mut self, neighbour: &PlaceName) {
+        self.links.remove(neighbour);
+        self.awaited.remove(neighbour);
     }
 
     fn incarnation(&self, neighbour: &PlaceName) -> Option<Incarnation> {
@@ -154,6 +202,7 @@ impl Place {
             }
         }
         if is_child && before.is_none() {
+            self.forget_old_children(now, out);
             let key = RecordKey::Child(neighbour.clone());
             out.push(Output::Store {
                 key,
@@ -166,6 +215,11 @@ impl Place {
             version,
             since: now,
             listed: None,
+            blame: self
+                .links
+                .links
+                .get_mut(neighbour)
+                .and_then(|l| l.blame.take()),
         };
         self.links.links.insert(neighbour.clone(), link);
         self.pace_anew(neighbour);

@@ -1,17 +1,20 @@
 //! The place itself: one state machine, in rooms.
 //!
 //! This file holds what all rooms share and sends every input to its room:
-//! `links` (neighbours), `visits`, `hops`, `handoff` and `running` (agents and what they want done),
-//! `feeds` (leases), `pace` (how much a neighbour is asked at a time), `opens` and `clients`, `questions` (searches) with `climbing` (on their way up) and `surveys`, `index`
-//! and `summaries` (metadata), `records` (what survives a restart). Code that is brought
-//! along has its own: `downloads`, `porters` and `transfers` (from the wish, by agents that
-//! find out where it is, to the bytes), `ahead`, `catalogue` and `resolve` (who holds what,
-//! and what names stand for), `orders` (the operator's). `ledger`, `components`, `repository`, `trust` and
-//! `timers` know nothing of the others.
+//! `links` (neighbours), `children` (those that are gone) and `blame`, `visits`, `hops`, `handoff`
+//! and `running` (agents and what they want done), `feeds` (leases), `pace` (how much a neighbour
+//! is asked at a time), `opens` and `clients`, `questions` (searches) with `climbing` (on their way
+//! up) and `surveys`, `index` and `summaries` (metadata), `records` (what survives a restart). Code
+//! that is brought along has its own: `downloads`, `porters` and `transfers` (from the wish, by
+//! agents that find out where it is, to the bytes), `ahead`, `catalogue` and `resolve` (who holds
+//! what, and what names stand for), `orders` (the operator's). `ledger`, `components`,
+//! `repository`, `trust`, `turns` and `timers` know nothing of the others.
 
 mod ahead;
 mod alarms;
+mod blame;
 mod catalogue;
+mod children;
 mod clients;
 mod climbing;
 mod components;
@@ -58,7 +61,7 @@ use waybook_location_tree::PlaceName;
 
 use crate::io::{Input, Output, RecordKey, RequestId};
 use crate::lazy::Lazy;
-use crate::{Counters, Instant, Settings, Strategies};
+use crate::{Counters, Instant, Refusals, Settings, Strategies};
 
 use catalogue::Catalogue;
 use climbing::Climbing;
@@ -235,14 +238,17 @@ impl Place {
             }
             Input::LinkDown { neighbour } => self.link_down(now, &neighbour, out),
             Input::Received { from, envelope } => {
+                let before = Refusals::from(&self.counters);
                 if self.accepts(&from, &envelope) {
                     self.received(now, &from, envelope.message, out);
                 }
+                self.reckon(&from, before);
             }
             Input::Open(request) => self.open(now, request, out),
             Input::Cancel { request } => self.cancel(now, request, out),
             Input::DryRun(request) => self.dry_run(now, request, out),
             Input::Claim { session } | Input::Active { session } => self.claim(now, session, out),
+            Input::Away { session, away } => self.been_away(now, session, away),
             Input::Close { session } => {
                 self.close(now, session, crate::io::EndReason::Closed, out);
             }

@@ -143,6 +143,7 @@ impl Place {
     ) {
         let id = request.request;
         if let Err(why) = self.may_begin(&key.0) {
+            self.counters.limited += 1;
             let outcome = Outcome::Rejected { why };
             return out.push(Output::Opened {
                 request: id,

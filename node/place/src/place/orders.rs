@@ -200,7 +200,7 @@ impl Place {
                 continue;
             }
             order.missing.insert(Claim::of(release));
-            if let Err(why) = self.want(release, Waiter::Order(request)) {
+            if let Err(why) = self.want(release, Waiter::Order(request), None) {
                 refused = Some(why);
                 break;
             }

@@ -164,10 +164,14 @@ impl Place {
             life: Incarnation(0),
             number: 0,
         };
+        // A neighbour may send agents of as many places behind it as it likes to think of.
+        let from = agent.previous().cloned();
+        let guests = self.downloads.guests.values();
+        let mut count = guests.filter(|g| g.previous() == from.as_ref()).count();
         let of_origin = self.downloads.guests.range(first..);
         let of_origin = of_origin.take_while(|(guest, _)| guest.origin == id.origin);
         let claim = Claim::of(&agent.release);
-        let (mut count, mut older) = (0, Vec::new());
+        let mut older = Vec::new();
         for (guest, waiting) in of_origin {
             let is_same = Claim::of(&waiting.release) == claim;
             if is_same && *guest > id || !is_same && *guest == id {
@@ -177,15 +181,16 @@ impl Place {
                 return;
             } else if is_same {
                 older.push(guest.clone());
-            } else {
-                count += 1;
+                count = count.saturating_sub(1);
             }
         }
         let most = self.config.limits.downloads;
         let wanted = if count >= most.saturating_mul(GUESTS_PER_TRANSFER) {
+            self.counters.limited += 1;
             Err(format!("limit `downloads` = {most} is reached"))
         } else {
-            self.want(&agent.release, Waiter::Guest(id.clone()))
+            let waiter = Waiter::Guest(id.clone());
+            self.want(&agent.release, waiter, from.as_ref())
         };
         if let Err(why) = wanted {
             agent.found = Some(agent.denied(&self.config.name, &why));

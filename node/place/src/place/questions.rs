@@ -233,9 +233,11 @@ impl Place {
         let Some(Question::Servers { asker, .. }) = self.questions.open.remove(&id) else {
             return;
         };
+        // No more than were asked for are kept, whatever came.
         let sound: Vec<_> = servers
             .into_iter()
             .filter(|s| s.presentation.check().is_ok())
+            .take(self.config.servers_per_plan)
             .collect();
         self.servers_known(now, asker, &sound, out);
     }

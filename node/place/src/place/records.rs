@@ -135,7 +135,10 @@ impl Place {
                         wire::decode_presentation(&value).map_err(|e| bad(&key, &e))?;
                     self.serve(now, Arc::new(presentation), out);
                 }
-                RecordKey::Child(child) => self.links.await_resync(child.clone()),
+                RecordKey::Child(child) => {
+                    self.links.await_resync(child.clone());
+                    self.links.remember(child.clone());
+                }
                 RecordKey::Code(_) | RecordKey::Part(_) => {}
             }
         }

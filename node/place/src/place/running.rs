@@ -31,7 +31,7 @@ impl Place {
             .components
             .acquire(session, components, &releases, goes_on, now, out);
         for (instance, release) in waiting {
-            self.start_with_code(instance, &release, out);
+            self.start_with_code(instance, &release, hop.from.as_ref(), out);
         }
         hop.uses = uses;
         for one in &mut hop.uses {

@@ -1,7 +1,10 @@
 //! Shares: of what a place has room for, no neighbour and no user may take all.
 
+use waybook_location_tree::PlaceName;
+
 use super::Place;
 use crate::Limits;
+use crate::by_neighbour::ByNeighbour;
 
 /// What there is for the sake of one neighbour or one user.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -62,12 +65,45 @@ impl Bound {
     }
 }
 
+/// How many there are of something for the sake of each neighbour.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Tally(ByNeighbour<usize>);
+
+impl Tally {
+    /// Nothing.
+    pub(super) const fn new() -> Self {
+        Self(ByNeighbour::new())
+    }
+
+    pub(super) fn of(&self, neighbour: &PlaceName) -> usize {
+        self.0.get(neighbour).copied().unwrap_or(0)
+    }
+
+    pub(super) fn one_more(&mut self, neighbour: &PlaceName) {
+        *self.0.entry(neighbour) += 1;
+    }
+
+    pub(super) fn one_less(&mut self, neighbour: &PlaceName) {
+        if let Some(count) = self.0.get_mut(neighbour) {
+            *count = count.saturating_sub(1);
+            if *count == 0 {
+                self.0.remove(neighbour);
+            }
+        }
+    }
+}
+
 /// So many hundredths, and at least one.
 pub(super) fn part(of: usize, percent: u8) -> usize {
     (of.saturating_mul(usize::from(percent)) / 100).max(1)
 }
 
 impl Place {
+    /// How much of that one neighbour may have.
+    pub(super) fn neighbour_part(&self, of: usize) -> usize {
+        part(of, self.config.limits.neighbour_share)
+    }
+
     /// The bound on what one neighbour brings that keeps its next set-up out, if one does.
     pub(super) fn neighbour_limit(&self, brought: Share) -> Option<(&'static str, usize)> {
         let limits = &self.config.limits;

@@ -8,6 +8,7 @@ use waybook_location_tree::PlaceName;
 use waybook_plan::{Demand, Load};
 
 use super::Place;
+use super::shares::Tally;
 use super::timers::Timer;
 use crate::Instant;
 use crate::io::Output;
@@ -22,6 +23,8 @@ const GONE_PART: usize = 2_000;
 #[derive(Debug, Clone, Default)]
 pub(super) struct Summaries {
     places: BTreeMap<PlaceName, (PlaceSummary, Instant)>,
+    /// Of how many places each child has told.
+    told: Tally,
     /// Whose summaries the parent has not been told.
     news: BTreeSet<PlaceName>,
     gone: BTreeSet<PlaceName>,
@@ -32,6 +35,7 @@ pub(super) struct Summaries {
 impl Empty for Summaries {
     const EMPTY: &'static Self = &Self {
         places: BTreeMap::new(),
+        told: Tally::new(),
         news: BTreeSet::new(),
         gone: BTreeSet::new(),
         own_news: false,
@@ -162,24 +166,29 @@ impl Place {
             return;
         }
         for place in gone.iter().filter(|place| from.contains(place)) {
-            self.forget_summaries(now, place);
+            self.forget_summaries(now, from, place);
         }
+        let most = self.config.limits.summaries;
+        let share = self.neighbour_part(most);
         for summary in places {
             let place = summary.place.clone();
-            let room = self.summaries.places.len() < self.config.limits.summaries
-                || self.summaries.places.contains_key(&place);
-            let sound = summary.resources.len() <= Demand::MAX_KINDS;
-            if !from.contains(&place) || !room || !sound {
+            if !from.contains(&place) || summary.resources.len() > Demand::MAX_KINDS {
                 self.counters.refused_messages += 1;
                 continue;
             }
-            self.summaries.news.insert(place.clone());
-            if self
-                .summaries
-                .places
-                .insert(place, (summary, now))
-                .is_none()
-            {
+            let is_new = !self.summaries.places.contains_key(&place);
+            let told = self.summaries.told.of(from);
+            if is_new && (self.summaries.places.len() >= most || told >= share) {
+                self.counters.limited += 1;
+                continue;
+            }
+            // At the root there is nobody to tell, and what is to be told would only grow.
+            if self.parent.is_some() {
+                self.summaries.news.insert(place.clone());
+            }
+            self.summaries.places.insert(place, (summary, now));
+            if is_new {
+                self.summaries.told.one_more(from);
                 self.tell_of_new_place(now);
             }
         }
@@ -188,7 +197,8 @@ impl Place {
         }
     }
 
-    pub(super) fn forget_summaries(&mut self, now: Instant, below: &PlaceName) {
+    /// Nothing is known any more of a child's places below that one.
+    pub(super) fn forget_summaries(&mut self, now: Instant, child: &PlaceName, below: &PlaceName) {
         let gone: Vec<_> = self
             .summaries
             .places
@@ -198,9 +208,15 @@ impl Place {
             .collect();
         for place in &gone {
             self.summaries.places.remove(place);
+            self.summaries.news.remove(place);
+            self.summaries.told.one_less(child);
         }
-        if !gone.is_empty() {
-            self.summaries.gone.extend(gone);
+        if !gone.is_empty() && self.parent.is_some() {
+            // It may be long before the parent is told, and names cost a liar nothing.
+            // Beyond the bound the parent knows of places that are gone, until it loses sight
+            // of this one.
+            let room = (self.config.limits.summaries).saturating_sub(self.summaries.gone.len());
+            self.summaries.gone.extend(gone.into_iter().take(room));
             self.tell_soon(now);
         }
     }
@@ -217,5 +233,67 @@ impl Place {
                 }),
         );
         all
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+
+    use super::*;
+    use crate::{CodeConfig, Config, Limits, Timing};
+
+    fn summary(place: &str) -> PlaceSummary {
+        PlaceSummary {
+            place: PlaceName::new(place).unwrap(),
+            edition: Edition(waybook_agents::Incarnation(1), 0),
+            age: Duration::ZERO,
+            load: Load(0),
+            resources: Vec::new(),
+            sessions: 0,
+        }
+    }
+
+    /// A root, which has nobody to tell, kept the name of every place that there had ever been,
+    /// and a place whose parent is away that of each that had gone: a child that lies could
+    /// make both grow without end.
+    #[test]
+    fn what_is_to_be_told_stays_bounded() {
+        for here in ["r", "r/a"] {
+            let config = Config {
+                name: PlaceName::new(here).unwrap(),
+                capacity: BTreeMap::new(),
+                programs: Vec::new(),
+                limits: Limits {
+                    summaries: 10,
+                    ..Limits::default()
+                },
+                timing: Timing::default(),
+                strategy: "nearest".to_owned(),
+                servers_per_plan: 3,
+                code: CodeConfig::default(),
+            };
+            let mut out = Vec::new();
+            let mut place = Place::new(
+                config,
+                waybook_agents::Incarnation(1),
+                [0; 32],
+                Vec::new(),
+                Instant(0),
+                &mut out,
+            )
+            .unwrap();
+            let child = PlaceName::new(&format!("{here}/c")).unwrap();
+            for number in 0..100 {
+                let name = format!("{child}/p{number}");
+                place.summarized(Instant(0), &child, vec![summary(&name)], &[]);
+                let gone = PlaceName::new(&name).unwrap();
+                place.summarized(Instant(0), &child, Vec::new(), &[gone]);
+            }
+            let summaries = &*place.summaries;
+            assert_eq!((summaries.places.len(), summaries.news.len()), (0, 0));
+            let to_tell = if here == "r" { 0 } else { 10 };
+            assert_eq!(summaries.gone.len(), to_tell, "{here}");
+        }
     }
 }

@@ -87,6 +87,11 @@ async fn take_up(shared: &Shared, request: Request) -> Result<CodeInfo, Problem>
     if length(&parts.headers).is_some_and(|length| length > most) {
         return Err(store_problem(&StoreError::TooLong(most)));
     }
+    let _upload = shared.uploads.try_acquire().map_err(|_| {
+        let most = shared.parts.limits.uploads;
+        let what = format!("limit `api.uploads` = {most} is reached; try again soon");
+        Kind::Busy.because(what)
+    })?;
     let body = body.map_err(Into::into).boxed_unsync();
     let staged = shared.parts.code.stage(body).await;
     let staged = staged.map_err(|error| store_problem(&error))?;

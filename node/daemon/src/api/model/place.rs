@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 use waybook_agents::{IndexEntry, PlaceSummary};
+use waybook_location_tree::PlaceName;
 use waybook_place::{BookingView, Counters, ResourceView};
 use waybook_plan::{Position, Quality, Runtime};
 
@@ -52,6 +53,15 @@ pub enum Role {
     Parent,
     /// One hop further down.
     Child,
+}
+
+impl Role {
+    pub(crate) fn of(here: &PlaceName, neighbour: &PlaceName) -> Self {
+        match here.contains(neighbour) {
+            true => Self::Child,
+            false => Self::Parent,
+        }
+    }
 }
 
 /// Where a place is reached.
@@ -114,6 +124,9 @@ pub struct CountersInfo {
     pub outdated: u64,
     /// Messages whose sender may not send them.
     pub refused_messages: u64,
+    /// Set-ups, entries of lists, downloads and memories of what has ended that there was no
+    /// room for, because a limit or somebody's share of it was reached.
+    pub limited: u64,
     /// Bookings that ended because nobody refreshed them.
     pub lapsed: u64,
     /// Tracings back that started here.
@@ -142,6 +155,7 @@ impl From<Counters> for CountersInfo {
             fenced: counters.fenced,
             outdated: counters.outdated,
             refused_messages: counters.refused_messages,
+            limited: counters.limited,
             lapsed: counters.lapsed,
             traced_back: counters.traced_back,
             fell_back: counters.fell_back,

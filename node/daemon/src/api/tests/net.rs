@@ -19,7 +19,7 @@ use waybook_plan::{NoPlan, Resource};
 use super::code::Shelf;
 
 use crate::api::{Addresses, ControlApi, Ends, Parts, Rights, SessionUrls, Shared, Urls};
-use crate::config::RemoteRights;
+use crate::config::{ApiLimits, RemoteRights};
 use crate::{Command, Io, OpenEvent, Opening, OrderResult, PeerApi, PeerStreams, PlaceHandle};
 
 pub(crate) const TOKEN: &str = "a token";
@@ -98,6 +98,8 @@ fn parts(name: &PlaceName, place: PlaceHandle, wiring: &Arc<Mutex<Wiring>>, ends
         rights: Rights::new(name.clone(), RemoteRights::default()),
         profiles: "no/such/folder".into(),
         ends,
+        limits: ApiLimits::default(),
+        counts: Arc::new(()),
     }
 }
 
@@ -207,7 +209,7 @@ struct Driver {
     began: tokio::time::Instant,
     places: BTreeMap<PlaceName, Place>,
     ends: BTreeMap<PlaceName, Ends>,
-    opens: BTreeMap<(PlaceName, RequestId), mpsc::UnboundedSender<OpenEvent>>,
+    opens: BTreeMap<(PlaceName, RequestId), mpsc::Sender<OpenEvent>>,
     dry_runs: BTreeMap<(PlaceName, RequestId), oneshot::Sender<Result<Survey, NoPlan>>>,
     orders: BTreeMap<(PlaceName, RequestId), oneshot::Sender<OrderResult>>,
     requests: u64,
@@ -395,12 +397,12 @@ impl Driver {
         match output {
             Output::Opened { request, outcome } => {
                 if let Some(events) = self.opens.remove(&(at.clone(), request)) {
-                    let _ = events.send(OpenEvent::Done(outcome));
+                    let _ = events.try_send(OpenEvent::Done(outcome));
                 }
             }
             Output::Progress { request, progress } => {
                 if let Some(events) = self.opens.get(&(at.clone(), request)) {
-                    let _ = events.send(OpenEvent::Progress(progress));
+                    let _ = events.try_send(OpenEvent::Progress(progress));
                 }
             }
             Output::Surveyed { request, survey } => {

@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 use http::uri::{Authority, PathAndQuery, Scheme, Uri};
 use http::{Request, Response};
-use tokio::sync::oneshot;
+use tokio::sync::{Semaphore, oneshot};
 use waybook_location_tree::PlaceName;
 use waybook_plan::Component;
 
@@ -30,6 +30,8 @@ pub(super) struct Processes {
     limits: DataLimits,
     ports: Ports,
     notes: Notes,
+    /// Bounds how many run at one time.
+    room: Arc<Semaphore>,
 }
 
 impl Processes {
@@ -39,6 +41,7 @@ impl Processes {
             limits: config.limits.clone(),
             ports: Ports::default(),
             notes: Notes::take_over(config.notes.as_deref()),
+            room: Arc::new(Semaphore::new(config.limits.programs)),
         }
     }
 
@@ -52,6 +55,9 @@ impl Processes {
             .programs
             .get(&name)
             .ok_or_else(|| format!("this place does not allow the program `{name}`"))?;
+        let most = self.limits.programs;
+        let room = Arc::clone(&self.room).try_acquire_owned();
+        let room = room.map_err(|_| format!("limit `programs` = {most} is reached"))?;
         let next = next_listener::open(&starting)
             .await
             .map_err(|error| format!("no address for NEXT: {error}"))?;
@@ -75,7 +81,10 @@ impl Processes {
             starting,
         };
         let (up, is_up) = oneshot::channel();
-        tasks.spawn(supervisor.run(up));
+        tasks.spawn(async move {
+            supervisor.run(up).await;
+            drop(room);
+        });
         let address = is_up
             .await
             .map_err(|_| format!("`{name}` was stopped before it was ready"))??;

@@ -94,15 +94,17 @@ fn a_child_speaks_only_of_code_in_its_own_locality_and_a_parent_of_none() {
 fn an_index_of_code_that_is_full_takes_no_more() {
     let mut root = runs("r");
     root.limits.holdings = 2;
+    root.limits.neighbour_share = 100;
     let mut all = Neighbours::join(vec![root, runs("r/a")]);
     for version in 0..3 {
         all.add(&release(&format!("cap@1.0.{version}"), "r/a"));
     }
     assert_eq!(all.places[&name("r")].holdings().len(), 2);
-    assert_eq!(all.places[&name("r")].counters().refused_messages, 1);
+    assert_eq!(all.places[&name("r")].counters().limited, 1);
     // Copies never take all of it.
     let mut root = runs("r");
     root.limits.holdings = 4;
+    root.limits.neighbour_share = 100;
     let mut all = Neighbours::join(vec![root, runs("r/a")]);
     for version in 0..6 {
         let copy = release(&format!("cap@1.0.{version}"), "r/h");

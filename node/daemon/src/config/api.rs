@@ -1,0 +1,79 @@
+//! The settings of the control API.
+
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use waybook_location_tree::PlaceName;
+
+/// The control API.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ApiConfig {
+    /// The TCP socket; port 0 for any free one. Loopback unless set.
+    pub listen: SocketAddr,
+    /// What requests that come through the tree, from other places, may do here
+    /// (`[api.remote]`).
+    pub remote: RemoteRights,
+    /// What the API protects itself with.
+    pub limits: ApiLimits,
+}
+
+/// Bounds on what clients and neighbours can make the control API hold.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct ApiLimits {
+    /// Connections of clients at once.
+    pub connections: usize,
+    /// Requests under way at once, those that wait for something to happen included.
+    pub requests: usize,
+    /// Components being uploaded at once.
+    pub uploads: usize,
+    /// How long a client may take to send its headers.
+    pub header_timeout: Duration,
+    /// How much of `requests` one neighbour may have, in percent (`limits.neighbour-share`).
+    pub neighbour_share: u8,
+}
+
+impl Default for ApiLimits {
+    fn default() -> Self {
+        Self {
+            connections: 4096,
+            requests: 4096,
+            uploads: 4,
+            header_timeout: Duration::from_secs(15),
+            neighbour_share: 50,
+        }
+    }
+}
+
+/// Which other places may do what here. The place itself always may everything.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RemoteRights {
+    /// Who may look.
+    pub read: Who,
+    /// Who may open, claim and close sessions whose client's place this is.
+    pub open: Who,
+    /// Who may publish and withdraw presentations here.
+    pub operate: Who,
+}
+
+impl Default for RemoteRights {
+    fn default() -> Self {
+        Self {
+            read: Who::All,
+            open: Who::Ancestors,
+            operate: Who::Ancestors,
+        }
+    }
+}
+
+/// Some of the other places.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Who {
+    /// Every place of the tree.
+    All,
+    /// The place's ancestors: a locality is administered from above.
+    Ancestors,
+    /// No other place.
+    None,
+    /// The places of these localities.
+    Localities(Vec<PlaceName>),
+}
