@@ -12,7 +12,7 @@ use http_body_util::BodyExt;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use hyper_util::server::conn::auto;
-use tokio::net::{TcpListener, TcpStream};
+use tokio::net::TcpListener;
 use tokio::sync::Semaphore;
 
 use super::beginning::Beginning;
@@ -20,7 +20,7 @@ use super::headers::{add_forwarded, confine_cookies, stay_below};
 use super::plane::Plane;
 use super::problem::{ProblemKind, problem};
 use super::token::is_token;
-use crate::{Body, BoxError, empty_body};
+use crate::{Body, BoxError, Io, empty_body};
 
 /// Accepts clients until the data plane stops.
 pub(super) async fn serve(plane: &Arc<Plane>, listener: TcpListener) -> io::Result<()> {
@@ -33,12 +33,10 @@ pub(super) async fn serve(plane: &Arc<Plane>, listener: TcpListener) -> io::Resu
         };
         match accepted {
             Ok((stream, client)) => {
+                let _ = stream.set_nodelay(true);
                 let plane = Arc::clone(plane);
                 plane.tasks.clone().spawn(async move {
-                    tokio::select! {
-                        () = serve_client(&plane, stream, client) => {}
-                        () = plane.stopping.cancelled() => {}
-                    }
+                    serve_client(&plane, stream, client).await;
                     drop(permit);
                 });
             }
@@ -52,8 +50,12 @@ pub(super) async fn serve(plane: &Arc<Plane>, listener: TcpListener) -> io::Resu
     Ok(())
 }
 
-async fn serve_client(plane: &Arc<Plane>, stream: TcpStream, client: SocketAddr) {
-    let _ = stream.set_nodelay(true);
+/// Serves one client until it goes or the data plane stops.
+pub(super) async fn serve_client(
+    plane: &Arc<Plane>,
+    stream: impl Io + 'static,
+    client: SocketAddr,
+) {
     let limits = &plane.config.limits;
     let service = service_fn(|request: Request<hyper::body::Incoming>| {
         let plane = Arc::clone(plane);
@@ -74,8 +76,11 @@ async fn serve_client(plane: &Arc<Plane>, stream: TcpStream, client: SocketAddr)
         .keep_alive_interval(std::time::Duration::from_secs(20))
         .max_header_list_size(u32::try_from(limits.header_bytes).unwrap_or(u32::MAX));
     let stream = TokioIo::new(Beginning::new(stream, limits.header_timeout));
-    if let Err(error) = server.serve_connection(stream, service).await {
-        tracing::debug!(%client, %error, "connection of a client ended early");
+    tokio::select! {
+        served = server.serve_connection(stream, service) => if let Err(error) = served {
+            tracing::debug!(%client, %error, "connection of a client ended early");
+        },
+        () = plane.stopping.cancelled() => {}
     }
 }
 
