@@ -179,7 +179,7 @@ pub(super) fn request(number: u64) -> OpenRequest {
         retries: u32::from(number % 3 == 2),
         idle: None,
         longest: None,
-        watch: number % 2 == 0,
+        watch: number.is_multiple_of(2),
         no_trace_back: number % 5 == 4,
     }
 }

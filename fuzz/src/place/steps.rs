@@ -90,8 +90,8 @@ impl Driver {
                     },
                     _ => Message::Resync {
                         sessions: vec![feed],
-                        first: number.0 % 2 == 0,
-                        last: number.0 % 3 == 0,
+                        first: number.0.is_multiple_of(2),
+                        last: number.0.is_multiple_of(3),
                     },
                 };
                 self.receive(neighbour, message);
