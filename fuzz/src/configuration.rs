@@ -4,7 +4,7 @@ use std::fmt::Display;
 
 use waybook_plan::{Manifest, Presentation, Profile};
 
-fn text(bytes: &[u8]) -> Option<&str> {
+pub(crate) fn text(bytes: &[u8]) -> Option<&str> {
     std::str::from_utf8(bytes).ok()
 }
 

@@ -3,6 +3,8 @@
 
 use waybook_agents::wire::{self, PREFIX};
 use waybook_agents::{IndexEntry, PlanVisitor, TransferAnswer, TransferRequest};
+use waybook_place::io::RecordKey;
+use waybook_plan::Release;
 
 /// A message from a neighbour.
 pub(crate) fn envelope(bytes: &[u8]) {
@@ -32,6 +34,14 @@ pub(crate) fn record(bytes: &[u8]) {
             wire::decode_record(&wire::encode_record(&agents)),
             Ok(agents)
         );
+    }
+    if let Ok(key) = wire::decode_record::<RecordKey>(bytes) {
+        assert_eq!(wire::decode_record(&wire::encode_record(&key)), Ok(key));
+    }
+    if let Ok(release) = wire::decode_record::<Release>(bytes) {
+        let _ = release.check();
+        let again = wire::encode_record(&release);
+        assert_eq!(wire::decode_record(&again), Ok(release));
     }
     fn itself(agent: &mut PlanVisitor) -> &mut PlanVisitor {
         agent

@@ -6,6 +6,8 @@
 #[cfg(feature = "api")]
 mod api;
 mod configuration;
+#[cfg(feature = "daemon")]
+mod daemon;
 mod decoders;
 mod place;
 #[cfg(feature = "sim")]
@@ -29,6 +31,24 @@ pub const TARGETS: &[(&str, Target)] = &[
     ("profile", configuration::profile),
     #[cfg(feature = "api")]
     ("api_bodies", api::bodies),
+    #[cfg(feature = "daemon")]
+    ("certificate", daemon::files::certificate),
+    #[cfg(feature = "daemon")]
+    ("component", daemon::code::component),
+    #[cfg(feature = "daemon")]
+    ("control", daemon::requests::control),
+    #[cfg(feature = "daemon")]
+    ("gateway", daemon::requests::gateway),
+    #[cfg(feature = "daemon")]
+    ("neighbour", daemon::requests::neighbour),
+    #[cfg(feature = "daemon")]
+    ("place_file", daemon::files::place),
+    #[cfg(feature = "daemon")]
+    ("topology", daemon::files::topology),
+    #[cfg(feature = "daemon")]
+    ("transfer_in", daemon::transfers::incoming),
+    #[cfg(feature = "daemon")]
+    ("transfer_out", daemon::transfers::outgoing),
     #[cfg(feature = "sim")]
     ("graph", simulator::graph),
     #[cfg(feature = "sim")]
@@ -76,6 +96,9 @@ fn cap(bytes: &[u8]) {
 }
 
 #[cfg(test)]
+mod blind;
+
+#[cfg(test)]
 mod tests {
     use std::fs;
     use std::path::Path;
@@ -107,7 +130,12 @@ mod tests {
             let known = super::TARGETS.iter().any(|(target, _)| name == *target);
             // Without the features that bring them some are not there.
             assert!(
-                known || cfg!(not(all(feature = "api", feature = "sim"))),
+                known
+                    || cfg!(not(all(
+                        feature = "api",
+                        feature = "daemon",
+                        feature = "sim"
+                    ))),
                 "{name:?}"
             );
         }

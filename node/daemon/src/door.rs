@@ -26,8 +26,8 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
-use crate::BoxError;
 use crate::kept::Kept;
+use crate::{BoxError, Io};
 use beginning::Beginning;
 
 /// Requests of one connection at one time, where HTTP/2 allows several.
@@ -230,6 +230,7 @@ impl Door {
             match accepted {
                 Ok((stream, client)) => match self.enter() {
                     Some(stay) => {
+                        let _ = stream.set_nodelay(true);
                         let (answer, closing) = (answer.clone(), closing.clone());
                         tasks.spawn(attend(stay, stream, client, closing, answer));
                     }
@@ -245,10 +246,31 @@ impl Door {
     }
 }
 
+impl Door {
+    /// Lets in one client that came otherwise than by TCP, if there is room, and serves it until it
+    /// goes or the door is closed.
+    pub(crate) async fn serve_one<F, A, B>(
+        self: &Arc<Self>,
+        stream: impl Io + 'static,
+        client: SocketAddr,
+        closing: CancellationToken,
+        answer: F,
+    ) where
+        F: Fn(SocketAddr, Request<Incoming>) -> A + Send + Sync + 'static,
+        A: Future<Output = Response<B>> + Send + 'static,
+        B: HttpBody<Data = Bytes> + Send + 'static,
+        B::Error: Into<BoxError>,
+    {
+        if let Some(stay) = self.enter() {
+            attend(stay, stream, client, closing, answer).await;
+        }
+    }
+}
+
 /// Serves one connection to its end.
 async fn attend<F, A, B>(
     stay: Stay,
-    stream: TcpStream,
+    stream: impl Io + 'static,
     client: SocketAddr,
     closing: CancellationToken,
     answer: F,
@@ -258,7 +280,6 @@ async fn attend<F, A, B>(
     B: HttpBody<Data = Bytes> + Send + 'static,
     B::Error: Into<BoxError>,
 {
-    let _ = stream.set_nodelay(true);
     let config = stay.door.config.clone();
     let stay = Arc::new(stay);
     let service = service_fn(|request: Request<Incoming>| {

@@ -4,30 +4,50 @@ use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
 
+use futures_util::future::BoxFuture;
 use http::header::{self, HeaderName, HeaderValue};
 use http::uri::{PathAndQuery, Uri};
 use http::{HeaderMap, Method, Request, Response, StatusCode};
 use http_body_util::BodyExt;
+use hyper::body::Incoming;
 use tokio::net::TcpListener;
 
 use super::headers::{add_forwarded, confine_cookies, stay_below};
 use super::plane::Plane;
 use super::problem::{ProblemKind, problem};
 use super::token::is_token;
-use crate::{Body, BoxError, empty_body};
+use crate::{Body, BoxError, Io, empty_body};
 
 /// Accepts clients until the data plane stops.
 pub(super) async fn serve(plane: &Arc<Plane>, listener: TcpListener) -> io::Result<()> {
     let _ = plane.bound.set(listener.local_addr()?);
     let (tasks, closing) = (plane.tasks.clone(), plane.stopping.clone());
-    let answering = Arc::clone(plane);
-    let answer = move |client, request: Request<hyper::body::Incoming>| {
-        let plane = Arc::clone(&answering);
-        let request = request.map(|body| body.map_err(BoxError::from).boxed_unsync());
-        async move { answer(&plane, client, request).await }
-    };
+    let answer = answering(plane);
     plane.door.serve(listener, closing, &tasks, answer).await;
     Ok(())
+}
+
+/// Serves one client until it goes or the data plane stops.
+pub(super) async fn serve_client(
+    plane: &Arc<Plane>,
+    stream: impl Io + 'static,
+    client: SocketAddr,
+) {
+    let closing = plane.stopping.clone();
+    let answer = answering(plane);
+    plane.door.serve_one(stream, client, closing, answer).await;
+}
+
+/// What answers the requests of all clients.
+fn answering(
+    plane: &Arc<Plane>,
+) -> impl Fn(SocketAddr, Request<Incoming>) -> BoxFuture<'static, Response<Body>> + Clone + use<> {
+    let plane = Arc::clone(plane);
+    move |client, request| {
+        let plane = Arc::clone(&plane);
+        let request = request.map(|body| body.map_err(BoxError::from).boxed_unsync());
+        Box::pin(async move { answer(&plane, client, request).await })
+    }
 }
 
 /// What a URL says.

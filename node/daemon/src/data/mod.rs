@@ -23,6 +23,7 @@ mod shape;
 mod token;
 
 use std::io;
+use std::net::SocketAddr;
 use std::sync::Arc;
 
 use tokio::net::TcpListener;
@@ -98,6 +99,12 @@ impl DataPlane {
     #[must_use]
     pub fn gateway_counters(&self) -> DoorCounters {
         self.plane.gateway_counters()
+    }
+
+    /// Serves one client's connection, which came from that address, as
+    /// [`serve_gateway`](Self::serve_gateway) does each of those that it accepts.
+    pub async fn serve_client(&self, client: SocketAddr, io: Box<dyn Io>) {
+        gateway::serve_client(&self.plane, io, client).await;
     }
 
     /// The session's URL, as this place's gateway serves it.

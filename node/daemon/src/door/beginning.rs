@@ -9,22 +9,21 @@ use std::task::{Context, Poll};
 use std::time::Duration;
 
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
-use tokio::net::TcpStream;
 use tokio::time::Sleep;
 
 /// What a client of HTTP/2 sends first (RFC 9113, section 3.4).
 const PREFACE: &[u8] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
 
 /// The connection. Reading fails if the client takes too long to say what it speaks.
-pub(super) struct Beginning {
-    stream: TcpStream,
+pub(super) struct Beginning<S> {
+    stream: S,
     /// Until when, and how much of the preface has come; none once it is known what the
     /// client speaks.
     open: Option<(Pin<Box<Sleep>>, usize)>,
 }
 
-impl Beginning {
-    pub(super) fn new(stream: TcpStream, within: Duration) -> Self {
+impl<S> Beginning<S> {
+    pub(super) fn new(stream: S, within: Duration) -> Self {
         Self {
             stream,
             open: Some((Box::pin(tokio::time::sleep(within)), 0)),
@@ -44,7 +43,7 @@ impl Beginning {
     }
 }
 
-impl AsyncRead for Beginning {
+impl<S: AsyncRead + Unpin> AsyncRead for Beginning<S> {
     fn poll_read(
         mut self: Pin<&mut Self>,
         cx: &mut Context<'_>,
@@ -66,7 +65,7 @@ impl AsyncRead for Beginning {
     }
 }
 
-impl AsyncWrite for Beginning {
+impl<S: AsyncWrite + Unpin> AsyncWrite for Beginning<S> {
     fn poll_write(
         mut self: Pin<&mut Self>,
         cx: &mut Context<'_>,

@@ -1,0 +1,143 @@
+//! Requests as they arrive: on a neighbour's stream, at the gateway, at the control API.
+
+use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
+use hyper_util::server::conn::auto;
+use hyper_util::service::TowerToHyperService;
+
+use super::sessions::{FROM_HERE, PASSING, SECRET, Seen, TOKEN, World, client};
+use super::{CHILD, PARENT, alone, name};
+
+/// More than anybody has; heads with more are not looked at.
+const FIELDS: usize = 256;
+
+/// What is said first, and what the next place or the server answers: the first two bytes say
+/// how much is the former.
+fn parts(bytes: &[u8]) -> Option<(&[u8], &[u8])> {
+    let (length, rest) = bytes.split_first_chunk()?;
+    let length = usize::from(u16::from_le_bytes(*length));
+    Some(rest.split_at(length.min(rest.len())))
+}
+
+/// The child speaks on a stream: requests of sessions, and for the control API.
+pub(crate) fn neighbour(bytes: &[u8]) {
+    let Some((said, answer)) = parts(bytes) else {
+        return;
+    };
+    let (heard, seen) = alone(async {
+        let world = World::new(answer).await;
+        let plane = world.plane.clone();
+        let serve = move |io| async move { plane.serve_peer(name(CHILD), io).await };
+        let heard = world.say(said, serve).await;
+        (heard, world.end().await)
+    });
+    keeps_secrets(&heard, bytes);
+    for seen in &seen {
+        assert_eq!(seen.to, name(PARENT), "it was sent back where it came from");
+        if let Some(session) = looks_right(seen, &[]) {
+            let named = [None, Some(PASSING.to_string())];
+            assert!(named.contains(&session), "a request of {session:?}");
+        }
+    }
+}
+
+/// A client speaks to the gateway.
+pub(crate) fn gateway(bytes: &[u8]) {
+    let Some((said, answer)) = parts(bytes) else {
+        return;
+    };
+    let (heard, seen) = alone(async {
+        let world = World::new(answer).await;
+        let plane = world.plane.clone();
+        let serve = move |io| async move { plane.serve_client(client(), io).await };
+        let heard = world.say(said, serve).await;
+        (heard, world.end().await)
+    });
+    keeps_secrets(&heard, bytes);
+    for seen in &seen {
+        assert_eq!(seen.to, name(PARENT));
+        if let Some(session) = looks_right(seen, &[]) {
+            assert_eq!(session, Some(FROM_HERE.to_string()));
+        }
+    }
+}
+
+/// A local client speaks to the control API.
+pub(crate) fn control(bytes: &[u8]) {
+    let Some((said, answer)) = parts(bytes) else {
+        return;
+    };
+    let (heard, seen) = alone(async {
+        let world = World::new(answer).await;
+        let router = TowerToHyperService::new(world.api.router());
+        let serve = move |io| async move {
+            let mut server = auto::Builder::new(TokioExecutor::new());
+            server.http1().timer(TokioTimer::new());
+            server.http2().timer(TokioTimer::new());
+            let _ = server.serve_connection(TokioIo::new(io), router).await;
+        };
+        let heard = world.say(said, serve).await;
+        (heard, world.end().await)
+    });
+    if !has(said, TOKEN) {
+        assert!(seen.is_empty(), "a neighbour was asked for a stranger");
+        let granted = has(&heard, "HTTP/1.1 2") || has(&heard, "HTTP/1.0 2");
+        assert!(
+            !granted || has(&heard, "\"openapi\""),
+            "a stranger was served"
+        );
+    }
+    for seen in &seen {
+        if let Some(session) = looks_right(seen, &["authorization"]) {
+            assert_eq!(session, None, "a request of a session");
+        }
+    }
+}
+
+fn has(bytes: &[u8], text: &str) -> bool {
+    bytes
+        .windows(text.len())
+        .any(|part| part == text.as_bytes())
+}
+
+/// Nothing that lies outside of the film is served.
+fn keeps_secrets(heard: &[u8], input: &[u8]) {
+    let served = has(heard, SECRET) && !has(input, SECRET);
+    assert!(!served, "a file that is not of the film was served");
+}
+
+/// What a place says to another one is a single request, and says nothing of the connection that
+/// it came from, nor these other fields. Tells for which session it is,
+/// if any; nothing of a request that was given up before its head was sent.
+fn looks_right(seen: &Seen, others: &[&str]) -> Option<Option<String>> {
+    let mut fields = [httparse::EMPTY_HEADER; FIELDS];
+    let mut request = httparse::Request::new(&mut fields);
+    let parsed = request.parse(&seen.bytes).expect("a request");
+    let httparse::Status::Complete(head) = parsed else {
+        return None;
+    };
+    let all = |name: &str| -> Vec<String> {
+        let same = |field: &&httparse::Header<'_>| field.name.eq_ignore_ascii_case(name);
+        let text = |field: &httparse::Header<'_>| String::from_utf8_lossy(field.value).into_owned();
+        request.headers.iter().filter(same).map(text).collect()
+    };
+    let connection = ["upgrade", "keep-alive", "proxy-connection"];
+    for gone in connection.iter().chain(others) {
+        assert!(all(gone).is_empty(), "`{gone}` was passed on");
+    }
+    let body = &seen.bytes[head..];
+    match (
+        all("content-length").as_slice(),
+        all("transfer-encoding").as_slice(),
+    ) {
+        ([], []) => assert!(body.is_empty(), "a body of no length"),
+        ([length], []) => {
+            let length: usize = length.parse().expect("a length");
+            assert!(body.len() <= length, "more than one request");
+        }
+        ([], [coding]) => assert_eq!(coding, "chunked"),
+        other => panic!("a body of two lengths: {other:?}"),
+    }
+    let mut session = all("waybook-session");
+    assert!(session.len() <= 1, "for two sessions: {session:?}");
+    Some(session.pop())
+}
