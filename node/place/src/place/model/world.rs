@@ -96,10 +96,13 @@ pub(super) enum Knows {
     Waits,
     Has(SessionId),
     Refused,
-    /// It had a session, which broke.
-    Broken,
-    /// It had a session and closed it, or stopped waiting.
-    Left,
+    /// It has closed its session, or waits to be told why that broke: its place answers when the
+    /// end is on disk.
+    Ending(SessionId),
+    /// Its place died before it had answered: the session is over, or stands as before.
+    Unsure(SessionId),
+    /// It was told that its session is over, or no longer waited for one.
+    Over,
 }
 
 /// A place with its driver.
@@ -354,7 +357,9 @@ impl World {
                 || self.clients[0] != Knows::Nothing;
             match knows {
                 Knows::Nothing if may_ask => acts.push(Act::Open(number)),
-                Knows::Waits | Knows::Has(_) if scenario.leave => acts.push(Act::Leave(number)),
+                Knows::Waits | Knows::Has(_) | Knows::Unsure(_) if scenario.leave => {
+                    acts.push(Act::Leave(number));
+                }
                 _ => {}
             }
         }
@@ -413,8 +418,8 @@ impl World {
                 client.0 == leaf
                     && match knows {
                         Knows::Nothing => true,
-                        Knows::Waits | Knows::Has(_) => scenario.leave,
-                        Knows::Refused | Knows::Broken | Knows::Left => false,
+                        Knows::Waits | Knows::Has(_) | Knows::Unsure(_) => scenario.leave,
+                        Knows::Refused | Knows::Ending(_) | Knows::Over => false,
                     }
             };
             let clients = scenario.clients.iter().zip(&self.clients).any(acts);
