@@ -52,7 +52,7 @@ use stateright::{Checker, HasDiscoveries, Model, Property};
 pub(crate) use canonical::from_now;
 use check::Wrong;
 use scenario::Scenario;
-use world::{Act, Faults, World};
+use world::{Act, Faults, Known, World};
 
 /// No moment that has passed matters beyond the longest lease.
 const LEASE: i64 = 9;
@@ -62,6 +62,7 @@ struct Exploration {
     scenario: Scenario,
     /// By state, how long it takes until everything is in order if no fault comes any more.
     rest: Mutex<BTreeMap<u64, u64>>,
+    known: Known,
 }
 
 impl Exploration {
@@ -69,6 +70,7 @@ impl Exploration {
         Self {
             scenario,
             rest: Mutex::default(),
+            known: Known::default(),
         }
     }
 
@@ -156,6 +158,7 @@ impl Model for Exploration {
     fn next_state(&self, world: &World, act: Act) -> Option<World> {
         let mut world = world.clone();
         world.act(&self.scenario, act);
+        world.share(&self.known);
         Some(world)
     }
 

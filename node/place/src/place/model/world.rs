@@ -5,7 +5,7 @@ mod telling;
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::hash::{DefaultHasher, Hash, Hasher};
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, Weak};
 use std::time::Duration;
 
 use waybook_agents::{Envelope, SessionId};
@@ -161,6 +161,35 @@ impl Node {
     }
 }
 
+/// Each node once. Hundreds of thousands of worlds wait to be looked at, and most of them differ in
+/// one place from many others.
+#[derive(Default)]
+pub(super) struct Known(Mutex<Nodes>);
+
+#[derive(Default)]
+struct Nodes {
+    /// By the place's number, and the moment and fingerprint at which it was looked at.
+    all: BTreeMap<(usize, Instant, u64), Weak<Node>>,
+    /// Those that are no longer of any world are forgotten when there are that many.
+    most: usize,
+}
+
+impl Known {
+    fn share(&self, place: usize, node: &mut Arc<Node>) {
+        let mut nodes = self.0.lock().expect("not poisoned");
+        let key = (place, node.seen.0, node.seen.1);
+        if let Some(same) = nodes.all.get(&key).and_then(Weak::upgrade) {
+            *node = same;
+            return;
+        }
+        nodes.all.insert(key, Arc::downgrade(node));
+        if nodes.all.len() > nodes.most {
+            nodes.all.retain(|_, node| node.strong_count() > 0);
+            nodes.most = 2 * nodes.all.len().max(1_000);
+        }
+    }
+}
+
 /// All there is at one moment.
 #[derive(Clone)]
 pub(super) struct World {
@@ -296,6 +325,13 @@ impl World {
             if node.seen.0 != now {
                 Arc::make_mut(node).look(now);
             }
+        }
+    }
+
+    /// Holds what other worlds hold as well together with them.
+    pub(super) fn share(&mut self, known: &Known) {
+        for (place, node) in self.nodes.iter_mut().enumerate() {
+            known.share(place, node);
         }
     }
 
