@@ -81,6 +81,19 @@ pub(super) struct Faults {
     pub(super) any: u8,
 }
 
+impl Faults {
+    pub(super) const NONE: Self = Self {
+        lost: 0,
+        twice: 0,
+        delayed: 0,
+        failed: 0,
+        crashed: 0,
+        cut: 0,
+        slow: 0,
+        any: 0,
+    };
+}
+
 /// A message on its way.
 #[derive(Debug, Clone)]
 pub(super) struct Letter {
