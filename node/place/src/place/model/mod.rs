@@ -130,7 +130,7 @@ impl Exploration {
             known.insert(*state, rest.saturating_sub(*now));
         }
         let took = rest.saturating_sub(began);
-        let most = u64::try_from(scenario::REST.as_nanos()).unwrap_or(u64::MAX);
+        let most = u64::try_from(self.scenario.rest.as_nanos()).unwrap_or(u64::MAX);
         if took > most {
             return Err(Wrong::TooLong(took));
         }
@@ -301,21 +301,24 @@ fn a_session_takes_a_detour() {
 #[ignore = "takes a minute on a quiet machine"]
 fn one_fault_of_any_kind() {
     let (one, crossing) = (faults(1, 1), clients_stay(Scenario::crossing()));
-    explore("crossing, one fault", crossing.with(one), 700_000);
+    let crossing = crossing.with(one).resting(1);
+    explore("crossing, one fault", crossing, 700_000);
 }
 
 #[test]
 #[ignore = "takes minutes"]
 fn one_fault_while_sharing() {
     let sharing = clients_stay(Scenario::sharing());
-    explore("sharing, one fault", sharing.with(faults(1, 1)), 1_900_000);
+    let sharing = sharing.with(faults(1, 1)).resting(1);
+    explore("sharing, one fault", sharing, 1_900_000);
 }
 
 #[test]
 #[ignore = "takes minutes"]
 fn one_fault_on_a_detour() {
     let detour = clients_stay(Scenario::detour());
-    explore("detour, one fault", detour.with(faults(1, 1)), 1_300_000);
+    let detour = detour.with(faults(1, 1)).resting(1);
+    explore("detour, one fault", detour, 1_300_000);
 }
 
 #[test]

@@ -25,7 +25,7 @@ pub(super) const LATE: Duration = moments(2);
 pub(super) const SURVIVED: Duration = moments(6);
 /// After the last fault everything is in order after that long at the latest: the longest
 /// set-up, and then one lease.
-pub(super) const REST: Duration = moments(18);
+const REST: Duration = moments(18);
 /// What never comes.
 const NEVER: Duration = moments(1_000_000_000);
 
@@ -63,6 +63,8 @@ pub(super) struct Scenario {
     /// Whether clients may leave by themselves.
     pub(super) leave: bool,
     pub(super) faults: Faults,
+    /// How long it may take after the last fault until everything is in order.
+    pub(super) rest: Duration,
 }
 
 impl Scenario {
@@ -77,6 +79,7 @@ impl Scenario {
             bandwidth: 10,
             leave: true,
             faults: Faults::default(),
+            rest: REST,
         }
     }
 
@@ -90,6 +93,7 @@ impl Scenario {
             bandwidth: 4,
             leave: true,
             faults: Faults::default(),
+            rest: REST,
         }
     }
 
@@ -104,11 +108,18 @@ impl Scenario {
             bandwidth: 10,
             leave: true,
             faults: Faults::default(),
+            rest: REST,
         }
     }
 
     pub(super) fn with(mut self, faults: Faults) -> Self {
         self.faults = faults;
+        self
+    }
+
+    /// Everything is in order that soon: what finds out without waiting for leases works.
+    pub(super) fn resting(mut self, count: u64) -> Self {
+        self.rest = moments(count);
         self
     }
 
