@@ -321,8 +321,26 @@ fn one_fault_on_a_detour() {
     explore("detour, one fault", detour, 1_300_000);
 }
 
+/// All that may befall one session, with its client closing it at any moment.
 #[test]
 #[ignore = "takes minutes"]
+fn one_fault_while_a_client_leaves() {
+    for (name, scenario) in [
+        ("crossing", Scenario::crossing()),
+        ("sharing", Scenario::sharing()),
+        ("detour", Scenario::detour()),
+    ] {
+        let scenario = Scenario {
+            asking: 1,
+            ..scenario.with(faults(1, 1))
+        };
+        let name = format!("{name}, one client that leaves, one fault");
+        explore(&name, scenario, 1_000);
+    }
+}
+
+#[test]
+#[ignore = "takes hours"]
 fn one_fault_while_clients_leave() {
     let crossing = Scenario::crossing().with(faults(1, 1));
     explore("crossing, leaving, one fault", crossing, 1_000);

@@ -60,6 +60,8 @@ pub(super) struct Scenario {
     pub(super) cpu: [u64; 3],
     /// Mbit/s in each direction of a leaf's edge.
     pub(super) bandwidth: u64,
+    /// How many of the clients ask at all.
+    pub(super) asking: usize,
     /// Whether clients may leave by themselves.
     pub(super) leave: bool,
     pub(super) faults: Faults,
@@ -77,6 +79,7 @@ impl Scenario {
             clients: [(1, "film"); 2],
             cpu: [1000, 1000, 500],
             bandwidth: 10,
+            asking: 2,
             leave: true,
             faults: Faults::default(),
             rest: REST,
@@ -91,6 +94,7 @@ impl Scenario {
             clients: [(1, "film"), (2, "show")],
             cpu: [1000; 3],
             bandwidth: 4,
+            asking: 2,
             leave: true,
             faults: Faults::default(),
             rest: REST,
@@ -106,6 +110,7 @@ impl Scenario {
             clients: [(1, "film"); 2],
             cpu: [150, 1000, 500],
             bandwidth: 10,
+            asking: 2,
             leave: true,
             faults: Faults::default(),
             rest: REST,

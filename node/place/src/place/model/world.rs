@@ -405,7 +405,9 @@ impl World {
                 || scenario.clients[0] != scenario.clients[1]
                 || self.clients[0] != Knows::Nothing;
             match knows {
-                Knows::Nothing if may_ask => acts.push(Act::Open(number)),
+                Knows::Nothing if may_ask && number < scenario.asking => {
+                    acts.push(Act::Open(number));
+                }
                 Knows::Waits | Knows::Has(_) | Knows::Unsure(_) if scenario.leave => {
                     acts.push(Act::Leave(number));
                 }
