@@ -5,7 +5,7 @@ use serde_json::json;
 use waybook_location_tree::PlaceName;
 
 use super::session::find;
-use crate::fail::Done;
+use crate::fail::{Done, Fail};
 use crate::find::Global;
 use crate::show;
 
@@ -32,6 +32,7 @@ impl Close {
     /// Does it.
     pub(crate) async fn run(&self, global: &Global) -> Done {
         let mut closed = Vec::new();
+        let mut failed = None;
         if let Some(id) = &self.id {
             let (client, id) = find(global, self.at.as_ref(), id).await?;
             client.close(&id).await?;
@@ -39,19 +40,23 @@ impl Close {
         } else {
             for client in global.clients(self.at.as_ref())? {
                 for session in client.sessions().await? {
-                    client.close(&session.session).await?;
-                    closed.push(session.session);
+                    // One that fails, on a full disk maybe, keeps no other open.
+                    match client.close(&session.session).await {
+                        Ok(()) => closed.push(session.session),
+                        Err(error) => failed = failed.or(Some(Fail::from(error))),
+                    }
                 }
             }
         }
         if global.json {
-            return show::json(&json!({ "closed": closed }));
+            show::json(&json!({ "closed": closed }))?;
+        } else if closed.is_empty() && failed.is_none() {
+            show::line("no sessions")?;
+        } else {
+            for id in &closed {
+                show::line(&format!("closed {id}"))?;
+            }
         }
-        if closed.is_empty() {
-            return show::line("no sessions");
-        }
-        closed
-            .iter()
-            .try_for_each(|id| show::line(&format!("closed {id}")))
+        failed.map_or(Ok(()), Err)
     }
 }

@@ -8,7 +8,7 @@ use tokio::signal::unix::{Signal, SignalKind, signal};
 use waybook_client::model::{
     EstablishedInfo, OpenForm, ProfileForm, ProgressInfo, SpanForm, StepInfo, SurveyInfo,
 };
-use waybook_client::{Client, Event};
+use waybook_client::{Client, Error, Event};
 use waybook_location_tree::PlaceName;
 use waybook_plan::Profile;
 
@@ -282,6 +282,7 @@ fn show_established(session: &EstablishedInfo, hint: &str, json: bool) -> Done {
 
 /// Waits until the session is over; an interrupt closes it.
 async fn stay(client: &Client, id: &str, interrupts: &mut Interrupts, json: bool) -> Done {
+    let left = || Fail::failed("left before the session was closed");
     let mut closing = false;
     let end = client.wait_for_end(id);
     tokio::pin!(end);
@@ -290,16 +291,26 @@ async fn stay(client: &Client, id: &str, interrupts: &mut Interrupts, json: bool
             end = &mut end => break end,
             () = interrupts.next() => {
                 if closing {
-                    return Err(Fail::failed("left before the session was closed"));
+                    return Err(left());
                 }
                 closing = true;
-                client.close(id).await?;
+                // It is answered when it is on disk.
+                tokio::select! {
+                    closed = client.close(id) => closed?,
+                    () = interrupts.next() => return Err(left()),
+                }
             }
         }
     };
     let end = end.map_err(|error| {
+        let is_over = matches!(&error, Error::Problem(problem) if problem.end.is_some());
         let fail = Fail::from(error);
-        fail.during("the session's place no longer answers; a restarted place keeps its sessions")
+        match is_over {
+            true => fail,
+            false => fail.during(
+                "the session's place no longer answers; a restarted place keeps its sessions",
+            ),
+        }
     })?;
     if json {
         show::json_line(&json!({ "event": "ended", "data": end }))?;

@@ -4,6 +4,7 @@
 #[path = "../scenarios/mod.rs"]
 mod scenarios;
 
+mod closing;
 mod code;
 mod daemons;
 mod drip;

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use tokio::sync::{broadcast, mpsc, oneshot};
 use waybook_agents::{Progress, SessionId};
-use waybook_place::io::{CodeOrder, EndReason, Input, OpenRequest, Outcome, Survey};
+use waybook_place::io::{CodeOrder, EndReason, Input, OpenRequest, Outcome, RecordKey, Survey};
 use waybook_place::{Instant, Place};
 use waybook_plan::{NoPlan, Release};
 
@@ -29,8 +29,9 @@ pub enum Command {
     Code(CodeOrder, oneshot::Sender<OrderResult>),
     /// A look at the place.
     Query(Query),
-    /// Wants to know when all that was decided so far is on disk.
-    Written(oneshot::Sender<Written>),
+    /// Wants to know when what was decided so far is on disk: all of it, or what concerns one
+    /// record.
+    Written(Option<RecordKey>, oneshot::Sender<Written>),
 }
 
 /// Says something on the way of an open, if there is room for it beside the last event.
@@ -141,13 +142,14 @@ impl PlaceHandle {
         receiver.await.map_err(|_| Stopping)
     }
 
-    /// Waits until all that was put in before is on disk, or could not be written.
+    /// Waits until what was put in before is on disk, or could not be written: all that came of
+    /// it, or what it did to one record.
     ///
     /// # Errors
     /// [`Stopping`] if the daemon stops.
-    pub async fn written(&self) -> Result<Written, Stopping> {
+    pub async fn written(&self, record: Option<RecordKey>) -> Result<Written, Stopping> {
         let (answer, receiver) = oneshot::channel();
-        let _ = self.commands.send(Command::Written(answer));
+        let _ = self.commands.send(Command::Written(record, answer));
         receiver.await.map_err(|_| Stopping)
     }
 

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use tokio::sync::{broadcast, mpsc, oneshot};
 use tokio::time::Instant as Moment;
 use tokio_util::sync::CancellationToken;
-use waybook_place::io::{Input, Outcome, Output, RequestId, Survey};
+use waybook_place::io::{Input, Outcome, Output, RecordKey, RequestId, Survey};
 use waybook_place::{Instant, Place};
 use waybook_plan::NoPlan;
 
@@ -55,8 +55,8 @@ pub(crate) struct Pump {
     pub(crate) code: Arc<dyn CodeKeeper>,
     pub(crate) events: broadcast::Sender<SessionEvent>,
     requests: Requests,
-    /// Who waits for what has been decided to be on disk.
-    unwritten: Vec<oneshot::Sender<Written>>,
+    /// Who waits for what has been decided to be on disk, and of which record.
+    unwritten: Vec<(Option<RecordKey>, oneshot::Sender<Written>)>,
 }
 
 /// The clients that wait for answers.
@@ -135,8 +135,8 @@ impl Pump {
             for output in outputs.drain(..) {
                 self.carry_out(output);
             }
-            for answer in self.unwritten.drain(..) {
-                self.store.when_written(answer);
+            for (record, answer) in self.unwritten.drain(..) {
+                self.store.when_written(record, answer);
             }
             let timeout = self.place.next_timeout().map(|at| self.clock.moment(at));
             let tick = async {
@@ -202,7 +202,7 @@ impl Pump {
             }
             Command::Query(look) => look(&self.place, now),
             // What has been decided is still to be carried out.
-            Command::Written(answer) => self.unwritten.push(answer),
+            Command::Written(record, answer) => self.unwritten.push((record, answer)),
         }
     }
 

@@ -102,7 +102,7 @@ impl Store {
             ages,
             token: HEXLOWER.encode(&token),
             gateway_secret,
-            writer: Writer::spawn(database),
+            writer: Writer::spawn(path, database),
             _lock: lock,
         })
     }
@@ -158,9 +158,10 @@ impl Store {
         flushed.map_err(|what| FileError::new(&self.folder.join("records.redb"), what))
     }
 
-    /// Answers when everything that was put is on disk, or could not be written.
-    pub fn when_written(&self, answer: oneshot::Sender<Written>) {
-        self.writer.when_written(answer);
+    /// Answers when everything that was put is on disk, or could not be written; or, of one
+    /// record, when what was put last is.
+    pub fn when_written(&self, record: Option<RecordKey>, answer: oneshot::Sender<Written>) {
+        self.writer.when_written(record, answer);
     }
 
     /// Writes `runtime.json` for the commands that look for the running daemon.

@@ -7,7 +7,7 @@ use std::process::{Command, Stdio};
 const INSIDE: &str = "WAYBOOK_TORTURE_INSIDE";
 
 /// What the test does now.
-pub(super) enum Alone {
+pub(crate) enum Alone {
     /// It has run in namespaces of its own.
     Done,
     /// It does run there.
@@ -48,7 +48,7 @@ fn command(way: (&[&str], &[&str]), then: &[&str]) -> Command {
 }
 
 /// Runs the test of that name again, if this is not the second run.
-pub(super) fn alone(test: &str) -> Alone {
+pub(crate) fn alone(test: &str) -> Alone {
     if std::env::var_os(INSIDE).is_some() {
         return Alone::Inside;
     }

@@ -95,13 +95,6 @@ impl Round {
         Self { faults, length }
     }
 
-    /// The places whose disks are full for a while.
-    pub(super) fn full_disks(&self) -> Vec<usize> {
-        let is_full = |fault| matches!(fault, Fault::Full | Fault::FullAtStart);
-        let full = self.faults.iter().filter(|(fault, ..)| is_full(*fault));
-        full.map(|(_, place, _)| *place).collect()
-    }
-
     /// Whether one thing breaks, which no settled session may notice for long.
     pub(super) fn is_single(&self) -> bool {
         self.faults.len() == 1

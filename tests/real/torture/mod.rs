@@ -5,7 +5,7 @@
 //! `WAYBOOK_TORTURE_SEED` repeats a sequence of faults, `WAYBOOK_TORTURE_SECONDS` says for
 //! how long new rounds begin. What the workers do meanwhile depends on the machine.
 
-mod alone;
+pub(crate) mod alone;
 mod faults;
 mod traffic;
 
@@ -14,6 +14,7 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 use rand::RngExt;
 use rand::rngs::StdRng;
 use rustix::process::Signal;
+use waybook_client::Error;
 use waybook_sim::random::stream;
 
 use crate::daemons::until;
@@ -61,7 +62,6 @@ fn torture(walls: bool) {
     let traffic = Traffic::start(&places, seed);
     let began = Instant::now();
     let mut number = 0;
-    let mut full_lately = Vec::new();
     while began.elapsed() < seconds {
         number += 1;
         let round = Round::draw(&mut dice, &places);
@@ -74,14 +74,13 @@ fn torture(walls: bool) {
         places.wait_joined();
         let outage = outage.elapsed();
         let _paused = traffic.pause();
-        quiet(&places, &traffic, &full_lately);
-        full_lately = round.full_disks();
+        quiet(&places, &traffic);
         // Whoever was away for longer may have lost sessions. That is a slow machine, no bug.
         let must_survive = round.is_single() && outage < places::SESSION_LEASE / 2;
         survivors(&places, &traffic, must_survive);
         traffic.grow_old();
     }
-    give_up(&mut places, &traffic, &mut dice, &full_lately);
+    give_up(&mut places, &traffic, &mut dice);
     let done = traffic.end(&places);
     promises::quiet_and_empty(&places, &done.past, &before);
     println!("{number} rounds in {} s; {done}", began.elapsed().as_secs());
@@ -91,7 +90,7 @@ fn torture(walls: bool) {
 /// A place does not come back: what led over it towards a server is given back everywhere behind
 /// it when the lease has run out. Clients before it may wait for as long as they like; when it
 /// does come back, they are told that their sessions are over.
-fn give_up(places: &mut Places, traffic: &Traffic, dice: &mut StdRng, full_lately: &[usize]) {
+fn give_up(places: &mut Places, traffic: &Traffic, dice: &mut StdRng) {
     let _paused = traffic.pause();
     let lost = dice.random_range(0..3);
     let name = places.all()[lost].name.to_string();
@@ -103,17 +102,14 @@ fn give_up(places: &mut Places, traffic: &Traffic, dice: &mut StdRng, full_latel
     });
     places.start(lost);
     places.wait_joined();
-    quiet(places, traffic, full_lately);
+    quiet(places, traffic);
     survivors(places, traffic, false);
 }
 
 /// Waits until every place books exactly what the established sessions need of it. What came of
-/// requests that were not answered is closed.
-///
-/// The end of a session is stored behind its answer. Where the disk took nothing when it ended, and
-/// the process was killed before the disk was tried again, a place that is the whole path finds
-/// it again; with more places on the path, the next one says that it is gone.
-fn quiet(places: &Places, traffic: &Traffic, full_lately: &[usize]) {
+/// requests that were not answered is closed, and where a close was not answered, or could not be
+/// written, it is asked for again until the session is over for good.
+fn quiet(places: &Places, traffic: &Traffic) {
     until("it does not become quiet", || {
         promises::agreed(places, |number, session| {
             let ledger = traffic.ledger(number);
@@ -121,9 +117,8 @@ fn quiet(places: &Places, traffic: &Traffic, full_lately: &[usize]) {
             if ledger.standing.contains_key(id) {
                 return Ok(());
             }
-            let is_back = full_lately.contains(&number) && ledger.over.contains(id);
             assert!(
-                ledger.unsure.contains(&session.key) || ledger.closing.contains(id) || is_back,
+                ledger.unsure.contains(&session.key) || ledger.closing.contains(id),
                 "{session:?}: nobody has opened it, or all have been told that it is over"
             );
             let closed = places.ask(places.client(number)?.close(id));
@@ -133,8 +128,16 @@ fn quiet(places: &Places, traffic: &Traffic, full_lately: &[usize]) {
     for place in 0..places.len() {
         let mut ledger = traffic.ledger(place);
         ledger.unsure.clear();
-        let closed = std::mem::take(&mut ledger.closing);
-        ledger.over.extend(closed);
+        let client = places.client(place).unwrap();
+        for id in std::mem::take(&mut ledger.closing) {
+            until(&format!("{id} is not over for good"), || {
+                match places.ask(client.close(&id)) {
+                    Err(Error::Problem(problem)) if problem.status < 500 => Ok(()),
+                    Err(error) => Err(error.to_string()),
+                    Ok(()) => Ok(()),
+                }
+            });
+        }
     }
 }
 

@@ -29,10 +29,8 @@ pub(super) struct Ledger {
     pub(super) standing: BTreeMap<String, Session>,
     /// Keys whose request was not answered: a session may have come of it.
     pub(super) unsure: BTreeSet<String>,
-    /// Sessions that were closed, maybe in vain.
+    /// Sessions that were closed, maybe in vain: nobody has said that they are over for good.
     pub(super) closing: BTreeSet<String>,
-    /// Sessions that were closed before the last rounds.
-    pub(super) over: BTreeSet<String>,
     /// The URLs of all that ever stood.
     pub(super) past: Vec<(String, String)>,
 }
@@ -300,7 +298,10 @@ impl Worker {
             Err(error) => Err(error),
         };
         match closed {
-            Ok(()) => add(&self.shared.counts.closed, 1),
+            Ok(()) => {
+                add(&self.shared.counts.closed, 1);
+                self.ledger().closing.remove(&id);
+            }
             Err(_) => add(&self.shared.counts.failed, 1),
         }
     }

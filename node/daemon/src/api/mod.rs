@@ -35,6 +35,7 @@ use tokio_util::task::TaskTracker;
 use tower::ServiceExt;
 use waybook_agents::SessionId;
 use waybook_location_tree::PlaceName;
+use waybook_place::io::RecordKey;
 
 use crate::config::ApiLimits;
 use crate::door::{Door, DoorConfig};
@@ -159,9 +160,24 @@ impl Shared {
     /// Waits until what has just been done is on disk: what an operator is told is done must
     /// still be after a crash. `done` says it for people.
     async fn keep(&self, done: &str) -> Result<(), Problem> {
+        self.keep_record(None, done).await
+    }
+
+    /// Waits until it is on disk that a session is over, if that is so: whoever is told must not
+    /// find it again after a crash.
+    async fn keep_end(&self, session: SessionId) -> Result<(), Problem> {
+        let done = format!("session {session} is over");
+        let kept = self.keep_record(Some(RecordKey::Session(session)), &done);
+        kept.await.map_err(|mut problem| {
+            problem.more.end = self.parts.ends.of(session);
+            problem
+        })
+    }
+
+    async fn keep_record(&self, record: Option<RecordKey>, done: &str) -> Result<(), Problem> {
         let name = &self.parts.name;
         let written = tokio::select! {
-            written = self.parts.place.written() => written?,
+            written = self.parts.place.written(record) => written?,
             () = self.stopping.cancelled() => Err(crate::Stopping)?,
         };
         written.map_err(|error| {

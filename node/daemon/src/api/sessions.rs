@@ -229,6 +229,10 @@ pub(super) async fn claim(
 }
 
 /// Ends a session, or its set-up.
+///
+/// The answer comes when that is on disk: from then on no crash brings the session back. Where
+/// it cannot be written the session is over all the same, and a problem says that a restart may
+/// undo it. Whoever asks again is told whether that is still so.
 #[utoipa::path(
     delete,
     path = "/api/v1/sessions/{id}",
@@ -245,10 +249,13 @@ pub(super) async fn close(
 ) -> Result<StatusCode, Problem> {
     let session = session(&shared, session_id(&id)?).await?.hop.session;
     shared.parts.place.input(Input::Close { session });
+    shared.keep_end(session).await?;
     Ok(StatusCode::NO_CONTENT)
 }
 
 /// Waits until a session is over, and says why.
+///
+/// As with closing, the answer comes when that is on disk, or cannot be written.
 #[utoipa::path(
     get,
     path = "/api/v1/sessions/{id}/end",
@@ -267,6 +274,7 @@ pub(super) async fn end(
     let mut news = shared.parts.ends.watch();
     loop {
         if let Some(end) = shared.parts.ends.of(id) {
+            shared.keep_end(id).await?;
             return Ok(Json(end));
         }
         // Looked at once more with every report: it may have ended unreported, as a
@@ -297,6 +305,10 @@ async fn session(shared: &Shared, id: SessionId) -> Result<SessionView, Problem>
         .await?;
     if let Some(session) = session {
         return Ok(session);
+    }
+    if hop.is_none() {
+        // Whoever asks again, because the disk was full, is told whether it still is.
+        shared.keep_end(id).await?;
     }
     if let Some(end) = shared.parts.ends.of(id) {
         let mut problem = Kind::Ended.because(format!("session {id} is over: {}", end.text));

@@ -1,6 +1,7 @@
 //! Writes records behind the place's back, in batches.
 
 use std::collections::BTreeMap;
+use std::path::PathBuf;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
 use std::thread::JoinHandle;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
@@ -18,7 +19,8 @@ const RETRY: Duration = Duration::from_secs(1);
 
 enum Order {
     Put(RecordKey, Option<Vec<u8>>),
-    Flush(oneshot::Sender<Written>),
+    /// For whoever waits for all records, or for one.
+    Flush(Option<RecordKey>, oneshot::Sender<Written>),
 }
 
 /// A thread that owns the database.
@@ -29,11 +31,15 @@ pub(super) struct Writer {
 }
 
 impl Writer {
-    pub(super) fn spawn(database: Database) -> Self {
+    pub(super) fn spawn(path: PathBuf, database: Database) -> Self {
         let (orders, receiver) = channel();
+        let mut records = Records {
+            path,
+            database: Some(database),
+        };
         let thread = std::thread::Builder::new()
             .name("records".to_owned())
-            .spawn(move || run(&database, &receiver))
+            .spawn(move || run(&mut records, &receiver))
             .expect("a thread can be started");
         Self {
             orders: Some(orders),
@@ -50,14 +56,14 @@ impl Writer {
     /// Waits; not for a task.
     pub(super) fn flush(&self) -> Written {
         let (answer, receiver) = oneshot::channel();
-        self.when_written(answer);
+        self.when_written(None, answer);
         let ended = |_| Err("the writer has ended".to_owned());
         receiver.blocking_recv().unwrap_or_else(ended)
     }
 
-    pub(super) fn when_written(&self, answer: oneshot::Sender<Written>) {
+    pub(super) fn when_written(&self, record: Option<RecordKey>, answer: oneshot::Sender<Written>) {
         if let Some(orders) = &self.orders {
-            let _ = orders.send(Order::Flush(answer));
+            let _ = orders.send(Order::Flush(record, answer));
         }
     }
 }
@@ -82,7 +88,27 @@ struct Change {
     at: Option<u64>,
 }
 
-fn run(database: &Database, orders: &Receiver<Order>) {
+/// The database, and where it is.
+struct Records {
+    path: PathBuf,
+    /// None after a write that failed. A database that has met an error takes nothing more,
+    /// whatever becomes of the disk, until it is opened again.
+    database: Option<Database>,
+}
+
+impl Records {
+    fn write(&mut self, pending: &Pending) -> Result<(), redb::Error> {
+        let database = match self.database.take() {
+            Some(database) => database,
+            None => Database::open(&self.path)?,
+        };
+        write(&database, pending)?;
+        self.database = Some(database);
+        Ok(())
+    }
+}
+
+fn run(records: &mut Records, orders: &Receiver<Order>) {
     let mut pending = Pending::new();
     loop {
         let first = match pending.is_empty() {
@@ -98,12 +124,18 @@ fn run(database: &Database, orders: &Receiver<Order>) {
                     let at = matches!(key, RecordKey::Session(_)).then(seconds);
                     pending.insert(wire::encode_record(&key), Change { value, at });
                 }
-                Order::Flush(answer) => waiting.push(answer),
+                // Nobody waits for what others could not write.
+                Order::Flush(Some(key), answer)
+                    if !pending.contains_key(&wire::encode_record(&key)) =>
+                {
+                    let _ = answer.send(Ok(()));
+                }
+                Order::Flush(_, answer) => waiting.push(answer),
             }
         }
         let written = match pending.is_empty() {
             true => Ok(()),
-            false => write(database, &pending).map_err(|error| error.to_string()),
+            false => records.write(&pending).map_err(|error| error.to_string()),
         };
         match &written {
             Ok(()) => pending.clear(),

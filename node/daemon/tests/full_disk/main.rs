@@ -1,6 +1,6 @@
 //! A disk that takes no more. The system's limit on the length of a file stands in for
 //! it: writes fail in the middle, as they do on a full disk. It holds for the whole
-//! process, which is why this test has one to itself.
+//! process, which is why these tests have one to themselves, and take turns.
 
 use std::collections::BTreeMap;
 use std::io;
@@ -10,12 +10,17 @@ use std::time::SystemTime;
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use tempfile::TempDir;
 use tokio::signal::unix::{SignalKind, signal};
+use tokio::sync::{Mutex, oneshot};
+use waybook_agents::SessionId;
 use waybook_daemon::code::{Parts, Repository, UploadError};
 use waybook_daemon::config::RepositoryConfig;
+use waybook_daemon::store::Store;
 use waybook_daemon::{CodeKeeper, Command, Io, Opening, PeerStreams, PlaceHandle};
 use waybook_location_tree::PlaceName;
-use waybook_place::io::{FetchFailure, FetchId, Input};
+use waybook_place::io::{FetchFailure, FetchId, Input, RecordKey};
 use waybook_plan::{Digest, Release};
+
+static ALONE: Mutex<()> = Mutex::const_new(());
 
 /// Hands streams straight to one repository.
 struct Straight(Option<Repository>);
@@ -62,6 +67,7 @@ impl Drop for Full {
 
 #[tokio::test]
 async fn a_full_disk_is_told_and_leaves_nothing() {
+    let _alone = ALONE.lock().await;
     // Without somebody who listens, the signal that comes with the error ends the process.
     let _heard = signal(SignalKind::from_raw(25)).unwrap();
     let folder = TempDir::new().unwrap();
@@ -139,4 +145,40 @@ async fn a_full_disk_is_told_and_leaves_nothing() {
         }
     }
     assert_eq!(place.read(&release.digest).await.unwrap(), code);
+}
+
+/// Once a write had failed, nothing was written again in that life, however much room there was:
+/// what had ended since came back with the next one.
+#[tokio::test]
+async fn records_are_written_when_there_is_room_again() {
+    let _alone = ALONE.lock().await;
+    let _heard = signal(SignalKind::from_raw(25)).unwrap();
+    let folder = TempDir::new().unwrap();
+    let path = folder.path().join("data");
+    let store = Store::open(&path, SystemTime::now()).unwrap();
+    let [over, new, other] = [1, 2, 3].map(|n| RecordKey::Session(SessionId(n)));
+    let written = async |record: Option<&RecordKey>| {
+        let (answer, answered) = oneshot::channel();
+        store.when_written(record.cloned(), answer);
+        answered.await.unwrap()
+    };
+    store.put(over.clone(), Some(vec![1; 10_000]));
+    assert_eq!(written(None).await, Ok(()));
+    let full = Full::above(0);
+    store.put(over.clone(), None);
+    store.put(new.clone(), Some(vec![2; 10_000]));
+    // Tried again and again, and told to all who ask.
+    for _ in 0..3 {
+        assert!(written(Some(&over)).await.is_err());
+        assert!(written(None).await.is_err());
+    }
+    assert_eq!(written(Some(&other)).await, Ok(()));
+    drop(full);
+    assert_eq!(written(Some(&over)).await, Ok(()));
+    drop(store);
+    let records = Store::open(&path, SystemTime::now())
+        .unwrap()
+        .take_records();
+    let keys: Vec<_> = records.into_iter().map(|(key, _)| key).collect();
+    assert_eq!(keys, [new]);
 }

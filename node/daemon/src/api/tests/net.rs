@@ -353,7 +353,7 @@ impl Driver {
                 self.handle(at, Input::Code { request, order });
             }
             Command::Query(look) => look(&self.places[at], self.now()),
-            Command::Written(answer) => {
+            Command::Written(_, answer) => {
                 let full = self.full.lock().unwrap().clone();
                 let _ = answer.send(full.map_or(Ok(()), Err));
             }

@@ -106,6 +106,34 @@ async fn a_session_is_opened_shown_and_closed_through_the_tree() {
     }
 }
 
+/// A close was answered before it was on disk: a crash could bring the session back, and a full
+/// disk was not told.
+#[tokio::test]
+async fn a_close_that_is_not_on_disk_is_told_as_often_as_it_is_asked_for() {
+    let net = Net::start(&["core"]);
+    assert_eq!(
+        net.publish("core", "/presentations").await.0,
+        StatusCode::OK
+    );
+    let open = request("POST", "/sessions", json!({"title": "film"}).to_string());
+    let (_, session) = net.send("core", open).await;
+    let session = format!("/sessions/{}", session["session"].as_str().unwrap());
+    let close = || net.send("core", request("DELETE", &session, Body::empty()));
+    net.fill_disks();
+    let end = format!("{session}/end");
+    for (status, problem) in [close().await, close().await, net.get("core", &end).await] {
+        assert_eq!(status, StatusCode::INTERNAL_SERVER_ERROR, "{problem}");
+        let detail = problem["detail"].as_str().unwrap();
+        assert!(
+            detail.contains("is over, but core could not write"),
+            "{detail}"
+        );
+        assert!(detail.contains("no space left on device"), "{detail}");
+        assert_eq!(problem["end"]["kind"], "closed");
+    }
+    net.quiet("core").await;
+}
+
 #[tokio::test]
 async fn a_refusal_says_where_and_how_much() {
     let net = Net::start(&TREE);

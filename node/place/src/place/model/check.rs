@@ -135,7 +135,14 @@ impl World {
                     }
                     self.is_whole(*session).or_else(inexact)?;
                 }
-                Knows::Nothing | Knows::Refused | Knows::Broken | Knows::Left => {}
+                // All of it or nothing, as long as nobody was told which.
+                Knows::Unsure(session) => {
+                    known.insert(*session);
+                    if !self.found_nowhere(*session) {
+                        self.is_whole(*session).or_else(inexact)?;
+                    }
+                }
+                Knows::Nothing | Knows::Refused | Knows::Ending(_) | Knows::Over => {}
             }
         }
         for (at, node) in self.nodes.iter().enumerate() {

@@ -25,7 +25,7 @@ pub(super) const LATE: Duration = moments(2);
 pub(super) const SURVIVED: Duration = moments(6);
 /// After the last fault everything is in order after that long at the latest: the longest
 /// set-up, and then one lease.
-pub(super) const REST: Duration = moments(18);
+const REST: Duration = moments(18);
 /// What never comes.
 const NEVER: Duration = moments(1_000_000_000);
 
@@ -62,9 +62,13 @@ pub(super) struct Scenario {
     pub(super) cpu: [u64; 3],
     /// Mbit/s in each direction of a leaf's edge.
     pub(super) bandwidth: u64,
+    /// How many of the clients ask at all.
+    pub(super) asking: usize,
     /// Whether clients may leave by themselves.
     pub(super) leave: bool,
     pub(super) faults: Faults,
+    /// How long it may take after the last fault until everything is in order.
+    pub(super) rest: Duration,
 }
 
 impl Scenario {
@@ -77,8 +81,10 @@ impl Scenario {
             clients: [(1, "film"); 2],
             cpu: [1000, 1000, 500],
             bandwidth: 10,
+            asking: 2,
             leave: true,
             faults: Faults::default(),
+            rest: REST,
         }
     }
 
@@ -90,8 +96,10 @@ impl Scenario {
             clients: [(1, "film"), (2, "show")],
             cpu: [1000; 3],
             bandwidth: 4,
+            asking: 2,
             leave: true,
             faults: Faults::default(),
+            rest: REST,
         }
     }
 
@@ -104,13 +112,21 @@ impl Scenario {
             clients: [(1, "film"); 2],
             cpu: [150, 1000, 500],
             bandwidth: 10,
+            asking: 2,
             leave: true,
             faults: Faults::default(),
+            rest: REST,
         }
     }
 
     pub(super) fn with(mut self, faults: Faults) -> Self {
         self.faults = faults;
+        self
+    }
+
+    /// Everything is in order that soon: what finds out without waiting for leases works.
+    pub(super) fn resting(mut self, count: u64) -> Self {
+        self.rest = moments(count);
         self
     }
 

@@ -5,7 +5,7 @@ mod telling;
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::hash::{DefaultHasher, Hash, Hasher};
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, Weak};
 use std::time::Duration;
 
 use waybook_agents::{Envelope, SessionId};
@@ -81,6 +81,19 @@ pub(super) struct Faults {
     pub(super) any: u8,
 }
 
+impl Faults {
+    pub(super) const NONE: Self = Self {
+        lost: 0,
+        twice: 0,
+        delayed: 0,
+        failed: 0,
+        crashed: 0,
+        cut: 0,
+        slow: 0,
+        any: 0,
+    };
+}
+
 /// A message on its way.
 #[derive(Debug, Clone)]
 pub(super) struct Letter {
@@ -96,10 +109,13 @@ pub(super) enum Knows {
     Waits,
     Has(SessionId),
     Refused,
-    /// It had a session, which broke.
-    Broken,
-    /// It had a session and closed it, or stopped waiting.
-    Left,
+    /// It has closed its session, or waits to be told why that broke: its place answers when the
+    /// end is on disk.
+    Ending(SessionId),
+    /// Its place died before it had answered: the session is over, or stands as before.
+    Unsure(SessionId),
+    /// It was told that its session is over, or no longer waited for one.
+    Over,
 }
 
 /// A place with its driver.
@@ -155,6 +171,35 @@ impl Node {
             self.behind.hash(&mut digest);
         }
         self.seen = (now, digest.finish());
+    }
+}
+
+/// Each node once. Hundreds of thousands of worlds wait to be looked at, and most of them differ in
+/// one place from many others.
+#[derive(Default)]
+pub(super) struct Known(Mutex<Nodes>);
+
+#[derive(Default)]
+struct Nodes {
+    /// By the place's number, and the moment and fingerprint at which it was looked at.
+    all: BTreeMap<(usize, Instant, u64), Weak<Node>>,
+    /// Those that are no longer of any world are forgotten when there are that many.
+    most: usize,
+}
+
+impl Known {
+    fn share(&self, place: usize, node: &mut Arc<Node>) {
+        let mut nodes = self.0.lock().expect("not poisoned");
+        let key = (place, node.seen.0, node.seen.1);
+        if let Some(same) = nodes.all.get(&key).and_then(Weak::upgrade) {
+            *node = same;
+            return;
+        }
+        nodes.all.insert(key, Arc::downgrade(node));
+        if nodes.all.len() > nodes.most {
+            nodes.all.retain(|_, node| node.strong_count() > 0);
+            nodes.most = 2 * nodes.all.len().max(1_000);
+        }
     }
 }
 
@@ -296,6 +341,13 @@ impl World {
         }
     }
 
+    /// Holds what other worlds hold as well together with them.
+    pub(super) fn share(&mut self, known: &Known) {
+        for (place, node) in self.nodes.iter_mut().enumerate() {
+            known.share(place, node);
+        }
+    }
+
     pub(super) fn place(&self, place: usize) -> Option<&Place> {
         self.nodes[place].place.as_ref()
     }
@@ -353,8 +405,12 @@ impl World {
                 || scenario.clients[0] != scenario.clients[1]
                 || self.clients[0] != Knows::Nothing;
             match knows {
-                Knows::Nothing if may_ask => acts.push(Act::Open(number)),
-                Knows::Waits | Knows::Has(_) if scenario.leave => acts.push(Act::Leave(number)),
+                Knows::Nothing if may_ask && number < scenario.asking => {
+                    acts.push(Act::Open(number));
+                }
+                Knows::Waits | Knows::Has(_) | Knows::Unsure(_) if scenario.leave => {
+                    acts.push(Act::Leave(number));
+                }
                 _ => {}
             }
         }
@@ -413,8 +469,8 @@ impl World {
                 client.0 == leaf
                     && match knows {
                         Knows::Nothing => true,
-                        Knows::Waits | Knows::Has(_) => scenario.leave,
-                        Knows::Refused | Knows::Broken | Knows::Left => false,
+                        Knows::Waits | Knows::Has(_) | Knows::Unsure(_) => scenario.leave,
+                        Knows::Refused | Knows::Ending(_) | Knows::Over => false,
                     }
             };
             let clients = scenario.clients.iter().zip(&self.clients).any(acts);

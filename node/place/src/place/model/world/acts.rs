@@ -110,14 +110,17 @@ impl World {
         let place = scenario.clients[number].0;
         // What is due by now is told before it leaves.
         self.put(place, Input::Tick);
-        let input = match self.clients[number] {
-            Knows::Has(session) => Input::Close { session },
-            Knows::Waits => Input::Cancel {
-                request: RequestId(number as u64),
-            },
+        let (input, then) = match self.clients[number] {
+            Knows::Has(session) | Knows::Unsure(session) => {
+                (Input::Close { session }, Knows::Ending(session))
+            }
+            Knows::Waits => {
+                let request = RequestId(number as u64);
+                (Input::Cancel { request }, Knows::Over)
+            }
             _ => return,
         };
-        self.clients[number] = Knows::Left;
+        self.clients[number] = then;
         self.put(place, input);
     }
 
@@ -147,6 +150,12 @@ impl World {
                 if node.behind != node.disk {
                     let node = Arc::make_mut(node);
                     node.behind.clone_from(&node.disk);
+                }
+            }
+            // What is on disk now is answered.
+            for knows in &mut self.clients {
+                if let Knows::Ending(_) = knows {
+                    *knows = Knows::Over;
                 }
             }
             // What has not come by then does not come.
@@ -186,9 +195,16 @@ impl World {
             }
         }
         for (knows, (at, _)) in self.clients.iter_mut().zip(scenario.clients) {
-            // Who waits for a place that dies is told by the broken connection.
-            if *knows == Knows::Waits && at == place {
-                *knows = Knows::Refused;
+            if at != place {
+                continue;
+            }
+            match (*knows, disk) {
+                // Who waits for a place that dies is told by the broken connection.
+                (Knows::Waits, _) => *knows = Knows::Refused,
+                // The answer may have gone out as soon as the end was on disk, and not before.
+                (Knows::Ending(_), Disk::Whole) => *knows = Knows::Over,
+                (Knows::Ending(session), Disk::Behind) => *knows = Knows::Unsure(session),
+                _ => {}
             }
         }
     }
@@ -302,17 +318,25 @@ impl World {
                             claims.push(e.session);
                         }
                         (Knows::Waits, _) => *client = Knows::Refused,
-                        (Knows::Left, Outcome::Closed) => {}
+                        (Knows::Over, Outcome::Closed) => {}
                         _ => self.fault(Some(Wrong::Answers)),
                     }
                 }
                 Output::Ended { session, why } => {
-                    let has = self.clients.iter().position(|c| *c == Knows::Has(session));
-                    match (has, why) {
-                        (None, EndReason::Closed) => {}
-                        (Some(client), EndReason::Broken(_)) => {
-                            self.clients[client] = Knows::Broken;
+                    let of = |client: &Knows| match client {
+                        Knows::Has(of) | Knows::Unsure(of) | Knows::Ending(of) => *of == session,
+                        _ => false,
+                    };
+                    let of = self.clients.iter().position(of);
+                    let knows = of.map(|client| (client, self.clients[client]));
+                    match (knows, why) {
+                        (Some((_, Knows::Ending(_))), EndReason::Closed) => {}
+                        (Some((client, Knows::Has(_))), EndReason::Broken(_)) => {
+                            self.clients[client] = Knows::Ending(session);
                             self.fault((!self.excused).then_some(Wrong::Lost));
+                        }
+                        (Some((client, Knows::Unsure(_))), EndReason::Broken(_)) => {
+                            self.clients[client] = Knows::Ending(session);
                         }
                         // Nobody is idle, late with a claim or there for too long here.
                         _ => self.fault(Some(Wrong::Answers)),

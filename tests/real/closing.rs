@@ -1,0 +1,109 @@
+//! What a client was told is over stays over, whatever happens then.
+
+use rustix::process::Signal;
+use waybook_client::Error;
+use waybook_client::model::Problem;
+use waybook_sim::Setting;
+use waybook_sim::arm::Arm;
+use waybook_sim::client::request;
+
+use crate::daemons::{Daemons, until};
+use crate::places::{Build, Kind, Places, disk};
+use crate::scenarios::settings::{MBIT, PLENTY, film, place, quality};
+use crate::sessions::{end, open, stand};
+use crate::torture::alone::{Alone, alone};
+
+/// A close was answered before it was on disk. Killed then, a place found the session again; and
+/// where it was the whole path, there was nobody to say that it was over.
+#[test]
+fn what_was_closed_does_not_come_back() {
+    let setting = Setting::new()
+        .place("r", PLENTY)
+        .place("r/a", PLENTY)
+        .publish("r", film(&[quality("hd", MBIT, 100)]));
+    let mut arm = Daemons::set_up(&setting);
+    // Its own client's place is the whole path, or there is one before.
+    for at in ["r", "r/a", "r", "r/a", "r"] {
+        let at = place(at);
+        let requests = vec![(at.clone(), request("film")); 6];
+        let sessions = arm.open_all(requests).into_iter().map(Result::unwrap);
+        let sessions: Vec<_> = sessions.collect();
+        arm.wait_quiet();
+        for session in &sessions {
+            arm.close(session);
+        }
+        arm.crash(&at);
+        arm.restart(&at);
+        let client = arm.client(&at).unwrap();
+        let listed = arm.runtime.block_on(client.sessions()).unwrap();
+        assert!(listed.is_empty(), "back at {at}: {listed:?}");
+        arm.wait_quiet();
+    }
+}
+
+#[test]
+fn a_full_disk_is_told_to_those_who_close() {
+    match alone("closing::a_full_disk_is_told_to_those_who_close") {
+        Alone::Done => {}
+        Alone::Inside => full_disk(),
+        // Said aloud; disks of one's own are all that this is about.
+        Alone::Impossible => {}
+    }
+}
+
+/// The place that serves `film` nearest to itself.
+const SERVER: usize = 5;
+
+fn full_disk() {
+    let kind = Kind {
+        walls: true,
+        code: false,
+    };
+    let mut places = Places::up(kind, |_| Build::This);
+    let told = |places: &Places, id: &str| {
+        let client = places.client(SERVER).unwrap();
+        match places.ask(client.close(id)) {
+            Err(Error::Problem(problem)) => Some(problem),
+            Ok(()) => None,
+            Err(error) => panic!("{error}"),
+        }
+    };
+    let kept = open(&places, SERVER, "film");
+    // A small change may still find room in the file: what comes next does not for long.
+    disk::fill(&places.all()[SERVER].disk);
+    let (over, problem) = until("no close is told that the disk is full", || {
+        let session = open(&places, SERVER, "film");
+        match told(&places, &session.id) {
+            Some(problem) => Ok((session, problem)),
+            None => Err("there was room".to_owned()),
+        }
+    });
+    says_that_it_may_come_back(&problem);
+    let again = told(&places, &over.id).expect("the disk is full");
+    says_that_it_may_come_back(&again);
+    let client = places.client(SERVER).unwrap();
+    match places.ask(client.wait_for_end(&over.id)) {
+        Err(Error::Problem(problem)) => says_that_it_may_come_back(&problem),
+        other => panic!("{other:?}"),
+    }
+    // It is over all the same.
+    stand(&places, std::slice::from_ref(&kept));
+
+    disk::empty(&places.all()[SERVER].disk);
+    let problem = told(&places, &over.id).expect("it is over");
+    assert!(problem.is("ended"), "{problem:?}");
+    places.signal(SERVER, Signal::KILL);
+    places.wait_for_end(SERVER);
+    places.start(SERVER);
+    places.wait_joined();
+    stand(&places, std::slice::from_ref(&kept));
+    end(&places, vec![kept]);
+}
+
+fn says_that_it_may_come_back(problem: &Problem) {
+    assert!(problem.is("failed"), "{problem:?}");
+    assert!(problem.detail.contains("could not write"), "{problem:?}");
+    assert!(problem.detail.contains("No space left"), "{problem:?}");
+    let end = problem.end.as_ref().expect("it is over");
+    assert_eq!(end.kind, "closed");
+}
