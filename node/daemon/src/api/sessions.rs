@@ -12,7 +12,7 @@ use http::{HeaderMap, StatusCode, header};
 use waybook_agents::SessionId;
 use waybook_location_tree::PlaceName;
 use waybook_place::SessionView;
-use waybook_place::io::{Input, OpenRequest, RequestId};
+use waybook_place::io::{Input, OpenRequest, RecordKey, RequestId};
 use waybook_plan::builtin_decision_makers;
 
 use super::extract::{Form, Named};
@@ -225,6 +225,12 @@ pub(super) async fn claim(
 ) -> Result<StatusCode, Problem> {
     let session = session(&shared, session_id(&id)?).await?.hop.session;
     shared.parts.place.input(Input::Claim { session });
+    // A crash must not make it unclaimed again. Where that cannot be written the session serves
+    // all the same, and its use claims it after a crash.
+    let kept = shared.keep_record(Some(RecordKey::Session(session)), "it is claimed");
+    kept.await.unwrap_or_else(|problem| {
+        tracing::warn!(%session, problem = problem.detail, "a claim is not on disk");
+    });
     Ok(StatusCode::NO_CONTENT)
 }
 

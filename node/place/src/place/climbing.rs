@@ -11,7 +11,6 @@ use waybook_location_tree::PlaceName;
 
 use super::Place;
 use super::pace::Window;
-use super::shares::part;
 use super::timers::Timer;
 use super::turns::{Source, Turns};
 use crate::Instant;
@@ -127,16 +126,16 @@ impl Place {
         }
         let no_visit_waits = !self.pace.is_waiting(&parent);
         let from = self.config.name.next_hop(&asked.0);
-        let limits = &self.config.limits;
+        let most = self.neighbour_part(self.config.limits.questions);
         let climbing = &mut *self.climbing;
         if climbing.waiting.is_empty() && climbing.window.has_room() && no_visit_waits {
             climbing.send(now, asked);
             self.send(&parent, message, out);
         } else {
             let turn = self.config.timing.turn;
-            let most = part(limits.questions, limits.neighbour_share);
             let late = climbing.waiting.is_late(now, &from, turn / 2);
             if late || climbing.waiting.length(&from) >= most {
+                self.counters.limited += 1;
                 return Err(Crowded);
             }
             climbing.wait(now, from, asked, message);

@@ -23,10 +23,19 @@ struct Link {
     version: u8,
     /// When the connection last came up.
     since: Instant,
-    /// What the neighbour has listed so far in a re-sync that is arriving.
-    listed: Option<BTreeSet<SessionId>>,
+    /// How far the neighbour's list of sessions is.
+    listed: Listed,
     /// What it has sent in vain, if anything.
     blame: Option<Box<Refusals>>,
+}
+
+/// What a neighbour lists on a new connection, once.
+#[derive(Debug, Clone)]
+enum Listed {
+    Nothing,
+    /// These so far.
+    Some(BTreeSet<SessionId>),
+    All,
 }
 
 /// The neighbours, and which of them a restarted place still waits for.
@@ -120,7 +129,7 @@ impl Links {
             incarnation: Incarnation::UNKNOWN,
             version: 0,
             since: Instant::default(),
-            listed: None,
+            listed: Listed::Nothing,
             blame: None,
         };
         self.links.insert(child, link);
@@ -214,7 +223,7 @@ impl Place {
             incarnation,
             version,
             since: now,
-            listed: None,
+            listed: Listed::Nothing,
             blame: self
                 .links
                 .links
@@ -244,7 +253,7 @@ impl Place {
             return;
         };
         let was_up = std::mem::replace(&mut link.up, false);
-        link.listed = None;
+        link.listed = Listed::Nothing;
         if self.config.name.contains(neighbour) {
             let at = now + self.config.timing.index_grace;
             self.timers.set(Timer::IndexGrace(neighbour.clone()), at);
@@ -313,21 +322,26 @@ impl Place {
         let Some(link) = self.links.links.get_mut(from) else {
             return;
         };
-        if first {
-            link.listed = Some(BTreeSet::new());
+        if first && !matches!(link.listed, Listed::All) {
+            link.listed = Listed::Some(BTreeSet::new());
         }
-        let Some(listed) = link.listed.as_mut() else {
+        let Listed::Some(listed) = &mut link.listed else {
+            // It comes twice: sessions may have come to stand since that it does not know of.
+            self.counters.fenced += 1;
             return;
         };
         if listed.len() + sessions.len() > self.config.limits.sessions {
             // No honest neighbour feeds more than may be here.
-            link.listed = None;
+            link.listed = Listed::Nothing;
             self.counters.refused_messages += 1;
             return;
         }
         listed.extend(sessions.iter().map(|f| f.session));
         let since = link.since;
-        let listed = if last { link.listed.take() } else { None };
+        let listed = last.then(|| std::mem::take(listed));
+        if last {
+            link.listed = Listed::All;
+        }
         self.refreshed(now, from, &[], sessions, out);
         let Some(listed) = listed else { return };
         // Sessions that were established here since the connection came up may not have

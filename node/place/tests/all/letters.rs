@@ -281,3 +281,23 @@ fn the_same_key_gives_the_same_session_while_it_lives() {
     };
     assert_ne!(one.session, three.session);
 }
+
+/// A list that came twice ended a session that had come to stand between the two.
+#[test]
+fn a_list_that_comes_twice_ends_nothing() {
+    let mut all = three();
+    all.cut("r", "r/m");
+    all.link_up(&name("r"), &name("r/m"));
+    all.link_up(&name("r/m"), &name("r"));
+    let list = intercept(&mut all, "r/m", "resync");
+    all.give(list.clone());
+    all.settle();
+    // At the very moment at which the connection came up.
+    all.open("r/a", "film");
+    all.settle();
+    let before = all.bookings();
+    assert_eq!(before.len(), 3);
+    all.give(list);
+    all.settle();
+    assert_eq!(all.bookings(), before);
+}

