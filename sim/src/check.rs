@@ -9,7 +9,7 @@ use std::fmt;
 use waybook_agents::{HopReport, SessionId};
 use waybook_location_tree::PlaceName;
 use waybook_place::io::{Established, InstanceId, Route};
-use waybook_place::{BookingPhase, BookingView, Instant, Place, ResourceView};
+use waybook_place::{BookingPhase, BookingView, Instant, PaceView, Place, ResourceView};
 use waybook_plan::{Demand, Plan, Resource};
 
 mod books;
@@ -179,8 +179,31 @@ pub fn quiet(world: &World) -> Result<(), String> {
     for (name, slot) in world.slots() {
         place(slot).map_err(|what| format!("{name}: {what}"))?;
         leftovers(name, slot, &live).map_err(|what| format!("{name}: {what}"))?;
+        nobody_waits(slot).map_err(|what| format!("{name}: {what}"))?;
     }
     code::quiet(world)
+}
+
+/// No neighbour owes an answer that nobody waits for: it would be asked less for ever.
+fn nobody_waits(slot: &Slot) -> Result<(), String> {
+    let neighbours = slot.place().map(Place::neighbours).unwrap_or_default();
+    for neighbour in neighbours {
+        for (what, pace) in [
+            ("visits", neighbour.visits),
+            ("questions", neighbour.questions),
+        ] {
+            if pace.under_way + pace.waiting > 0 {
+                let PaceView {
+                    under_way, waiting, ..
+                } = pace;
+                let place = neighbour.place;
+                return Err(format!(
+                    "{under_way} {what} are under way to {place} for ever, and {waiting} wait"
+                ));
+            }
+        }
+    }
+    Ok(())
 }
 
 fn holds(world: &World, client: &PlaceName, session: SessionId) -> bool {

@@ -18,7 +18,11 @@ Examples:
 All counts are since the place was started. Of what a neighbour sent, UNREADABLE is what does not
 decode; REFUSED what it may not send; LATE what came after something newer, or from or for an
 older life; BEYOND what a limit, or its share of one, had no room for. RECONNECTED is how often
-its connection was built anew. A neighbour of which these grow is broken, or lies.")]
+its connection was built anew. A neighbour of which these grow is broken, or lies.
+
+UNDER WAY are visits and questions that it has been sent and not answered, WAITING those that wait
+here until it has; TAKES is about how long its answers take. The one that is slow has many
+waiting for it, and new set-ups are refused.")]
 pub(crate) struct Links {
     /// The place
     #[arg(long, value_name = "PLACE")]
@@ -44,6 +48,9 @@ impl Links {
             "LATE",
             "BEYOND",
             "RECONNECTED",
+            "UNDER WAY",
+            "WAITING",
+            "TAKES",
         ];
         show::table(&headings, &neighbours, "no neighbours yet")?;
         show::line("")?;
@@ -80,11 +87,16 @@ fn neighbour(info: &NeighbourInfo) -> Vec<String> {
         info.fenced + info.outdated,
         info.limited,
         info.connections.saturating_sub(1),
+        info.visits.under_way + info.questions.under_way,
+        info.visits.waiting + info.questions.waiting,
     ];
     let counts = counts.iter().map(ToString::to_string);
+    let takes = info.visits.takes.as_ref().or(info.questions.takes.as_ref());
+    let takes = takes.map_or_else(|| "-".to_owned(), |takes| takes.text.clone());
     [info.place.clone(), role]
         .into_iter()
         .chain(counts)
+        .chain([takes])
         .collect()
 }
 

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::Role;
+use super::{Role, Span};
 
 /// What came from neighbours and clients, and what of it was in vain.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -54,6 +54,23 @@ pub struct NeighbourInfo {
     pub overflows: u64,
     /// Streams that named no kind that is known, or none in time.
     pub refused_streams: u64,
+    /// The visits that it is sent, a window of them at a time.
+    pub visits: PaceInfo,
+    /// The questions that climb to it; only a parent has any.
+    pub questions: PaceInfo,
+}
+
+/// How much a neighbour is asked at a time, by how fast it is.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PaceInfo {
+    /// How many may be under way.
+    pub window: u64,
+    /// How many are.
+    pub under_way: u64,
+    /// How many wait here for their turn.
+    pub waiting: u64,
+    /// About how long its answers take; none before the first.
+    pub takes: Option<Span>,
 }
 
 /// All connections to places together, those of strangers included.

@@ -15,7 +15,7 @@ pub use code::{
     CodeDetail, CodeInfo, HereInfo, HolderInfo, PrefetchForm, ReleaseInfo, StrategyForm,
     StrategyInfo, TransferInfo,
 };
-pub use links::{DoorInfo, LinksInfo, NeighbourInfo, TransportInfo};
+pub use links::{DoorInfo, LinksInfo, NeighbourInfo, PaceInfo, TransportInfo};
 pub use open::{OpenForm, ProfileForm};
 pub use place::{
     AddressesInfo, BookingInfo, CountersInfo, LinkInfo, PlaceInfo, PresentationInfo, QualityInfo,

@@ -122,6 +122,23 @@ pub struct NeighbourView {
     pub up: bool,
     /// What of it was of no effect.
     pub refusals: Refusals,
+    /// The visits that it is sent.
+    pub visits: PaceView,
+    /// The questions that climb to it; only a parent has any.
+    pub questions: PaceView,
+}
+
+/// How much a neighbour is asked at a time, by how fast it is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct PaceView {
+    /// How many may be under way.
+    pub window: usize,
+    /// How many are.
+    pub under_way: usize,
+    /// How many wait here for their turn.
+    pub waiting: usize,
+    /// About how long its answers take; zero before the first.
+    pub takes: Duration,
 }
 
 /// What had no effect of what one neighbour sent.

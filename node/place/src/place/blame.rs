@@ -23,6 +23,13 @@ impl Place {
     /// The neighbours that there have been in this life, connected or not.
     #[must_use]
     pub fn neighbours(&self) -> Vec<NeighbourView> {
-        self.links.views().collect()
+        let paced = |mut view: NeighbourView| {
+            view.visits = self.pace.view(&view.place);
+            if self.parent.as_ref() == Some(&view.place) {
+                view.questions = self.climbing.view();
+            }
+            view
+        };
+        self.links.views().map(paced).collect()
     }
 }

@@ -28,6 +28,7 @@ impl Place {
         self.timers.cancel(&Timer::IndexGrace(oldest.clone()));
         self.forget_locality(now, &oldest, out);
         self.links.forget(&oldest);
+        self.pace.forget(&oldest);
         out.push(Output::Store {
             key: RecordKey::Child(oldest),
             value: None,

@@ -13,9 +13,9 @@ use super::Place;
 use super::pace::Window;
 use super::timers::Timer;
 use super::turns::{Source, Turns};
-use crate::Instant;
 use crate::io::Output;
 use crate::lazy::Empty;
+use crate::{Instant, PaceView};
 
 /// How long a question is waited for before it counts as lost, in mean pauses of those who
 /// repeat it.
@@ -74,6 +74,10 @@ impl Climbing {
             Climb::Waiting(_, _, message) => Some((asked, *message)),
             Climb::UnderWay(_) => None,
         }
+    }
+
+    pub(super) fn view(&self) -> PaceView {
+        self.window.view(self.waiting.len())
     }
 
     #[cfg(test)]

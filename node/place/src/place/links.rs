@@ -10,7 +10,7 @@ use super::timers::Timer;
 use super::{Place, State};
 use crate::by_neighbour::ByNeighbour;
 use crate::io::{Output, RecordKey};
-use crate::{Instant, NeighbourView, Refusals};
+use crate::{Instant, NeighbourView, PaceView, Refusals};
 
 /// Sessions per part of a re-sync; a part stays well below the frame limit.
 const RESYNC_PART: usize = 4_000;
@@ -108,6 +108,8 @@ impl Links {
             version: link.version,
             up: link.up,
             refusals: link.blame.as_deref().copied().unwrap_or_default(),
+            visits: PaceView::default(),
+            questions: PaceView::default(),
         })
     }
 

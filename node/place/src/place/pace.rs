@@ -13,17 +13,19 @@ use waybook_location_tree::PlaceName;
 
 use super::Place;
 use super::turns::{Source, Turns};
-use crate::Instant;
 use crate::by_neighbour::ByNeighbour;
+use crate::{Instant, PaceView};
 
 /// How many may be under way before anything is known of a neighbour: few, for all the places below
 /// a default place may begin at the same time.
 const START: f64 = 2.0;
 /// What is left of a window, at most, when answers come late.
 const SHRINK: f64 = 0.7;
-/// Of how many times the time that an answer took last it is waited for the next one, at least,
-/// before anything is said again.
+/// How many times as long as answers take it is waited for one, at least, before anything is said
+/// again.
 const AGAIN: u32 = 2;
+/// By what part of the difference it follows that answers take longer.
+const FOLLOW: u32 = 4;
 
 /// How many requests may be under way to a neighbour, and how many are.
 #[derive(Debug, Clone)]
@@ -34,8 +36,9 @@ pub(super) struct Window {
     under_way: usize,
     /// The shortest time that an answer has taken.
     best: Duration,
-    /// The time that the last answer has taken.
-    last: Duration,
+    /// About how long answers take: follows faster ones at once, and slower ones by
+    /// [`FOLLOW`], so that a lost letter here and there does not make a neighbour look slow.
+    takes: Duration,
     /// When it was last made smaller. What was sent before says nothing new.
     shrunk: Instant,
 }
@@ -53,7 +56,7 @@ impl Window {
             careful: f64::INFINITY,
             under_way: 0,
             best: Duration::MAX,
-            last: Duration::ZERO,
+            takes: Duration::ZERO,
             shrunk: Instant(0),
         }
     }
@@ -74,6 +77,16 @@ impl Window {
         self.under_way
     }
 
+    /// For people, with how many wait.
+    pub(super) fn view(&self, waiting: usize) -> PaceView {
+        PaceView {
+            window: self.size(),
+            under_way: self.under_way,
+            waiting,
+            takes: self.takes,
+        }
+    }
+
     pub(super) fn has_room(&self) -> bool {
         self.under_way < self.size()
     }
@@ -89,7 +102,11 @@ impl Window {
         let was_full = !self.has_room();
         self.given_up();
         let took = now.since(sent);
-        self.last = took;
+        let first = self.best == Duration::MAX;
+        self.takes = match took.checked_sub(self.takes) {
+            Some(slower) if !first => self.takes + slower / FOLLOW,
+            _ => took,
+        };
         self.best = self.best.min(took);
         let longest = self.best.saturating_add(lag);
         if took > longest {
@@ -114,7 +131,7 @@ impl Window {
     /// How long it is waited for an answer, at least, before anything is said again: to a
     /// neighbour that is late, that would be in vain, and make it later still.
     pub(super) fn patience(&self) -> Duration {
-        self.last * AGAIN
+        self.takes.saturating_mul(AGAIN)
     }
 
     /// Nobody waits for the answer to one any more.
@@ -191,6 +208,19 @@ impl Pace {
         let lane = self.0.get(to)?;
         let late = lane.waiting.is_late(now, from, turn / 2);
         late.then(|| lane.window.size())
+    }
+
+    /// What is known of the visits to that neighbour.
+    pub(super) fn view(&self, to: &PlaceName) -> PaceView {
+        match self.0.get(to) {
+            Some(lane) => lane.window.view(lane.waiting.len()),
+            None => Window::new().view(0),
+        }
+    }
+
+    /// The neighbour is forgotten.
+    pub(super) fn forget(&mut self, neighbour: &PlaceName) {
+        self.0.remove(neighbour);
     }
 
     /// As [`Window::patience`].
@@ -274,8 +304,24 @@ mod tests {
         // The later, the narrower, but never shut.
         round(&mut window, 3_000, 60_000);
         assert_eq!(window.size(), 1);
-        assert_eq!(window.patience(), Duration::from_secs(120));
+        assert!(window.patience() > Duration::from_secs(100));
         assert_eq!(window.under_way(), 0);
+    }
+
+    #[test]
+    fn one_that_was_lost_does_not_make_a_neighbour_look_slow() {
+        let mut window = Window::new();
+        let mut took = |at, took| {
+            window.sent();
+            window.answered(ms(at + took), ms(at), LAG, MOST);
+            window.patience()
+        };
+        took(0, 10);
+        assert!(took(100, 1_000) < Duration::from_millis(600));
+        assert_eq!(took(2_000, 10), Duration::from_millis(20));
+        // If all of them take long, it is.
+        let late = (0..20).map(|at| took(3_000 + at, 1_000)).max();
+        assert!(late > Some(Duration::from_millis(1_900)));
     }
 
     #[test]

@@ -37,6 +37,11 @@ impl<T> Turns<T> {
     pub(super) fn is_empty(&self) -> bool {
         self.lines.is_empty()
     }
+
+    /// How many wait in all lines.
+    pub(super) fn len(&self) -> usize {
+        self.lines.values().map(BTreeSet::len).sum()
+    }
 }
 
 impl<T: Ord> Turns<T> {

@@ -3,9 +3,9 @@
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 use waybook_location_tree::PlaceName;
-use waybook_place::NeighbourView;
+use waybook_place::{NeighbourView, PaceView};
 
-use super::Role;
+use super::{Role, Span};
 use crate::DoorCounters;
 use crate::link::{LinkCounters, NeighbourCounters};
 
@@ -59,6 +59,23 @@ pub struct NeighbourInfo {
     pub overflows: u64,
     /// Streams that named no kind that is known, or none in time.
     pub refused_streams: u64,
+    /// The visits that it is sent, a window of them at a time.
+    pub visits: PaceInfo,
+    /// The questions that climb to it; only a parent has any.
+    pub questions: PaceInfo,
+}
+
+/// How much a neighbour is asked at a time, by how fast it is.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct PaceInfo {
+    /// How many may be under way.
+    pub window: u64,
+    /// How many are.
+    pub under_way: u64,
+    /// How many wait here for their turn.
+    pub waiting: u64,
+    /// About how long its answers take; none before the first.
+    pub takes: Option<Span>,
 }
 
 /// All connections to places together, those of strangers included.
@@ -130,6 +147,20 @@ impl NeighbourInfo {
             refused_connections: counters.refused,
             overflows: counters.overflows,
             refused_streams: counters.refused_streams,
+            visits: view.map(|view| view.visits).unwrap_or_default().into(),
+            questions: view.map(|view| view.questions).unwrap_or_default().into(),
+        }
+    }
+}
+
+impl From<PaceView> for PaceInfo {
+    fn from(pace: PaceView) -> Self {
+        let count = |count| u64::try_from(count).unwrap_or(u64::MAX);
+        Self {
+            window: count(pace.window),
+            under_way: count(pace.under_way),
+            waiting: count(pace.waiting),
+            takes: (!pace.takes.is_zero()).then(|| pace.takes.into()),
         }
     }
 }
