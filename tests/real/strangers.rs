@@ -22,15 +22,32 @@ fn places() -> Places {
     Places::up(kind, |_| Build::This)
 }
 
-/// Says something to a port; what is answered until it is closed, or nothing comes.
-fn say(at: SocketAddr, bytes: &[u8]) -> String {
-    let mut stream = TcpStream::connect(at).unwrap();
-    let long = Some(Duration::from_secs(60));
-    stream.set_read_timeout(long).unwrap();
-    stream.set_write_timeout(long).unwrap();
+/// Says something to a port, and waits until it is closed, or nothing comes.
+fn say(at: SocketAddr, bytes: &[u8]) {
+    let mut stream = connect(at);
     // It may be hung up on.
     let _ = stream.write_all(bytes);
     let _ = stream.shutdown(std::net::Shutdown::Write);
+    read(stream);
+}
+
+/// Says something to a port; what is answered until it is closed. It goes on listening: whoever
+/// hangs up before the answer came is taken for gone, and may get none.
+fn ask(at: SocketAddr, bytes: &[u8]) -> String {
+    let mut stream = connect(at);
+    stream.write_all(bytes).unwrap();
+    read(stream)
+}
+
+fn connect(at: SocketAddr) -> TcpStream {
+    let stream = TcpStream::connect(at).unwrap();
+    let long = Some(Duration::from_secs(60));
+    stream.set_read_timeout(long).unwrap();
+    stream.set_write_timeout(long).unwrap();
+    stream
+}
+
+fn read(mut stream: TcpStream) -> String {
     let mut answer = Vec::new();
     let _ = stream.read_to_end(&mut answer);
     String::from_utf8_lossy(&answer).into_owned()
@@ -124,7 +141,7 @@ fn without_its_token_a_place_tells_and_does_nothing() {
             }
         }
     }
-    let asked = say(
+    let asked = ask(
         api,
         b"GET /api/v1/place HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n",
     );
