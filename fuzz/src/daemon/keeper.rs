@@ -19,7 +19,7 @@ pub(super) struct Keeper {
     began: Moment,
     ends: Ends,
     last: u64,
-    opens: BTreeMap<RequestId, mpsc::UnboundedSender<OpenEvent>>,
+    opens: BTreeMap<RequestId, mpsc::Sender<OpenEvent>>,
     surveys: BTreeMap<RequestId, oneshot::Sender<Result<Survey, NoPlan>>>,
     orders: BTreeMap<RequestId, oneshot::Sender<OrderResult>>,
 }
@@ -100,7 +100,7 @@ impl Keeper {
                 self.put(Input::Code { request, order });
             }
             Command::Query(look) => look(&self.place, self.now()),
-            Command::Written(answer) => drop(answer.send(Ok(()))),
+            Command::Written(_, answer) => drop(answer.send(Ok(()))),
         }
     }
 
@@ -133,7 +133,7 @@ impl Keeper {
                         Outcome::Established(established) => Some(established.session),
                         _ => None,
                     };
-                    let heard = events.send(OpenEvent::Done(outcome)).is_ok();
+                    let heard = events.try_send(OpenEvent::Done(outcome)).is_ok();
                     if let Some(session) = stands.filter(|_| !heard) {
                         self.put(Input::Close { session });
                     }
@@ -141,7 +141,7 @@ impl Keeper {
             }
             Output::Progress { request, progress } => {
                 if let Some(events) = self.opens.get(&request) {
-                    let _ = events.send(OpenEvent::Progress(progress));
+                    let _ = events.try_send(OpenEvent::Progress(progress));
                 }
             }
             Output::Surveyed { request, survey } => {

@@ -12,7 +12,7 @@ use tempfile::TempDir;
 use tokio::io::{AsyncReadExt, AsyncWriteExt, DuplexStream};
 use waybook_agents::SessionId;
 use waybook_daemon::api::{Addresses, ControlApi, Ends, NoStore, Rights, SessionUrls, Urls};
-use waybook_daemon::config::RemoteRights;
+use waybook_daemon::config::{ApiLimits, RemoteRights};
 use waybook_daemon::data::{DataConfig, DataPlane};
 use waybook_daemon::{Command, Io, Opening, PeerStreams, PlaceHandle, Start, api};
 use waybook_location_tree::PlaceName;
@@ -132,6 +132,8 @@ impl World {
             profiles: folder.path().join("profiles"),
             ends: ends.clone(),
             code: Arc::new(NoStore),
+            limits: ApiLimits::default(),
+            counts: Arc::new(()),
         });
         plane.set_peer_api(Arc::new(api.clone()));
         let (relay, files) = (InstanceId(1), InstanceId(2));
