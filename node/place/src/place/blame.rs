@@ -3,7 +3,7 @@
 use waybook_location_tree::PlaceName;
 
 use super::Place;
-use crate::{NeighbourView, Refusals};
+use crate::Refusals;
 
 impl Place {
     /// What has been refused since then is that neighbour's doing.
@@ -18,18 +18,5 @@ impl Place {
             blame.outdated += now.outdated - before.outdated;
             blame.limited += now.limited - before.limited;
         }
-    }
-
-    /// The neighbours that there have been in this life, connected or not.
-    #[must_use]
-    pub fn neighbours(&self) -> Vec<NeighbourView> {
-        let paced = |mut view: NeighbourView| {
-            view.visits = self.pace.view(&view.place);
-            if self.parent.as_ref() == Some(&view.place) {
-                view.questions = self.climbing.view();
-            }
-            view
-        };
-        self.links.views().map(paced).collect()
     }
 }

@@ -180,12 +180,7 @@ impl Place {
                         None => working.push(*feed),
                     }
                 }
-                Err(Missing::Replaced) => self.counters.fenced += 1,
-                Err(Missing::Gone) => self.answer_gone(now, from, *feed, out),
-                Err(Missing::OfOthers) => {
-                    self.counters.refused_messages += 1;
-                    self.answer_gone(now, from, *feed, out);
-                }
+                Err(missing) => self.missed(now, from, *feed, missing, out),
             }
         }
         if !working.is_empty() {
@@ -238,20 +233,28 @@ impl Place {
                 hop.lease = hop.lease.max(now + self.config.timing.session_lease);
                 true
             }
-            Err(Missing::Replaced) => {
-                self.counters.fenced += 1;
-                false
-            }
-            Err(Missing::Gone) => {
-                self.answer_gone(now, from, feed, out);
-                false
-            }
-            Err(Missing::OfOthers) => {
-                self.counters.refused_messages += 1;
-                self.answer_gone(now, from, feed, out);
+            Err(missing) => {
+                self.missed(now, from, feed, missing, out);
                 false
             }
         }
+    }
+
+    /// What the hop before feeds is not here for it.
+    fn missed(
+        &mut self,
+        now: Instant,
+        from: &PlaceName,
+        feed: Feed,
+        missing: Missing,
+        out: &mut Vec<Output>,
+    ) {
+        match missing {
+            Missing::Replaced => return self.counters.fenced += 1,
+            Missing::Gone => {}
+            Missing::OfOthers => self.counters.refused_messages += 1,
+        }
+        self.answer_gone(now, from, feed, out);
     }
 
     /// The hop that a refresh is for.

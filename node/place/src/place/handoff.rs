@@ -177,7 +177,7 @@ impl Place {
 
     /// Sends what waits for its turn, as far as there is room.
     pub(super) fn send_waiting(&mut self, now: Instant, to: &PlaceName, out: &mut Vec<Output>) {
-        while let Some(session) = self.pace.lane(to).turn() {
+        while let Some(session) = self.pace.turn(to) {
             let Some(mut hop) = self.hops.remove(&session) else {
                 debug_assert!(false, "what waits is there");
                 continue;

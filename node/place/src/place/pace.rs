@@ -168,7 +168,7 @@ pub(super) struct Lane {
 
 impl Lane {
     /// The one whose turn it is, if there is room for it.
-    pub(super) fn turn(&mut self) -> Option<SessionId> {
+    fn turn(&mut self) -> Option<SessionId> {
         let room = self.window.has_room();
         let next = if room { self.waiting.next() } else { None };
         next.map(|(_, session)| session)
@@ -182,6 +182,11 @@ pub(super) struct Pace(ByNeighbour<Lane>);
 impl Pace {
     pub(super) fn lane(&mut self, to: &PlaceName) -> &mut Lane {
         self.0.entry(to)
+    }
+
+    /// The visit to that neighbour whose turn it is, if there is room for it.
+    pub(super) fn turn(&mut self, to: &PlaceName) -> Option<SessionId> {
+        self.0.get_mut(to)?.turn()
     }
 
     /// Whether a visit to that neighbour could go at once.

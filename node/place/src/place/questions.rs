@@ -189,7 +189,8 @@ impl Place {
                 most,
             };
             // Who asks will do so again.
-            return self.climb(now, asked, message, out).unwrap_or_default();
+            let _ = self.climb(now, asked, message, out);
+            return;
         }
         let message = Message::Found {
             id,
@@ -286,7 +287,8 @@ impl Place {
         {
             let until = *until;
             // If it has no turn now, it may have one next time.
-            return self.put_question(now, id, until, out).unwrap_or_default();
+            let _ = self.put_question(now, id, until, out);
+            return;
         }
         if let Some(question) = self.questions.open.remove(&id) {
             let asked = (self.config.name.clone(), id);

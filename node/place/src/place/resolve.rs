@@ -278,7 +278,7 @@ impl Place {
                     found,
                 };
                 // Who asks will do so again.
-                self.climb(now, asked, message, out).unwrap_or_default();
+                let _ = self.climb(now, asked, message, out);
             }
             Above::None | Above::Silent(_) => {
                 self.send(from, Message::Resolved { id, origin, found }, out);

@@ -9,7 +9,8 @@ use waybook_plan::{Release, Resource};
 use super::Place;
 use super::hops::Hop;
 use crate::{
-    BookingView, CodeView, Counters, HopView, Instant, ResourceView, SessionView, Settings,
+    BookingView, CodeView, Counters, HopView, Instant, NeighbourView, ResourceView, SessionView,
+    Settings,
 };
 
 impl Place {
@@ -34,6 +35,19 @@ impl Place {
     /// The neighbours with a connection, with their lives.
     pub fn links(&self) -> impl Iterator<Item = (&PlaceName, Incarnation)> {
         self.links.up()
+    }
+
+    /// The neighbours that there have been in this life, connected or not.
+    #[must_use]
+    pub fn neighbours(&self) -> Vec<NeighbourView> {
+        let paced = |mut view: NeighbourView| {
+            view.visits = self.pace.view(&view.place);
+            if self.parent.as_ref() == Some(&view.place) {
+                view.questions = self.climbing.view();
+            }
+            view
+        };
+        self.links.views().map(paced).collect()
     }
 
     /// Whether the place has just restarted and grants nothing new yet.
