@@ -400,6 +400,7 @@ impl Place {
 }
 
 /// Why there is no hop for a refresh.
+#[derive(Clone, Copy)]
 enum Missing {
     /// A newer visit has replaced the one that is meant.
     Replaced,
