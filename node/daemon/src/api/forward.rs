@@ -55,21 +55,23 @@ const NOT_PASSED_ON: [HeaderName; 8] = [
 pub(super) fn dispatch(shared: &Arc<Shared>, local: Router) -> Router {
     let shared = shared.clone();
     Router::new().fallback(async move |request: Request| {
-        let mut request = unread::read_out(request);
+        let (mut request, silence) = unread::read_out(request, shared.parts.limits.body_timeout);
         let name = shared.parts.name.clone();
         let slot = match shared.admit(None) {
             Ok(slot) => slot,
             Err(problem) => return problem.into_response(),
         };
-        let response = match target(&shared, &request) {
-            Err(problem) => problem.into_response(),
-            Ok(target) if target == name => {
-                request.extensions_mut().insert(Origin(name));
-                answer_here(local, request).await
+        let answer = async {
+            match target(&shared, &request) {
+                Err(problem) => problem.into_response(),
+                Ok(target) if target == name => {
+                    request.extensions_mut().insert(Origin(name));
+                    answer_here(local, request).await
+                }
+                Ok(target) => pass_on(&shared, &name, None, &target, 0, request).await,
             }
-            Ok(target) => pass_on(&shared, &name, None, &target, 0, request).await,
         };
-        keep(response, slot)
+        keep(silence.or(answer).await, slot)
     })
 }
 
@@ -80,13 +82,15 @@ impl PeerApi for ControlApi {
         request: http::Request<Body>,
     ) -> Pin<Box<dyn Future<Output = http::Response<Body>> + Send + '_>> {
         Box::pin(async move {
-            let request = unread::read_out(request.map(axum::body::Body::new));
+            let patience = self.shared.parts.limits.body_timeout;
+            let request = request.map(axum::body::Body::new);
+            let (request, silence) = unread::read_out(request, patience);
+            let said = |problem: Problem| problem.at(&self.shared.parts.name).into_response();
+            let answer = async { from_peer(self, &from, request).await.unwrap_or_else(said) };
             let response = match self.shared.admit(Some(&from)) {
-                Ok(slot) => from_peer(self, &from, request).await.map(|r| keep(r, slot)),
-                Err(problem) => Err(problem),
+                Ok(slot) => keep(silence.or(answer).await, slot),
+                Err(problem) => said(problem),
             };
-            let response = response
-                .unwrap_or_else(|problem| problem.at(&self.shared.parts.name).into_response());
             response.map(|body| body.map_err(Into::into).boxed_unsync())
         })
     }

@@ -85,6 +85,8 @@ pub enum Kind {
     Untrusted,
     /// It is larger than the place allows.
     TooLarge,
+    /// It does not come.
+    TooSlow,
     /// There is no room for it.
     NoRoom,
     /// So much is under way that a limit is reached.
@@ -170,6 +172,11 @@ impl Kind {
                 "The place does not trust who made it",
             ),
             Self::TooLarge => (StatusCode::PAYLOAD_TOO_LARGE, "too-large", "Too large"),
+            Self::TooSlow => (
+                StatusCode::REQUEST_TIMEOUT,
+                "too-slow",
+                "The request does not come",
+            ),
             Self::NoRoom => (
                 StatusCode::INSUFFICIENT_STORAGE,
                 "no-room",

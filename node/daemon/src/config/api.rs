@@ -28,6 +28,8 @@ pub struct ApiLimits {
     pub uploads: usize,
     /// How long a client may take to send its headers.
     pub header_timeout: Duration,
+    /// How long a client or neighbour may be silent within a request's body.
+    pub body_timeout: Duration,
     /// How much of `requests` one neighbour may have, in percent (`limits.neighbour-share`).
     pub neighbour_share: u8,
 }
@@ -39,6 +41,7 @@ impl Default for ApiLimits {
             requests: 4096,
             uploads: 4,
             header_timeout: Duration::from_secs(15),
+            body_timeout: Duration::from_secs(30),
             neighbour_share: 50,
         }
     }

@@ -375,10 +375,16 @@ fn api(section: &Section<'_>) -> ApiConfig {
         requests: section.count("requests", d.requests, 1_000_000),
         uploads: section.count("uploads", d.uploads, 1_000_000),
         header_timeout: section.duration("header-timeout", d.header_timeout),
+        body_timeout: section.duration("body-timeout", d.body_timeout),
         ..d
     };
-    if limits.header_timeout.is_zero() {
-        section.problem("header-timeout", "must be longer than zero");
+    for (key, timeout) in [
+        ("header-timeout", limits.header_timeout),
+        ("body-timeout", limits.body_timeout),
+    ] {
+        if timeout.is_zero() {
+            section.problem(key, "must be longer than zero");
+        }
     }
     let section = section.section("remote");
     let d = RemoteRights::default();

@@ -3,6 +3,7 @@
 mod code;
 mod net;
 mod open;
+mod silent;
 
 use axum::body::Body;
 use http::{Request, Response, StatusCode, header};
