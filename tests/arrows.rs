@@ -13,7 +13,7 @@ use std::process::Command;
 use serde_json::Value;
 
 /// The crates of the workspace, and which of the others each may depend on.
-const ARROWS: [(&str, &[&str]); 9] = [
+const ARROWS: [(&str, &[&str]); 10] = [
     ("waybook-location-tree", &[]),
     ("waybook-plan", &["waybook-location-tree"]),
     ("waybook-agents", &["waybook-location-tree", "waybook-plan"]),
@@ -48,6 +48,19 @@ const ARROWS: [(&str, &[&str]); 9] = [
             "waybook-daemon",
             "waybook-client",
             "waybook-sim",
+            "waybook-plan",
+            "waybook-location-tree",
+        ],
+    ),
+    // Above all of them, and nothing is above it: it feeds each what may arrive from outside.
+    (
+        "waybook-fuzz",
+        &[
+            "waybook-daemon",
+            "waybook-client",
+            "waybook-sim",
+            "waybook-place",
+            "waybook-agents",
             "waybook-plan",
             "waybook-location-tree",
         ],
