@@ -8,13 +8,14 @@ use std::time::Duration;
 use waybook_agents::{DownloadStrategy, Message};
 use waybook_location_tree::{LocationTree, PlaceName};
 use waybook_place::io::OpenRequest;
-use waybook_place::{CodeConfig, Limits, Timing};
+use waybook_place::{CodeConfig, Limits, Strategies, Timing};
 use waybook_plan::{
     Component, Demand, EdgeDemand, Position, Presentation, Quality, Release, Resource, Runtime,
     StageDemand,
 };
 
-use super::case::{Act, Asker, Case, Level, Noise, Part, PlaceCase};
+use super::act::Act;
+use super::case::{Asker, Case, Level, Noise, Part, PlaceCase};
 use crate::Setting;
 use crate::client::request;
 use crate::network::{Bursts, EdgeModel, LinkModel, Loss, Rates};
@@ -67,8 +68,15 @@ impl Built {
         };
         built.publish(case)?;
         built.release(case)?;
+        let strategies = Strategies::default();
+        let known = strategies.decision_maker(&case.decision_maker);
+        known.map_err(|why| format!("`decision-maker`: {why}"))?;
         for client in &case.clients {
             built.place(&client.at, "clients")?;
+            if let Some(wanted) = &client.decision_maker {
+                let known = strategies.decision_maker(wanted);
+                known.map_err(|why| format!("`clients`: `decision-maker`: {why}"))?;
+            }
         }
         for timed in &case.acts {
             built.check(&timed.act, case)?;
@@ -147,6 +155,10 @@ impl Built {
                     "`acts`: there is no message of the kind `{kind}`; there are {known}"
                 ));
             }
+            Act::Download { strategy, .. } => {
+                let known = strategy.parse::<DownloadStrategy>();
+                known.map_err(|why| format!("`acts`: {why}"))?;
+            }
             Act::Order { code, .. } | Act::Trouble { code, .. } if *code >= case.code.len() => {
                 return Err(format!("`acts`: there is no code with the number {code}"));
             }
@@ -182,7 +194,7 @@ fn place_setting(place: &PlaceCase, code: &CodeConfig) -> Result<PlaceSetting, S
         Ok((resource, *amount))
     });
     let mut code = CodeConfig {
-        strategy: DownloadStrategy::named(&place.download),
+        strategy: place.download.parse()?,
         ..code.clone()
     };
     code.capabilities

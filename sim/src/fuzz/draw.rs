@@ -12,9 +12,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use rand::RngExt;
 use rand::rngs::StdRng;
 
-use super::case::{
-    Act, Asker, Bounds, Case, Code, Kind, Level, Noise, Part, PlaceCase, Timed, Times, Title,
-};
+use super::act::{Act, Timed};
+use super::case::{Asker, Bounds, Case, Code, Kind, Level, Noise, Part, PlaceCase, Times, Title};
 use crate::random;
 
 const MBIT: u64 = 1_000_000;

@@ -10,8 +10,9 @@ use waybook_agents::DownloadStrategy;
 use waybook_location_tree::PlaceName;
 use waybook_place::io::{CodeOrder, Input, RequestId};
 
+use super::act::{Act, Conduct, Defect, Errand, Mishap};
 use super::build::{Built, edge, known_kind, ms, open};
-use super::case::{Act, Case, Noise};
+use super::case::{Case, Noise};
 use super::promises;
 use super::tally::Tally;
 use crate::check::Violation;
@@ -250,7 +251,7 @@ impl Course<'_> {
                 if place.parent().is_none() || !self.mute.insert(place.clone()) {
                     return Ok(false);
                 }
-                self.world.mute_edge(&place, way_of(way), true);
+                self.world.mute_edge(&place, *way, true);
             }
             Act::Slow { factor, .. } => {
                 let factor = Factor::new(f64::from(*factor)).unwrap_or_default();
@@ -260,7 +261,7 @@ impl Course<'_> {
                 self.world
                     .step_clock(&place, Shift(by_ms.saturating_mul(1_000_000)));
             }
-            Act::Order { order, code, .. } => return self.order(&place, order, *code),
+            Act::Order { order, code, .. } => return self.order(&place, *order, *code),
             Act::Download { strategy, .. } => {
                 self.world
                     .change_strategy(&place, DownloadStrategy::named(strategy))?;
@@ -269,7 +270,7 @@ impl Course<'_> {
                 code, how, chunk, ..
             } => {
                 let digest = self.built.code[*code].digest;
-                self.world.trouble(&place, &digest, trouble(how, *chunk));
+                self.world.trouble(&place, &digest, trouble(*how, *chunk));
             }
             Act::Withdraw { title, .. } => {
                 let title = title.clone();
@@ -295,11 +296,11 @@ impl Course<'_> {
                 self.world.network.arm(Fault {
                     nth: *nth,
                     kind,
-                    act: match how.as_str() {
-                        "duplicate" => network::Act::Duplicate(by),
-                        "stall" => network::Act::Stall(by),
-                        "postpone" => network::Act::Postpone(by),
-                        _ => network::Act::Drop,
+                    act: match how {
+                        Mishap::Drop => network::Act::Drop,
+                        Mishap::Duplicate => network::Act::Duplicate(by),
+                        Mishap::Stall => network::Act::Stall(by),
+                        Mishap::Postpone => network::Act::Postpone(by),
                     },
                 });
             }
@@ -309,11 +310,11 @@ impl Course<'_> {
                 how,
                 after_ms,
             } => {
-                let behaviour = match how.as_str() {
-                    "fails" => Behaviour::Fails(ms(*after_ms), "failed".to_owned()),
+                let behaviour = match how {
+                    Conduct::Starts => Behaviour::Starts(ms(*after_ms)),
+                    Conduct::Fails => Behaviour::Fails(ms(*after_ms), "failed".to_owned()),
                     // Drivers say in the end what became of every component.
-                    "silent" => Behaviour::Fails(SILENCE, "silent".to_owned()),
-                    _ => Behaviour::Starts(ms(*after_ms)),
+                    Conduct::Silent => Behaviour::Fails(SILENCE, "silent".to_owned()),
                 };
                 let place = place.as_ref().map(|name| &self.built.places[name]);
                 self.world.behave(place, name, behaviour);
@@ -341,21 +342,21 @@ impl Course<'_> {
         }
     }
 
-    fn order(&mut self, place: &PlaceName, order: &str, code: usize) -> Result<bool, Violation> {
+    fn order(&mut self, place: &PlaceName, order: Errand, code: usize) -> Result<bool, Violation> {
         let release = Arc::clone(&self.built.code[code]);
         let order = match order {
-            "remove" => CodeOrder::Remove(release.digest),
-            "pin" => CodeOrder::Pin(release.digest, true),
-            "unpin" => CodeOrder::Pin(release.digest, false),
-            "prefetch" => CodeOrder::Prefetch(release.reference()),
-            "collect" => CodeOrder::Collect,
-            _ => {
+            Errand::Add => {
                 let home = release.home.clone();
                 if self.world.place(&home).is_none() {
                     return Ok(false);
                 }
                 return self.world.add_code(&home, &release).map(|_| true);
             }
+            Errand::Remove => CodeOrder::Remove(release.digest),
+            Errand::Pin => CodeOrder::Pin(release.digest, true),
+            Errand::Unpin => CodeOrder::Pin(release.digest, false),
+            Errand::Prefetch => CodeOrder::Prefetch(release.reference()),
+            Errand::Collect => CodeOrder::Collect,
         };
         self.world.order(place, order).map(|_| true)
     }
@@ -483,21 +484,13 @@ impl Case {
     }
 }
 
-fn way_of(way: &str) -> Way {
-    match way {
-        "up" => Way::Up,
-        "down" => Way::Down,
-        _ => Way::Both,
-    }
-}
-
-fn trouble(how: &str, chunk: u64) -> Trouble {
+fn trouble(how: Defect, chunk: u64) -> Trouble {
     match how {
-        "corrupt" => Trouble::Corrupt(chunk),
-        "stops" => Trouble::Stops(chunk),
-        "short" => Trouble::Short(chunk),
-        "drips" => Trouble::Drips(ms(100 * (chunk + 1))),
-        _ => Trouble::DiskFull(chunk),
+        Defect::Corrupt => Trouble::Corrupt(chunk),
+        Defect::Stops => Trouble::Stops(chunk),
+        Defect::Short => Trouble::Short(chunk),
+        Defect::Drips => Trouble::Drips(ms(100 * (chunk + 1))),
+        Defect::DiskFull => Trouble::DiskFull(chunk),
     }
 }
 

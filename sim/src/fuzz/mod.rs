@@ -16,6 +16,7 @@
 //! # Ok::<(), String>(())
 //! ```
 
+mod act;
 mod build;
 mod case;
 mod draw;
@@ -26,9 +27,8 @@ mod tally;
 #[cfg(test)]
 mod tests;
 
-pub use case::{
-    Act, Asker, Bounds, Case, Code, Kind, Level, Noise, Part, PlaceCase, Timed, Times, Title,
-};
+pub use act::{Act, Conduct, Defect, Errand, Mishap, Timed};
+pub use case::{Asker, Bounds, Case, Code, Kind, Level, Noise, Part, PlaceCase, Times, Title};
 pub use draw::draw;
 pub use execute::{Failure, Run, execute};
 pub use shrink::{Shrunk, shrink};

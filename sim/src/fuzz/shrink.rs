@@ -6,7 +6,8 @@
 //! case rougher than its kind says, so that what was promised to the greater case is promised to
 //! the smaller one.
 
-use super::case::{Act, Asker, Bounds, Case, Noise};
+use super::act::Act;
+use super::case::{Asker, Bounds, Case, Noise};
 use super::execute::execute;
 
 /// A smaller case.

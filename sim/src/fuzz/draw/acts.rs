@@ -2,8 +2,10 @@
 
 use rand::RngExt;
 
-use super::super::case::{Act, Case, Kind, Timed};
+use super::super::act::{Act, Conduct, Defect, Errand, Mishap, Timed};
+use super::super::case::{Case, Kind};
 use super::{DOWNLOADS, Dice};
+use crate::faults::Way;
 
 /// The messages that faults strike by kind: those of which sessions are made.
 const KINDS: [&str; 17] = [
@@ -82,7 +84,7 @@ impl Dice {
                     tell,
                 }
             } else {
-                let way = self.pick(&["up", "down", "both"]).to_owned();
+                let way = self.one(&[Way::Up, Way::Down, Way::Both]);
                 Act::Mute { place, way, for_ms }
             };
             acts.push(Timed { at_ms: at, act });
@@ -114,7 +116,7 @@ impl Dice {
         let fails = Act::Component {
             place: None,
             name: self.pick(&["relay", "upstream", "files"]).to_owned(),
-            how: "fails".to_owned(),
+            how: Conduct::Fails,
             after_ms: self.between(5, 120),
         };
         let mut acts = vec![Timed {
@@ -125,9 +127,7 @@ impl Dice {
             let late = Act::Message {
                 nth: self.up_to(6),
                 kind: Some("visit".to_owned()),
-                how: self
-                    .pick(&["duplicate", "duplicate", "postpone"])
-                    .to_owned(),
+                how: self.one(&[Mishap::Duplicate, Mishap::Duplicate, Mishap::Postpone]),
                 by_ms: self.between(10, 400),
             };
             acts.push(self.at(300, late));
@@ -149,7 +149,7 @@ impl Dice {
         let (place, close) = self.one(&closes);
         let act = Act::Mute {
             place,
-            way: "both".to_owned(),
+            way: Way::Both,
             for_ms: 2 * case.times.session_lease_ms,
         };
         let at_ms = close - self.up_to(1500);
@@ -182,7 +182,7 @@ impl Dice {
             },
             10..12 => Act::Mute {
                 place: below,
-                way: self.pick(&["up", "down", "both"]).to_owned(),
+                way: self.one(&[Way::Up, Way::Down, Way::Both]),
                 for_ms,
             },
             12 => Act::Slow {
@@ -208,9 +208,13 @@ impl Dice {
             _ => Act::Trouble {
                 place,
                 code: self.rng.random_range(0..case.code.len()),
-                how: self
-                    .pick(&["corrupt", "stops", "short", "drips", "disk-full"])
-                    .to_owned(),
+                how: self.one(&[
+                    Defect::Corrupt,
+                    Defect::Stops,
+                    Defect::Short,
+                    Defect::Drips,
+                    Defect::DiskFull,
+                ]),
                 chunk: self.up_to(4),
             },
         }
@@ -247,9 +251,13 @@ impl Dice {
         Act::Message {
             nth: self.up_to(12),
             kind: self.maybe(80, |dice| dice.pick(&KINDS).to_owned()),
-            how: self
-                .pick(&["drop", "drop", "duplicate", "stall", "postpone"])
-                .to_owned(),
+            how: self.one(&[
+                Mishap::Drop,
+                Mishap::Drop,
+                Mishap::Duplicate,
+                Mishap::Stall,
+                Mishap::Postpone,
+            ]),
             by_ms: self.between(1, by),
         }
     }
@@ -260,15 +268,25 @@ impl Dice {
             name: self
                 .pick(&["files", "relay", "upstream", "pass@1.0.0", "cap@1.1.0"])
                 .to_owned(),
-            how: self
-                .pick(&["starts", "fails", "fails", "silent"])
-                .to_owned(),
+            how: self.one(&[
+                Conduct::Starts,
+                Conduct::Fails,
+                Conduct::Fails,
+                Conduct::Silent,
+            ]),
             after_ms: self.pause(3000),
         }
     }
 
     fn order(&mut self, names: &[String], case: &Case) -> Act {
-        let order = self.pick(&["add", "remove", "pin", "unpin", "prefetch", "collect"]);
+        let order = self.one(&[
+            Errand::Add,
+            Errand::Remove,
+            Errand::Pin,
+            Errand::Unpin,
+            Errand::Prefetch,
+            Errand::Collect,
+        ]);
         if self.chance(15) {
             return Act::Download {
                 place: self.one(names),
@@ -277,7 +295,7 @@ impl Dice {
         }
         Act::Order {
             place: self.one(names),
-            order: order.to_owned(),
+            order,
             code: self.rng.random_range(0..case.code.len()),
         }
     }
