@@ -1,9 +1,7 @@
 //! What a client was told is over stays over, whatever happens then.
 
-use std::collections::BTreeSet;
+use std::path::Path;
 
-use rand::rngs::StdRng;
-use rand::{RngExt, SeedableRng};
 use rustix::process::Signal;
 use waybook_client::Error;
 use waybook_client::model::Problem;
@@ -12,6 +10,7 @@ use waybook_sim::arm::Arm;
 use waybook_sim::client::request;
 
 use crate::daemons::{Daemons, until};
+use crate::places::served::presentation;
 use crate::places::{Build, Kind, Places, disk};
 use crate::scenarios::settings::{MBIT, PLENTY, film, place, quality};
 use crate::sessions::{end, open, stand};
@@ -80,38 +79,46 @@ fn full_disk() {
             Err(error) => panic!("{error}"),
         }
     };
+    let publish = |places: &Places, toml: &str| {
+        let client = places.client(SERVER).unwrap();
+        match places.ask(client.publish(toml)) {
+            Err(Error::Problem(problem)) => Some(problem),
+            Ok(_) => None,
+            Err(error) => panic!("{error}"),
+        }
+    };
     let kept = open(&places, SERVER, "film");
-    // A small change may still find room in the file: what comes next does not for long. Nor
-    // does it always stay so: the database gives room back when it is opened again after that,
-    // and the next change may find it. So what is asked when the room is gone is left to chance:
-    // asked always the same in the same order, one of them may find room every time.
-    disk::fill(&places.all()[SERVER].disk);
-    let mut dice = StdRng::seed_from_u64(5);
-    let mut silent = BTreeSet::from(["who closes", "who closes again", "who waits for the end"]);
-    let over = until("someone is not told that the disk is full", || {
+    // What is small finds room in the file for ever. What is large does not for long, and then it
+    // waits, and nothing is written without it: whoever is told has to be told that.
+    let mut published = 0;
+    let over = until("a place whose disk is full writes", || {
+        disk::fill(&places.all()[SERVER].disk);
+        let large = publish(&places, &large(published));
+        published += 1;
+        // The database gives room back when it is opened again.
+        disk::fill(&places.all()[SERVER].disk);
         let session = open(&places, SERVER, "film");
-        let mut asked = vec![("who closes", told(&places, &session.id))];
-        for _ in 0..dice.random_range(0..4) {
-            asked.push(match dice.random() {
-                true => ("who closes again", told(&places, &session.id)),
-                false => ("who waits for the end", wait(&places, &session.id)),
-            });
+        let closed = told(&places, &session.id);
+        let again = told(&places, &session.id).filter(|problem| !problem.is("ended"));
+        let waited = wait(&places, &session.id);
+        for problem in [&closed, &again, &waited].into_iter().flatten() {
+            says_that_it_may_come_back(problem);
         }
-        for (who, problem) in asked {
-            if let Some(problem) = problem.filter(|problem| !problem.is("ended")) {
-                says_that_it_may_come_back(&problem);
-                silent.remove(who);
-            }
-        }
-        match silent.is_empty() {
+        match [large, closed, again, waited].iter().all(Option::is_some) {
             true => Ok(session),
-            false => Err(format!("{silent:?}")),
+            false => Err("there was room".to_owned()),
         }
     });
     // It is over all the same.
     stand(&places, std::slice::from_ref(&kept));
 
     disk::empty(&places.all()[SERVER].disk);
+    for number in 0..published {
+        let client = places.client(SERVER).unwrap();
+        places
+            .ask(client.withdraw(&format!("large-{number}")))
+            .unwrap();
+    }
     let problem = told(&places, &over.id).expect("it is over");
     assert!(problem.is("ended"), "{problem:?}");
     places.signal(SERVER, Signal::KILL);
@@ -120,6 +127,20 @@ fn full_disk() {
     places.wait_joined();
     stand(&places, std::slice::from_ref(&kept));
     end(&places, vec![kept]);
+}
+
+/// A presentation of some hundred kilobytes.
+fn large(number: u32) -> String {
+    let component = format!(
+        "[[quality.component]]\nat = \"server\"\nname = \"large\"\nruntime = \"process\"\n\
+         config = {{ text = \"{}\" }}\n",
+        "x".repeat(4000)
+    );
+    presentation(
+        &format!("large-{number}"),
+        &component.repeat(16),
+        Path::new(""),
+    )
 }
 
 fn says_that_it_may_come_back(problem: &Problem) {

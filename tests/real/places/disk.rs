@@ -26,9 +26,11 @@ pub(crate) fn make(disk: &Path) {
     ]);
 }
 
-/// Takes all the room that there is.
+/// Takes all the room that there is, or that is left since it was taken before.
 pub(crate) fn fill(disk: &Path) {
-    let mut file = std::fs::File::create(filler(disk)).unwrap();
+    let mut open = std::fs::File::options();
+    let file = open.create(true).append(true).open(filler(disk));
+    let mut file = file.unwrap();
     // In smaller and smaller pieces, so that no room is left.
     for piece in [1 << 20, 1 << 12, 1] {
         let piece = vec![0; piece];
