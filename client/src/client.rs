@@ -125,6 +125,17 @@ impl Client {
         self.get("/links").await
     }
 
+    /// The place's figures for collectors, in the text of OpenMetrics.
+    ///
+    /// # Errors
+    /// As [`Client::place`].
+    pub async fn metrics(&self) -> Result<String, Error> {
+        let request = self.request(Method::GET, "/metrics")?;
+        let body = self.send(request, Full::default()).await?;
+        let bytes = collect(&self.address, body).await?;
+        String::from_utf8(bytes.into()).map_err(|error| Error::Answer(error.to_string()))
+    }
+
     /// The bookings at the place.
     ///
     /// # Errors

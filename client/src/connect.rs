@@ -23,6 +23,8 @@ pub struct Runtime {
     pub quic: SocketAddr,
     /// Where sessions' URLs lead.
     pub gateway: Option<SocketAddr>,
+    /// Where collectors get the place's figures without a token.
+    pub metrics: Option<SocketAddr>,
 }
 
 impl Runtime {

@@ -8,6 +8,7 @@ mod closing;
 mod code;
 mod daemons;
 mod drip;
+mod figures;
 mod forms;
 mod liars;
 mod next_version;

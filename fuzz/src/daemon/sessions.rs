@@ -134,6 +134,7 @@ impl World {
             code: Arc::new(NoStore),
             limits: ApiLimits::default(),
             counts: Arc::new(()),
+            recorded: Arc::default(),
         });
         plane.set_peer_api(Arc::new(api.clone()));
         let (relay, files) = (InstanceId(1), InstanceId(2));

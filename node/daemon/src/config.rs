@@ -49,6 +49,9 @@ pub struct DaemonConfig {
     pub gateway: GatewayConfig,
     /// The control API (`[api]`).
     pub api: ApiConfig,
+    /// The TCP socket where collectors get the place's figures without a token
+    /// (`metrics.listen`); port 0 for any free one, none by default.
+    pub metrics: Option<SocketAddr>,
     /// What `process` components may run here, by name (`[programs.NAME]`).
     pub programs: BTreeMap<String, ProgramConfig>,
     /// Folders that builtin `files` may serve (`files.roots`); none by default.

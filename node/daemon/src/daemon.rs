@@ -21,8 +21,9 @@ use crate::handle::PlaceHandle;
 use crate::identity::Identity;
 use crate::link::{DataSink, LinkConfig, Links};
 use crate::machinery::{CodeKeeper, Machinery};
+use crate::metrics::{Observer, Recorded};
 use crate::peer::PeerStreams;
-use crate::pump::{Clock, Pump};
+use crate::pump::{Carriers, Clock, Pump};
 use crate::store::Store;
 
 /// Why a daemon does not start.
@@ -64,6 +65,8 @@ pub struct Core {
     pub gateway_secret: [u8; 32],
     /// This life of the place.
     pub incarnation: Incarnation,
+    /// What is recorded for collectors.
+    pub recorded: Arc<Recorded>,
 }
 
 /// Ends a room: refuse what is new, then let go. The place has ended by then: it answers
@@ -83,6 +86,8 @@ pub struct Rooms {
     pub api: Option<SocketAddr>,
     /// Where sessions' URLs lead, with the actual port.
     pub gateway: Option<SocketAddr>,
+    /// Where collectors get figures, with the actual port.
+    pub metrics: Option<SocketAddr>,
     /// Run in this order when the daemon stops: first those that accept what is new.
     pub stop: Vec<StopRoom>,
 }
@@ -102,6 +107,9 @@ pub struct Addresses {
     pub api: Option<SocketAddr>,
     /// Where sessions' URLs lead.
     pub gateway: Option<SocketAddr>,
+    /// Where collectors get figures without a token.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub metrics: Option<SocketAddr>,
 }
 
 /// Starts daemons.
@@ -155,7 +163,10 @@ impl Daemon {
         let (links, link_events) = Links::bind(identity, link_config).map_err(socket)?;
         let quic = links.local_addr().map_err(socket)?;
         let (handle, commands) = PlaceHandle::new();
+        let resources = config.place.capacity.keys().cloned();
+        let recorded = Arc::new(Recorded::new(resources.collect()));
         let core = Core {
+            recorded: recorded.clone(),
             config: Arc::new(config),
             place: handle.clone(),
             peers: Arc::new(links.clone()),
@@ -172,6 +183,7 @@ impl Daemon {
             quic,
             api: rooms.api,
             gateway: rooms.gateway,
+            metrics: rooms.metrics,
         };
         let records = reconcile(&*rooms.code, &store, records);
         let started = begin(&core, &store, records, &addresses);
@@ -183,15 +195,15 @@ impl Daemon {
             }
         };
         let store = Arc::new(store);
-        let pump = Pump::new(
-            place,
-            clock,
-            links.clone(),
-            store.clone(),
-            rooms.machinery,
-            rooms.code,
-            handle.events_sender(),
-        );
+        let carriers = Carriers {
+            links: links.clone(),
+            store: store.clone(),
+            machinery: rooms.machinery,
+            code: rooms.code,
+            events: handle.events_sender(),
+            observer: Observer::new(recorded),
+        };
+        let pump = Pump::new(place, clock, carriers);
         let stopping = CancellationToken::new();
         let pump = tokio::spawn(pump.run(outputs, commands, link_events, stopping.clone()));
         links.run(rooms.sink);
@@ -200,6 +212,7 @@ impl Daemon {
             %quic,
             gateway = addresses.gateway.map(tracing::field::display),
             api = addresses.api.map(tracing::field::display),
+            metrics = addresses.metrics.map(tracing::field::display),
             "the place runs"
         );
         Ok(RunningDaemon {

@@ -3,7 +3,7 @@
 //! A daemon drives one [`Place`](waybook_place::Place): `pump` feeds it and carries
 //! out what it asks for, `link` keeps the QUIC connections to parent and children,
 //! `data` lets the sessions' HTTP through, `code` keeps and transfers code, `api` is the
-//! control API; both have a `door` for clients.
+//! control API; both have a `door` for clients. `metrics` says how it goes.
 
 pub mod api;
 pub mod code;
@@ -18,6 +18,7 @@ pub mod identity;
 mod kept;
 pub mod link;
 mod machinery;
+pub mod metrics;
 mod peer;
 mod proc;
 mod pump;

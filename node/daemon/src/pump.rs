@@ -13,6 +13,7 @@ use waybook_plan::NoPlan;
 use crate::handle::{Command, OpenEvent, OrderResult, SessionEvent, Written, tell_progress};
 use crate::link::{LinkEvent, Links};
 use crate::machinery::{CodeKeeper, Machinery, Start};
+use crate::metrics::Observer;
 use crate::store::Store;
 
 /// Inputs handled before the outputs are carried out. More make better batches, fewer
@@ -45,15 +46,21 @@ impl Clock {
     }
 }
 
-/// Everything that the pump carries outputs to.
-pub(crate) struct Pump {
-    pub(crate) place: Place,
-    pub(crate) clock: Clock,
+/// Everything that the pump carries outputs to, and who watches.
+pub(crate) struct Carriers {
     pub(crate) links: Links,
     pub(crate) store: Arc<Store>,
     pub(crate) machinery: Arc<dyn Machinery>,
     pub(crate) code: Arc<dyn CodeKeeper>,
     pub(crate) events: broadcast::Sender<SessionEvent>,
+    pub(crate) observer: Observer,
+}
+
+/// Owns the place.
+pub(crate) struct Pump {
+    place: Place,
+    clock: Clock,
+    carriers: Carriers,
     requests: Requests,
     /// Who waits for what has been decided to be on disk, and of which record.
     unwritten: Vec<(Option<RecordKey>, oneshot::Sender<Written>)>,
@@ -94,23 +101,11 @@ impl Watch {
 }
 
 impl Pump {
-    pub(crate) fn new(
-        place: Place,
-        clock: Clock,
-        links: Links,
-        store: Arc<Store>,
-        machinery: Arc<dyn Machinery>,
-        code: Arc<dyn CodeKeeper>,
-        events: broadcast::Sender<SessionEvent>,
-    ) -> Self {
+    pub(crate) fn new(place: Place, clock: Clock, carriers: Carriers) -> Self {
         Self {
             place,
             clock,
-            links,
-            store,
-            machinery,
-            code,
-            events,
+            carriers,
             requests: Requests::default(),
             unwritten: Vec::new(),
         }
@@ -136,7 +131,7 @@ impl Pump {
                 self.carry_out(output);
             }
             for (record, answer) in self.unwritten.drain(..) {
-                self.store.when_written(record, answer);
+                self.carriers.store.when_written(record, answer);
             }
             let timeout = self.place.next_timeout().map(|at| self.clock.moment(at));
             let tick = async {
@@ -148,7 +143,7 @@ impl Pump {
             tokio::select! {
                 // In no fixed order: no flood of one kind may starve the others.
                 () = stopping.cancelled() => return,
-                () = tick => self.place.handle(self.clock.now(), Input::Tick, &mut outputs),
+                () = tick => self.handle(self.clock.now(), Input::Tick, &mut outputs),
                 n = commands.recv_many(&mut waiting_commands, BATCH) => {
                     if n == 0 {
                         return;
@@ -162,7 +157,7 @@ impl Pump {
                     // session's identifier, or lets it end unclaimed.
                     if self.requests.opens.remove(&request).is_some() {
                         let input = Input::Cancel { request };
-                        self.place.handle(self.clock.now(), input, &mut outputs);
+                        self.handle(self.clock.now(), input, &mut outputs);
                     }
                 }
                 n = link_events.recv_many(&mut waiting_events, BATCH) => {
@@ -180,25 +175,24 @@ impl Pump {
     fn obey(&mut self, command: Command, watch: &Watch, outputs: &mut Vec<Output>) {
         let now = self.clock.now();
         match command {
-            Command::Input(input) => self.place.handle(now, input, outputs),
+            Command::Input(input) => self.handle(now, input, outputs),
             Command::Open(mut request, sender) => {
                 let id = self.requests.next();
                 request.request = id;
                 watch.client(id, sender.clone());
                 self.requests.opens.insert(id, sender);
-                self.place.handle(now, Input::Open(request), outputs);
+                self.handle(now, Input::Open(request), outputs);
             }
             Command::DryRun(mut request, sender) => {
                 let id = self.requests.next();
                 request.request = id;
                 self.requests.surveys.insert(id, sender);
-                self.place.handle(now, Input::DryRun(request), outputs);
+                self.handle(now, Input::DryRun(request), outputs);
             }
             Command::Code(order, sender) => {
                 let request = self.requests.next();
                 self.requests.orders.insert(request, sender);
-                self.place
-                    .handle(now, Input::Code { request, order }, outputs);
+                self.handle(now, Input::Code { request, order }, outputs);
             }
             Command::Query(look) => look(&self.place, now),
             // What has been decided is still to be carried out.
@@ -231,12 +225,22 @@ impl Pump {
                 (Input::Received { from, envelope }, Some(permit))
             }
         };
-        self.place.handle(self.clock.now(), input, outputs);
+        self.handle(self.clock.now(), input, outputs);
+    }
+
+    /// Tells the place, and lets the observer see what that does.
+    fn handle(&mut self, now: Instant, input: Input, outputs: &mut Vec<Output>) {
+        self.carriers.observer.goes_in(now, &input);
+        let before = outputs.len();
+        self.place.handle(now, input, outputs);
+        self.carriers
+            .observer
+            .come_out(now, &outputs[before..], &self.place);
     }
 
     fn carry_out(&mut self, output: Output) {
         match output {
-            Output::Send { to, envelope } => self.links.send(&to, envelope),
+            Output::Send { to, envelope } => self.carriers.links.send(&to, envelope),
             Output::Start {
                 instance,
                 component,
@@ -248,28 +252,28 @@ impl Pump {
                     release,
                     session,
                 };
-                self.machinery.start(instance, start);
+                self.carriers.machinery.start(instance, start);
             }
             Output::Fetch {
                 fetch,
                 release,
                 source,
-            } => self.code.fetch(fetch, release, source),
-            Output::CancelFetch { fetch, keep } => self.code.cancel_fetch(fetch, keep),
-            Output::Evict { digest } => self.code.evict(digest),
+            } => self.carriers.code.fetch(fetch, release, source),
+            Output::CancelFetch { fetch, keep } => self.carriers.code.cancel_fetch(fetch, keep),
+            Output::Evict { digest } => self.carriers.code.evict(digest),
             Output::CodeDone { request, result } => {
                 if let Some(sender) = self.requests.orders.remove(&request) {
                     let _ = sender.send(result);
                 }
             }
-            Output::Stop { instance } => self.machinery.stop(instance),
-            Output::Route(route) => self.machinery.route(route),
-            Output::Unroute { session } => self.machinery.unroute(session),
-            Output::Store { key, value } => self.store.put(key, value),
+            Output::Stop { instance } => self.carriers.machinery.stop(instance),
+            Output::Route(route) => self.carriers.machinery.route(route),
+            Output::Unroute { session } => self.carriers.machinery.unroute(session),
+            Output::Store { key, value } => self.carriers.store.put(key, value),
             Output::Opened { request, outcome } => {
                 if let Outcome::Established(established) = &outcome {
                     // Nobody has to listen.
-                    let _ = self.events.send(SessionEvent::Established {
+                    let _ = self.carriers.events.send(SessionEvent::Established {
                         session: established.session,
                         title: established.title.clone(),
                     });
@@ -290,7 +294,10 @@ impl Pump {
                 }
             }
             Output::Ended { session, why } => {
-                let _ = self.events.send(SessionEvent::Ended { session, why });
+                let _ = self
+                    .carriers
+                    .events
+                    .send(SessionEvent::Ended { session, why });
             }
         }
     }

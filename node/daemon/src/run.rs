@@ -84,6 +84,12 @@ async fn rooms(core: &Core) -> Result<Rooms, DaemonError> {
     let (gateway, gateway_at) = bind("gateway.listen", config.gateway.listen).await?;
     let (listener, api_at) = bind("api.listen", config.api.listen).await?;
 
+    let collecting = match config.metrics {
+        Some(address) => Some(bind("metrics.listen", address).await?),
+        None => None,
+    };
+    let metrics = collecting.as_ref().map(|(_, at)| *at);
+
     let engine = wasm_engine(core)?;
     let mut data = data_config(core, gateway_at);
     data.wasm = Some(WasmConfig {
@@ -116,6 +122,7 @@ async fn rooms(core: &Core) -> Result<Rooms, DaemonError> {
             links: core.links.clone(),
             plane: plane.clone(),
         }),
+        recorded: core.recorded.clone(),
     });
     plane.set_peer_api(Arc::new(control.clone()));
 
@@ -124,6 +131,10 @@ async fn rooms(core: &Core) -> Result<Rooms, DaemonError> {
         let control = control.clone();
         async move { control.serve(listener).await }
     });
+    if let Some((listener, _)) = collecting {
+        let control = control.clone();
+        tokio::spawn(async move { control.serve_metrics(listener).await });
+    }
     let letting_through = tokio::spawn({
         let plane = plane.clone();
         async move { plane.serve_gateway(gateway).await }
@@ -163,6 +174,7 @@ async fn rooms(core: &Core) -> Result<Rooms, DaemonError> {
         sink: Arc::new(Sinks { plane, repository }),
         api: Some(api_at),
         gateway: Some(gateway_at),
+        metrics,
         stop: vec![stop_api, stop_data, stop_code],
     })
 }

@@ -367,9 +367,11 @@ impl Places {
     /// From its next start on a place has that setting in that table.
     pub(crate) fn set(&self, number: usize, table: &str, setting: &str) {
         let config = &self.all[number].config;
-        let text = std::fs::read_to_string(config).unwrap();
+        let mut text = std::fs::read_to_string(config).unwrap();
         let head = format!("{table}\n");
-        assert!(text.contains(&head), "{text}");
+        if !text.contains(&head) {
+            text += &head;
+        }
         std::fs::write(config, text.replace(&head, &format!("{head}{setting}\n"))).unwrap();
     }
 

@@ -3,7 +3,7 @@
 use utoipa::openapi::security::{Http, HttpAuthScheme, SecurityScheme};
 use utoipa::{Modify, OpenApi};
 
-use super::{components, handlers, links, presentations, sessions};
+use super::{components, handlers, links, metrics, presentations, sessions};
 
 #[derive(OpenApi)]
 #[openapi(
@@ -19,6 +19,7 @@ use super::{components, handlers, links, presentations, sessions};
         handlers::tree,
         handlers::bookings,
         links::links,
+        metrics::metrics,
         handlers::hop,
         presentations::list,
         presentations::publish,

@@ -59,16 +59,20 @@ pub(super) async fn links(State(shared): State<Arc<Shared>>) -> Result<Json<Link
         let counters = counted.get(neighbour).copied().unwrap_or_default();
         NeighbourInfo::new(name, neighbour, known.get(neighbour), counters)
     });
-    let (requests, refused_requests) = shared.slots.counts();
-    let api = DoorCounters {
-        requests,
-        refused_requests,
-        ..shared.door.counters()
-    };
     Ok(Json(LinksInfo {
         neighbours: neighbours.collect(),
         transport: TransportInfo::from(shared.parts.counts.links()),
         gateway: DoorInfo::from(shared.parts.counts.gateway()),
-        api: DoorInfo::from(api),
+        api: DoorInfo::from(api_door(&shared)),
     }))
+}
+
+/// What has been counted where clients of this API come in.
+pub(super) fn api_door(shared: &Shared) -> DoorCounters {
+    let (requests, refused_requests) = shared.slots.counts();
+    DoorCounters {
+        requests,
+        refused_requests,
+        ..shared.door.counters()
+    }
 }

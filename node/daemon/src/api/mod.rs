@@ -14,6 +14,7 @@ mod extract;
 mod forward;
 mod handlers;
 mod links;
+mod metrics;
 pub mod model;
 mod presentations;
 mod problem;
@@ -39,6 +40,7 @@ use waybook_place::io::RecordKey;
 
 use crate::config::ApiLimits;
 use crate::door::{Door, DoorConfig};
+use crate::metrics::Recorded;
 use crate::slots::{Full, Slot, Slots, share};
 use crate::{PeerStreams, PlaceHandle};
 
@@ -51,6 +53,9 @@ pub use rights::Rights;
 
 /// Greatest length of a request's headers, in bytes: a signed manifest is in them.
 const HEADERS: usize = 400 << 10;
+
+/// Collectors that may be connected at a time.
+const COLLECTORS: usize = 64;
 
 /// Where everything of the API hangs: `/api/v1`.
 pub const PREFIX: &str = "/api/v1";
@@ -109,6 +114,8 @@ pub struct Parts {
     pub limits: ApiLimits,
     /// What has been counted outside the place.
     pub counts: Arc<dyn Counts>,
+    /// What has been recorded for collectors.
+    pub recorded: Arc<Recorded>,
 }
 
 /// The control API of one place. Cheap to clone.
@@ -227,8 +234,26 @@ impl ControlApi {
 
     /// Serves local clients until [`stop`](Self::stop), and lets their requests end.
     pub async fn serve(&self, listener: TcpListener) {
+        self.serve_at(&self.shared.door, listener, self.router())
+            .await;
+    }
+
+    /// Serves collectors, who need no token and get nothing but figures, until
+    /// [`stop`](Self::stop).
+    pub async fn serve_metrics(&self, listener: TcpListener) {
+        let door = Door::new(DoorConfig {
+            setting: "collectors",
+            connections: COLLECTORS,
+            header_timeout: self.shared.parts.limits.header_timeout,
+            header_bytes: HEADERS,
+            lingers: false,
+        });
+        let router = metrics::open_router(&self.shared);
+        self.serve_at(&door, listener, router).await;
+    }
+
+    async fn serve_at(&self, door: &Arc<Door>, listener: TcpListener, router: Router) {
         let stopping = self.shared.stopping.clone();
-        let router = self.router();
         let answer = move |_, request: http::Request<hyper::body::Incoming>| {
             let router = router.clone();
             async move {
@@ -239,7 +264,6 @@ impl ControlApi {
             }
         };
         let tasks = TaskTracker::new();
-        let door = &self.shared.door;
         door.serve(listener, stopping, &tasks, answer).await;
         tasks.close();
         tasks.wait().await;

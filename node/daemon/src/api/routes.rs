@@ -8,7 +8,9 @@ use axum::middleware::from_fn_with_state;
 use axum::routing::{MethodRouter, delete, get, post, put};
 
 use super::rights::{Right, check};
-use super::{Kind, PREFIX, Problem, Shared, components, handlers, links, presentations, sessions};
+use super::{
+    Kind, PREFIX, Problem, Shared, components, handlers, links, metrics, presentations, sessions,
+};
 
 /// Greatest request that is read as a whole; uploads are streams.
 const MOST_BODY: usize = 1 << 20;
@@ -22,6 +24,7 @@ fn routes() -> Vec<Route> {
         ("/place", Read, get(handlers::place)),
         ("/tree", Read, get(handlers::tree)),
         ("/links", Read, get(links::links)),
+        ("/metrics", Read, get(metrics::metrics)),
         ("/bookings", Read, get(handlers::bookings)),
         ("/presentations", Read, get(presentations::list)),
         ("/presentations", Operate, put(presentations::publish)),
@@ -59,6 +62,9 @@ pub(super) fn router(shared: &Arc<Shared>) -> Router {
         let guard = from_fn_with_state((shared.clone(), right), check);
         router = router.route(&format!("{PREFIX}{path}"), handler.route_layer(guard));
     }
+    // Where collectors look for it, too.
+    let guard = from_fn_with_state((shared.clone(), Right::Read), check);
+    router = router.route("/metrics", get(metrics::metrics).route_layer(guard));
     router
         .fallback(no_such_path)
         .method_not_allowed_fallback(no_such_method)

@@ -50,6 +50,7 @@ pub(super) fn read(value: &Value, folder: &Path, problems: &Problems) -> Option<
     gateway.limits.programs = programs_limit;
     let mut api = api(&top.section("api"));
     api.limits.neighbour_share = share;
+    let metrics = optional_socket(&top.section("metrics"), "listen", "127.0.0.1:9711");
     let log = log(&top.section("log"));
     let file_roots = {
         let files = top.section("files");
@@ -67,6 +68,7 @@ pub(super) fn read(value: &Value, folder: &Path, problems: &Problems) -> Option<
         parent,
         gateway,
         api,
+        metrics,
         programs,
         file_roots,
         upstreams,
@@ -85,14 +87,16 @@ fn non_empty(text: &str) -> Result<String, &'static str> {
 }
 
 fn socket(section: &Section<'_>, key: &str, example: &str) -> SocketAddr {
+    optional_socket(section, key, example).unwrap_or_else(|| SocketAddr::from(([127, 0, 0, 1], 0)))
+}
+
+fn optional_socket(section: &Section<'_>, key: &str, example: &str) -> Option<SocketAddr> {
     let read = |text: &str| {
         text.parse::<SocketAddr>().map_err(|_| {
             format!("`{text}` must be an IP address and a port, such as {example:?}; port 0 for any free one")
         })
     };
-    section
-        .parsed(key, example, read)
-        .unwrap_or_else(|| SocketAddr::from(([127, 0, 0, 1], 0)))
+    section.parsed(key, example, read)
 }
 
 fn identity(section: &Section<'_>, data_dir: Option<&Path>) -> Option<IdentityPaths> {

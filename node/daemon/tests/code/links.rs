@@ -110,6 +110,7 @@ impl Forest {
                 sink: Arc::new(Sink(repository)),
                 api: None,
                 gateway: None,
+                metrics: None,
                 stop: Vec::new(),
             })
         });

@@ -132,6 +132,7 @@ pub(crate) fn quiet_rooms() -> Rooms {
         sink: Arc::new(Quiet),
         api: None,
         gateway: None,
+        metrics: None,
         stop: Vec::new(),
     }
 }

@@ -100,6 +100,7 @@ fn parts(name: &PlaceName, place: PlaceHandle, wiring: &Arc<Mutex<Wiring>>, ends
         ends,
         limits: ApiLimits::default(),
         counts: Arc::new(()),
+        recorded: Arc::default(),
     }
 }
 

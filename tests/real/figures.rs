@@ -1,0 +1,196 @@
+//! What collectors read is what has happened.
+
+use std::collections::BTreeMap;
+use std::io::{Read, Write};
+use std::net::TcpStream;
+
+use waybook_client::Runtime;
+use waybook_sim::arm::Arm;
+use waybook_sim::client::request;
+
+use crate::daemons::{Daemons, until};
+use crate::places::{Build, Kind, Places};
+use crate::scenarios::settings::{MBIT, film, place, quality, two_localities, with};
+
+/// The figures of a text in the form of OpenMetrics, by name and labels.
+struct Figures(BTreeMap<String, f64>);
+
+impl Figures {
+    /// Every figure belongs to a metric that says what it is.
+    fn read(text: &str) -> Self {
+        let mut figures = BTreeMap::new();
+        let (mut known, mut kind) = (String::new(), String::new());
+        let body = text
+            .strip_suffix("# EOF\n")
+            .expect("it ends where it should");
+        for line in body.lines() {
+            if let Some(described) = line.strip_prefix("# ") {
+                let mut words = described.splitn(3, ' ');
+                let (what, name) = (words.next().unwrap(), words.next().unwrap());
+                let text = words.next().unwrap_or_default();
+                assert!(["HELP", "TYPE", "UNIT"].contains(&what), "{line}");
+                assert!(!text.is_empty(), "{line}");
+                if what == "TYPE" {
+                    (known, kind) = (name.to_owned(), text.to_owned());
+                }
+                continue;
+            }
+            let (name, figure) = line.rsplit_once(' ').unwrap();
+            let metric = name.split('{').next().unwrap();
+            let rest = metric
+                .strip_prefix(&known)
+                .unwrap_or_else(|| panic!("{line} after {known}"));
+            let endings: &[&str] = match kind.as_str() {
+                "counter" => &["_total"],
+                "gauge" => &[""],
+                "histogram" => &["_bucket", "_sum", "_count"],
+                other => panic!("{known} is a {other}"),
+            };
+            assert!(endings.contains(&rest), "{line}: a {kind}");
+            let figure = figure.parse().unwrap_or_else(|_| panic!("{line}"));
+            let other = figures.insert(name.to_owned(), figure);
+            assert!(other.is_none(), "{line} is there twice");
+        }
+        Self(figures)
+    }
+
+    fn of(&self, name: &str) -> f64 {
+        let names = || {
+            self.0
+                .keys()
+                .map(String::as_str)
+                .collect::<Vec<_>>()
+                .join("\n")
+        };
+        *self
+            .0
+            .get(name)
+            .unwrap_or_else(|| panic!("no {name} in\n{}", names()))
+    }
+}
+
+#[test]
+fn the_figures_are_those_of_what_has_happened() {
+    // Room for one session and all but one unit of another.
+    let setting = with(two_localities(), "r/b/y", "cpu", 999);
+    let film = film(&[quality("hd", 4 * MBIT, 500)]);
+    let mut arm = Daemons::set_up(&setting.publish("r/b/y", film));
+    let session = arm.open(&place("r/a/x"), request("film")).unwrap();
+    arm.wait_quiet();
+    arm.open(&place("r/a/x"), request("film")).unwrap_err();
+    arm.open(&place("r/a/x"), request("nothing")).unwrap_err();
+    arm.wait_quiet();
+    let at = |arm: &Daemons, name: &str| {
+        let client = arm.client(&place(name)).unwrap();
+        Figures::read(&arm.runtime.block_on(client.metrics()).unwrap())
+    };
+
+    let client = at(&arm, "r/a/x");
+    for (result, count) in [("established", 1.0), ("refused", 1.0), ("no-plan", 1.0)] {
+        let name = format!("waybook_setups_total{{result=\"{result}\"}}");
+        assert_eq!(client.of(&name), count, "{result}");
+    }
+    assert_eq!(client.of("waybook_opens_total"), 3.0);
+    assert_eq!(client.of("waybook_setup_duration_seconds_count"), 1.0);
+    let took = client.of("waybook_setup_duration_seconds_sum");
+    // The API says it in whole milliseconds.
+    assert!((took - session.took.as_secs_f64()).abs() < 1e-3, "{took}");
+    let lacking = "waybook_solutions_refused_total{reason=\"lacking\",resource=\"cpu\"}";
+    assert_eq!(client.of(lacking), 1.0);
+
+    // Two visits passed here, and one was answered by a path.
+    let phase = |figures: &Figures, phase: &str| {
+        figures.of(&format!(
+            "waybook_setup_phase_duration_seconds_count{{phase=\"{phase}\"}}"
+        ))
+    };
+    let middle = at(&arm, "r/b");
+    assert_eq!(middle.of("waybook_visits_total"), 2.0);
+    for direction in ["in", "out"] {
+        let name = format!("waybook_messages_total{{kind=\"visit\",direction=\"{direction}\"}}");
+        assert_eq!(middle.of(&name), 2.0, "{direction}");
+    }
+    assert_eq!(
+        (phase(&middle, "hold"), phase(&middle, "forward")),
+        (2.0, 2.0)
+    );
+    assert_eq!(
+        (phase(&middle, "ready"), phase(&middle, "start")),
+        (1.0, 0.0)
+    );
+    assert_eq!(middle.of("waybook_neighbour_up{neighbour=\"r/b/y\"}"), 1.0);
+
+    let server = at(&arm, "r/b/y");
+    assert_eq!(
+        (phase(&server, "hold"), phase(&server, "start")),
+        (1.0, 1.0)
+    );
+    let up = "waybook_component_starts_total{runtime=\"builtin\",result=\"up\"}";
+    assert_eq!(server.of(up), 1.0);
+    let cpu = "resource=\"cpu\",unit=\"cores\"";
+    assert_eq!(server.of(&format!("waybook_capacity{{{cpu}}}")), 0.999);
+    let booked =
+        |figures: &Figures| figures.of(&format!("waybook_booked{{{cpu},phase=\"established\"}}"));
+    assert_eq!(booked(&server), 0.5);
+    assert_eq!(server.of("waybook_sessions{phase=\"established\"}"), 1.0);
+    assert!(server.of("process_resident_memory_bytes") > 1e6);
+
+    arm.close(&session);
+    arm.wait_quiet();
+    assert_eq!(booked(&at(&arm, "r/b/y")), 0.0);
+    let ended = "waybook_sessions_ended_total{reason=\"closed\"}";
+    assert_eq!(at(&arm, "r/a/x").of(ended), 1.0);
+}
+
+/// What a plain client gets.
+fn get(address: std::net::SocketAddr, path: &str, token: Option<&str>) -> String {
+    let mut stream = TcpStream::connect(address).unwrap();
+    let token = token.map(|token| format!("authorization: Bearer {token}\r\n"));
+    let token = token.unwrap_or_default();
+    write!(
+        stream,
+        "GET {path} HTTP/1.1\r\nhost: a\r\nconnection: close\r\n{token}\r\n"
+    )
+    .unwrap();
+    let mut text = String::new();
+    stream.read_to_string(&mut text).unwrap();
+    text
+}
+
+/// A collector runs as another user, and cannot read the token.
+#[test]
+fn a_collector_needs_no_token_where_it_is_let_in() {
+    let kind = Kind {
+        walls: false,
+        code: false,
+    };
+    let mut places = Places::up(kind, |_| Build::This);
+    places.set(3, "[metrics]", "listen = \"127.0.0.1:0\"");
+    places.signal(3, rustix::process::Signal::KILL);
+    places.wait_for_end(3);
+    places.start(3);
+    places.wait_joined();
+    let data = places.all()[3].data().to_owned();
+    let runtime = until("it does not run", || {
+        Runtime::read(&data).map_err(|e| e.to_string())
+    });
+    let (open, api) = (runtime.metrics.unwrap(), runtime.api.unwrap());
+
+    let said = get(open, "/metrics", None);
+    let (head, text) = said.split_once("\r\n\r\n").unwrap();
+    assert!(head.starts_with("HTTP/1.1 200 "), "{head}");
+    assert!(
+        head.contains("content-type: application/openmetrics-text"),
+        "{head}"
+    );
+    let own = Figures::read(text);
+    assert_eq!(own.of("waybook_neighbour_up{neighbour=\"r/a\"}"), 1.0);
+    // Nothing else is there.
+    for path in ["/api/v1/place", "/api/v1/metrics", "/"] {
+        let said = get(open, path, None);
+        assert!(said.starts_with("HTTP/1.1 404 "), "{path}: {said}");
+    }
+    assert!(get(api, "/metrics", None).starts_with("HTTP/1.1 401 "));
+    let token = std::fs::read_to_string(data.join("token")).unwrap();
+    assert!(get(api, "/metrics", Some(token.trim())).starts_with("HTTP/1.1 200 "));
+}
