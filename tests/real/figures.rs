@@ -9,8 +9,9 @@ use waybook_sim::arm::Arm;
 use waybook_sim::client::request;
 
 use crate::daemons::{Daemons, until};
-use crate::places::{Build, Kind, Places};
+use crate::places::{Build, Kind, Places, runtime, served};
 use crate::scenarios::settings::{MBIT, film, place, quality, two_localities, with};
+use crate::sessions;
 
 /// The figures of a text in the form of OpenMetrics, by name and labels.
 struct Figures(BTreeMap<String, f64>);
@@ -140,6 +141,52 @@ fn the_figures_are_those_of_what_has_happened() {
     assert_eq!(booked(&at(&arm, "r/b/y")), 0.0);
     let ended = "waybook_sessions_ended_total{reason=\"closed\"}";
     assert_eq!(at(&arm, "r/a/x").of(ended), 1.0);
+}
+
+/// What clients fetch is counted at every place on its way.
+#[test]
+fn the_bytes_are_those_that_were_fetched() {
+    let kind = Kind {
+        walls: false,
+        code: false,
+    };
+    let places = Places::up(kind, |_| Build::This);
+    let session = sessions::open(&places, 3, "film");
+    let read = |number: usize| {
+        let client = places.client(number).unwrap();
+        Figures::read(&places.ask(client.metrics()).unwrap())
+    };
+    assert_eq!(read(3).of("waybook_to_client_bytes_total"), 0.0);
+    let mut bytes = 0;
+    for file in 0..served::FILES {
+        let fetched = runtime().block_on(served::fetch(&session.url, file));
+        assert_eq!(fetched, Ok(served::content(file).len()));
+        bytes += served::content(file).len();
+    }
+    // The film is served in the same locality, and nobody else is on the way.
+    for (number, passed) in [(3, true), (1, true), (4, true), (0, false), (5, false)] {
+        let (files, bytes) = match passed {
+            true => (served::FILES as f64, bytes as f64),
+            false => (0.0, 0.0),
+        };
+        let figures = read(number);
+        assert_eq!(
+            figures.of("waybook_to_client_bytes_total"),
+            bytes,
+            "{number}"
+        );
+        assert_eq!(
+            figures.of("waybook_request_wait_seconds_count"),
+            files,
+            "{number}"
+        );
+        assert_eq!(
+            figures.of("waybook_requests_total{status=\"2xx\"}"),
+            files,
+            "{number}"
+        );
+    }
+    sessions::end(&places, vec![session]);
 }
 
 /// What a plain client gets.

@@ -11,10 +11,12 @@ mod observer;
 mod page;
 mod process;
 mod recorded;
+mod traffic;
 
 pub(crate) use now::{Now, PlaceNow};
 pub(crate) use observer::Observer;
 pub use recorded::Recorded;
+pub(crate) use traffic::Traffic;
 
 /// What the text is, for the header `content-type`.
 pub(crate) const CONTENT_TYPE: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";

@@ -121,6 +121,7 @@ async fn rooms(core: &Core) -> Result<Rooms, DaemonError> {
         counts: Arc::new(Counted {
             links: core.links.clone(),
             plane: plane.clone(),
+            engine: engine.clone(),
         }),
         recorded: core.recorded.clone(),
     });
@@ -237,6 +238,7 @@ fn data_config(core: &Core, gateway: SocketAddr) -> DataConfig {
     data.public_url.clone_from(&config.gateway.public_url);
     data.host_suffix.clone_from(&config.gateway.host_suffix);
     data.limits.clone_from(&config.gateway.limits);
+    data.recorded = core.recorded.clone();
     data.files.clone_from(&config.file_roots);
     data.upstreams.clone_from(&config.upstreams);
     data.programs = config
@@ -354,6 +356,7 @@ impl DataSink for Sinks {
 struct Counted {
     links: Links,
     plane: DataPlane,
+    engine: Wasm,
 }
 
 impl Counts for Counted {
@@ -367,6 +370,10 @@ impl Counts for Counted {
 
     fn gateway(&self) -> DoorCounters {
         self.plane.gateway_counters()
+    }
+
+    fn wasm(&self) -> waybook_wasm::Snapshot {
+        self.engine.counters()
     }
 }
 

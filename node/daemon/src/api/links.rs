@@ -22,6 +22,9 @@ pub trait Counts: Send + Sync {
 
     /// At the gateway.
     fn gateway(&self) -> DoorCounters;
+
+    /// Of WebAssembly components.
+    fn wasm(&self) -> waybook_wasm::Snapshot;
 }
 
 /// Nothing is counted.
@@ -36,6 +39,10 @@ impl Counts for () {
 
     fn gateway(&self) -> DoorCounters {
         DoorCounters::default()
+    }
+
+    fn wasm(&self) -> waybook_wasm::Snapshot {
+        waybook_wasm::Snapshot::default()
     }
 }
 

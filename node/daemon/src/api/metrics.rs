@@ -46,6 +46,7 @@ async fn text(shared: &Shared) -> Result<String, Problem> {
         neighbours: counts.neighbours(),
         gateway: counts.gateway(),
         api: api_door(shared),
+        wasm: counts.wasm(),
     };
     Ok(metrics::text(&shared.parts.recorded, &now))
 }

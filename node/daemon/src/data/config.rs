@@ -12,6 +12,8 @@ use waybook_location_tree::PlaceName;
 use waybook_plan::Digest;
 use waybook_wasm::Wasm;
 
+use crate::metrics::Recorded;
+
 /// Everything that the data plane of one place is configured with.
 #[derive(Debug, Clone)]
 pub struct DataConfig {
@@ -39,6 +41,8 @@ pub struct DataConfig {
     pub notes: Option<PathBuf>,
     /// Bounds on what clients and neighbours can make the place hold.
     pub limits: DataLimits,
+    /// Where it is recorded what sessions' requests bring.
+    pub recorded: Arc<Recorded>,
 }
 
 impl DataConfig {
@@ -57,6 +61,7 @@ impl DataConfig {
             secret,
             notes: None,
             limits: DataLimits::default(),
+            recorded: Arc::default(),
         }
     }
 }

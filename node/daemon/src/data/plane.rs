@@ -4,6 +4,7 @@
 use std::collections::BTreeSet;
 use std::net::SocketAddr;
 use std::sync::{Arc, OnceLock, PoisonError, RwLock};
+use std::time::Instant;
 
 use dashmap::DashMap;
 use http::{Request, Response};
@@ -199,7 +200,8 @@ impl Plane {
             left.for_each(|instance| self.leave(*instance, id));
         } else {
             let every = self.config.limits.active_every;
-            let session = Session::new(route, self.place.clone(), every);
+            let traffic = self.config.recorded.traffic().clone();
+            let session = Session::new(route, self.place.clone(), every, traffic);
             self.sessions.insert(id, Arc::new(session));
         }
         changed.into_iter().for_each(|instance| self.book(instance));
@@ -351,6 +353,7 @@ impl Plane {
             return problem(here, ProblemKind::UpgradeNotSupported, detail);
         }
         session.touch();
+        let began = Instant::now();
         clean_request(&mut request, here);
         let request = request.map(|body| SessionBody::to_server(session, body));
         let mut response = tokio::select! {
@@ -360,6 +363,7 @@ impl Plane {
             }
         };
         clean_response(&mut response, here);
+        session.traffic.answered(response.status(), began.elapsed());
         response.map(|body| SessionBody::to_client(session, body, admitted))
     }
 }

@@ -11,6 +11,7 @@ use waybook_place::io::{Input, Route};
 
 use super::shape::Shaper;
 use crate::PlaceHandle;
+use crate::metrics::Traffic;
 
 /// A session with a route through this place.
 pub(super) struct Session {
@@ -23,6 +24,7 @@ pub(super) struct Session {
     pub(super) to_server: Arc<Shaper>,
     /// Ends what is under way when the session does.
     pub(super) ended: CancellationToken,
+    pub(super) traffic: Traffic,
     place: PlaceHandle,
     began: Instant,
     /// Milliseconds from `began` until use may be reported again.
@@ -31,8 +33,9 @@ pub(super) struct Session {
 }
 
 impl Session {
-    pub(super) fn new(route: Route, place: PlaceHandle, every: Duration) -> Self {
+    pub(super) fn new(route: Route, place: PlaceHandle, every: Duration, traffic: Traffic) -> Self {
         Self {
+            traffic,
             id: route.session,
             to_client: Arc::new(Shaper::new(route.to_client)),
             to_server: Arc::new(Shaper::new(route.to_server)),

@@ -10,6 +10,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use http_body::{Body as HttpBody, Frame, SizeHint};
 use http_body_util::BodyExt;
+use prometheus_client::metrics::counter::Counter;
 use tokio::time::Sleep;
 use tokio_util::sync::WaitForCancellationFutureOwned;
 
@@ -18,11 +19,15 @@ use super::session::Session;
 use super::shape::{PIECE, Shaper, Turn};
 use crate::{Body, BoxError};
 
+/// What a body is held to, and where its bytes are counted.
+type Way = (Arc<Shaper>, Counter);
+
 /// Wraps a body of the session.
 pub(super) struct SessionBody {
     inner: Body,
     session: Arc<Session>,
-    shaper: Option<Arc<Shaper>>,
+    /// None between the components of one place.
+    way: Option<Way>,
     ended: Pin<Box<WaitForCancellationFutureOwned>>,
     /// Reports use while a body is being read, though it may bring nothing for long.
     beat: Option<(Duration, Pin<Box<Sleep>>)>,
@@ -42,14 +47,14 @@ struct Ended;
 impl SessionBody {
     /// A request's body, held to the bandwidth booked towards the server.
     pub(super) fn to_server(session: &Arc<Session>, inner: Body) -> Body {
-        let shaper = Arc::clone(&session.to_server);
-        Self::wrap(session, inner, Some(shaper), None)
+        let way = (Arc::clone(&session.to_server), session.traffic.to_server());
+        Self::wrap(session, inner, Some(way), None)
     }
 
     /// A response's body, held to the bandwidth booked towards the client.
     pub(super) fn to_client(session: &Arc<Session>, inner: Body, admitted: Admitted) -> Body {
-        let shaper = Arc::clone(&session.to_client);
-        Self::wrap(session, inner, Some(shaper), Some(admitted))
+        let way = (Arc::clone(&session.to_client), session.traffic.to_client());
+        Self::wrap(session, inner, Some(way), Some(admitted))
     }
 
     /// A body between the components of one place, which ends with the session.
@@ -60,14 +65,14 @@ impl SessionBody {
     fn wrap(
         session: &Arc<Session>,
         inner: Body,
-        shaper: Option<Arc<Shaper>>,
+        way: Option<Way>,
         admitted: Option<Admitted>,
     ) -> Body {
         let ended = session.ended.clone().cancelled_owned();
         let body = Self {
             inner,
             session: Arc::clone(session),
-            shaper,
+            way,
             ended: Box::pin(ended),
             beat: session
                 .reports_use()
@@ -90,7 +95,8 @@ impl SessionBody {
 
     /// The next piece of `rest`, or what has to be waited for first.
     fn cut(&mut self) -> Option<Bytes> {
-        let Some(shaper) = self.shaper.as_ref().filter(|shaper| shaper.is_shaped()) else {
+        let shaper = self.way.as_ref().map(|(shaper, _)| shaper);
+        let Some(shaper) = shaper.filter(|shaper| shaper.is_shaped()) else {
             return Some(std::mem::take(&mut self.rest));
         };
         let piece = self.rest.split_to(self.rest.len().min(PIECE));
@@ -135,6 +141,9 @@ impl HttpBody for SessionBody {
                 Some(Ok(frame)) => match frame.into_data() {
                     Ok(data) => {
                         this.session.touch();
+                        if let Some((_, bytes)) = &this.way {
+                            bytes.inc_by(data.len() as u64);
+                        }
                         this.rest = data;
                     }
                     Err(trailers) => return Poll::Ready(Some(Ok(trailers))),

@@ -63,6 +63,7 @@ pub(crate) struct Now {
     pub(crate) neighbours: BTreeMap<PlaceName, NeighbourCounters>,
     pub(crate) gateway: DoorCounters,
     pub(crate) api: DoorCounters,
+    pub(crate) wasm: waybook_wasm::Snapshot,
 }
 
 impl Now {
@@ -72,8 +73,54 @@ impl Now {
         self.show_links(&mut page);
         self.show_neighbours(&mut page);
         self.show_doors(&mut page);
+        self.show_wasm(&mut page);
         page.write(text);
         process::write(text);
+    }
+
+    fn show_wasm(&self, page: &mut Page) {
+        let wasm = &self.wasm;
+        page.one_counter(
+            "wasm_requests",
+            "Requests given to WebAssembly components",
+            wasm.requests,
+        );
+        let failed = [
+            ("trap", wasm.traps),
+            ("timeout", wasm.timeouts),
+            ("limit", wasm.refused),
+            ("backed-off", wasm.backed_off),
+        ];
+        page.counter(
+            "wasm_failures",
+            "Requests that WebAssembly components failed, by why",
+            failed.map(|(why, count)| (vec![("reason", why.to_owned())], count)),
+        );
+        let outgoing = [
+            ("sent", wasm.outgoing),
+            ("host-not-allowed", wasm.denied_hosts),
+            ("limit", wasm.outgoing_refused),
+        ];
+        page.counter(
+            "wasm_outgoing_requests",
+            "Requests that WebAssembly components wanted to send, by what became of them",
+            outgoing.map(|(result, count)| (vec![("result", result.to_owned())], count)),
+        );
+        page.one_counter(
+            "wasm_memory_refused",
+            "Growths of WebAssembly components' memory that were refused",
+            wasm.memory_refused,
+        );
+        page.one_gauge(
+            "wasm_instances",
+            "Instances of WebAssembly components that live",
+            figure(wasm.instances_live),
+        );
+        page.one_gauge(
+            "wasm_memory_bytes",
+            "Memory of WebAssembly components' instances",
+            figure(wasm.memory_bytes),
+        );
     }
 
     fn show_links(&self, page: &mut Page) {

@@ -13,6 +13,8 @@ use waybook_agents::{Message, Refusal, RefusalReason};
 use waybook_place::io::{EndReason, Outcome};
 use waybook_plan::{NoPlan, Resource, Runtime};
 
+use super::traffic::Traffic;
+
 /// Upper ends of the intervals that times are counted in, in seconds: from what a hop takes within
 /// a machine to the longest set-up that most allow.
 const TIMES: [f64; 17] = [
@@ -67,6 +69,7 @@ pub struct Recorded {
     ends: Counts,
     messages: [[Counter; Message::KINDS.len()]; 2],
     starts: Family<[(&'static str, String); 2], Counter>,
+    traffic: Traffic,
     /// The resources that have figures of their own. What others say lacks may have any name.
     resources: BTreeSet<Resource>,
 }
@@ -77,7 +80,8 @@ impl std::fmt::Debug for Recorded {
     }
 }
 
-fn times() -> Histogram {
+/// Times, from none.
+pub(super) fn times() -> Histogram {
     Histogram::new(TIMES)
 }
 
@@ -150,6 +154,8 @@ impl Recorded {
             "Components that were to be started here, by runtime and what became of them",
             starts.clone(),
         );
+        let traffic = Traffic::default();
+        traffic.register(&mut registry);
         Self {
             registry,
             setups,
@@ -159,8 +165,14 @@ impl Recorded {
             ends,
             messages,
             starts,
+            traffic,
             resources,
         }
+    }
+
+    /// What sessions' requests bring.
+    pub(crate) fn traffic(&self) -> &Traffic {
+        &self.traffic
     }
 
     pub(super) fn write(&self, text: &mut impl Write) {
