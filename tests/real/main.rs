@@ -13,6 +13,7 @@ mod forms;
 mod liars;
 mod next_version;
 mod places;
+mod prometheus;
 mod promises;
 mod raw;
 mod sessions;

@@ -234,7 +234,7 @@ impl Now {
 impl PlaceNow {
     fn show(&self, page: &mut Page) {
         let labels = vec![
-            ("place", self.name.to_string()),
+            ("name", self.name.to_string()),
             ("version", env!("CARGO_PKG_VERSION").to_owned()),
         ];
         page.gauge(
