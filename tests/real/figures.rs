@@ -238,6 +238,37 @@ fn a_collector_needs_no_token_where_it_is_let_in() {
         assert!(said.starts_with("HTTP/1.1 404 "), "{path}: {said}");
     }
     assert!(get(api, "/metrics", None).starts_with("HTTP/1.1 401 "));
+    // Whoever watches over the place needs none either.
+    for (at, path) in [(open, "/healthz"), (open, "/readyz"), (api, "/readyz")] {
+        let said = get(at, path, None);
+        assert!(said.starts_with("HTTP/1.1 200 "), "{path}: {said}");
+        assert!(said.ends_with("{\"ok\":true}"), "{path}: {said}");
+    }
     let token = std::fs::read_to_string(data.join("token")).unwrap();
     assert!(get(api, "/metrics", Some(token.trim())).starts_with("HTTP/1.1 200 "));
+}
+
+/// New sessions are not sent to a place that can do nothing for them; and nobody restarts it for that.
+#[test]
+fn a_place_without_its_parent_is_well_and_not_ready() {
+    let kind = Kind {
+        walls: false,
+        code: false,
+    };
+    let places = Places::up(kind, |_| Build::This);
+    let api = Runtime::read(places.all()[3].data()).unwrap().api.unwrap();
+    assert!(get(api, "/readyz", None).starts_with("HTTP/1.1 200 "));
+    places.signal(1, rustix::process::Signal::KILL);
+    let said = until("it is ready without its parent", || {
+        let said = get(api, "/readyz", None);
+        match said.starts_with("HTTP/1.1 503 ") {
+            true => Ok(said),
+            false => Err(said),
+        }
+    });
+    assert!(
+        said.contains("there is no connection to its parent r/a"),
+        "{said}"
+    );
+    assert!(get(api, "/healthz", None).starts_with("HTTP/1.1 200 "));
 }

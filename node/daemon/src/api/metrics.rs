@@ -9,7 +9,7 @@ use axum::routing::get;
 use http::header;
 
 use super::links::api_door;
-use super::{Problem, Shared};
+use super::{Problem, Shared, health};
 use crate::metrics::{self, Now, PlaceNow};
 
 /// The place's figures in the text of OpenMetrics, for Prometheus and other collectors. Also at
@@ -34,6 +34,7 @@ pub(super) fn open_router(shared: &Arc<Shared>) -> Router {
     Router::new()
         .route("/metrics", get(metrics))
         .with_state(shared.clone())
+        .merge(health::router(shared))
 }
 
 async fn text(shared: &Shared) -> Result<String, Problem> {

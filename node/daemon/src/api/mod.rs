@@ -13,6 +13,7 @@ mod ends;
 mod extract;
 mod forward;
 mod handlers;
+mod health;
 mod links;
 mod metrics;
 pub mod model;
