@@ -3,8 +3,8 @@
 use clap::{Parser, Subcommand};
 
 use crate::commands::{
-    bookings, ca, check, close, component, demo, down, links, open, place, presentations, publish,
-    session, sessions, sim, tree, up, withdraw,
+    bookings, ca, check, close, component, demo, down, links, log, open, place, presentations,
+    publish, session, sessions, sim, tree, up, withdraw,
 };
 use crate::find::Global;
 
@@ -88,6 +88,8 @@ Examples:
     Bookings(bookings::Bookings),
     /// Show what came from a place's neighbours and clients, and what was refused
     Links(links::Links),
+    /// Show or change what a place's daemon logs
+    Log(log::Log),
     /// Start a tree, play a film through it, fill it up, and check all of it
     Demo(demo::Demo),
     /// Experiment: run scenarios in virtual time

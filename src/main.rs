@@ -6,6 +6,7 @@ mod cli;
 mod commands;
 mod fail;
 mod find;
+mod log;
 mod show;
 mod sparing;
 mod up_state;

@@ -142,6 +142,8 @@ fn client_and_daemon_have_the_same_forms() {
         ReleaseInfo: client::ReleaseInfo, daemon::ReleaseInfo;
         TransferInfo: client::TransferInfo, daemon::TransferInfo;
         PrefetchForm: client::PrefetchForm, daemon::PrefetchForm;
+        LogForm: client::LogForm, daemon::LogForm;
+        LogInfo: client::LogInfo, daemon::LogInfo;
         StrategyForm: client::StrategyForm, daemon::StrategyForm;
         StrategyInfo: client::StrategyInfo, daemon::StrategyInfo;
         Problem: client::Problem, api::Problem;

@@ -14,9 +14,9 @@ use tokio::net::TcpStream;
 use waybook_location_tree::PlaceName;
 
 use crate::model::{
-    BookingInfo, CodeDetail, CodeInfo, EndInfo, EstablishedInfo, HopInfo, LinksInfo, OpenForm,
-    PlaceInfo, PrefetchForm, PresentationInfo, Problem, ReleaseInfo, SessionDetail, SessionInfo,
-    StrategyForm, StrategyInfo, SurveyInfo, TreePlaceInfo,
+    BookingInfo, CodeDetail, CodeInfo, EndInfo, EstablishedInfo, HopInfo, LinksInfo, LogForm,
+    LogInfo, OpenForm, PlaceInfo, PrefetchForm, PresentationInfo, Problem, ReleaseInfo,
+    SessionDetail, SessionInfo, StrategyForm, StrategyInfo, SurveyInfo, TreePlaceInfo,
 };
 use crate::upload::Upload;
 use crate::{Error, Events, Fetching, Runtime, connect};
@@ -123,6 +123,25 @@ impl Client {
     /// As [`Client::place`].
     pub async fn links(&self) -> Result<LinksInfo, Error> {
         self.get("/links").await
+    }
+
+    /// What the daemon logs.
+    ///
+    /// # Errors
+    /// As [`Client::place`].
+    pub async fn log(&self) -> Result<LogInfo, Error> {
+        self.get("/log").await
+    }
+
+    /// The daemon logs that from now on, until it is started again.
+    ///
+    /// # Errors
+    /// As [`Client::place`]; a filter that is none is refused.
+    pub async fn set_log(&self, filter: &str) -> Result<LogInfo, Error> {
+        let form = LogForm {
+            filter: filter.to_owned(),
+        };
+        self.ask(Method::PUT, "/log", &form).await
     }
 
     /// The place's figures for collectors, in the text of OpenMetrics.

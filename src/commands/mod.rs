@@ -8,6 +8,7 @@ pub(crate) mod component;
 pub(crate) mod demo;
 pub(crate) mod down;
 pub(crate) mod links;
+pub(crate) mod log;
 pub(crate) mod open;
 pub(crate) mod place;
 pub(crate) mod presentations;
@@ -55,6 +56,7 @@ pub(crate) fn run(cli: Cli) -> Done {
                     Command::Tree(command) => command.run(global).await,
                     Command::Bookings(command) => command.run(global).await,
                     Command::Links(command) => command.run(global).await,
+                    Command::Log(command) => command.run(global).await,
                     Command::Demo(command) => command.run(global).await,
                     Command::Ca(_)
                     | Command::Check(_)

@@ -1,18 +1,13 @@
 //! `waybook place`: runs one place in the foreground.
 
-use std::io;
 use std::path::PathBuf;
 
 use clap::{Args, Subcommand};
 use tokio::signal::unix::{SignalKind, signal};
-use tracing_subscriber::EnvFilter;
-use tracing_subscriber::filter::LevelFilter;
-use tracing_subscriber::layer::SubscriberExt;
-use tracing_subscriber::util::SubscriberInitExt;
-use waybook_daemon::config::{DaemonConfig, LogConfig, LogFormat, Overrides};
+use waybook_daemon::config::{DaemonConfig, Overrides};
 
 use crate::fail::{Done, Fail};
-use crate::sparing::Sparing;
+use crate::log;
 
 /// One place.
 #[derive(Subcommand)]
@@ -47,7 +42,7 @@ impl Place {
         let Self::Run(run) = self;
         let overrides = Overrides::from_process(run.set);
         let config = DaemonConfig::load(&run.config, &overrides).map_err(Fail::usage)?;
-        log(&config.log)?;
+        let log = log::start(&config.log)?;
         // One thread carried two to three times the messages of several.
         let runtime = tokio::runtime::Builder::new_current_thread()
             .enable_all()
@@ -62,42 +57,9 @@ impl Place {
                     _ = interrupt.recv() => {}
                 }
             };
-            waybook_daemon::run(config, stop)
+            waybook_daemon::run(config, log, stop)
                 .await
                 .map_err(Fail::failed)
         })
     }
-}
-
-fn is_level(word: &str) -> bool {
-    word.parse::<LevelFilter>().is_ok()
-}
-
-fn log(config: &LogConfig) -> Done {
-    let level = std::env::var("WAYBOOK_LOG").unwrap_or_else(|_| config.level.clone());
-    let wrong = |why: &str| Fail::usage(format!("`{level}` is no filter for the log: {why}"));
-    // A word alone would be taken for the name of a part, and nothing would be logged.
-    let words = level.split(',').map(str::trim);
-    if let Some(word) = words
-        .filter(|w| !w.contains(['=', '[']))
-        .find(|w| !is_level(w))
-    {
-        return Err(wrong(&format!(
-            "`{word}` is no level: write error, warn, info, debug or trace, or a filter such as \
-             `info,waybook_daemon=debug`"
-        )));
-    }
-    let filter = EnvFilter::try_new(&level).map_err(|error| wrong(&error.to_string()))?;
-    let sparing = Sparing::new(config.lines);
-    let builder = tracing_subscriber::fmt()
-        .with_env_filter(filter)
-        .with_writer(io::stderr);
-    match config.format {
-        LogFormat::Json => builder.json().finish().with(sparing).init(),
-        LogFormat::Text => {
-            let builder = builder.with_ansi(io::IsTerminal::is_terminal(&io::stderr()));
-            builder.finish().with(sparing).init();
-        }
-    }
-    Ok(())
 }

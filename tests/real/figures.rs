@@ -272,3 +272,37 @@ fn a_place_without_its_parent_is_well_and_not_ready() {
     );
     assert!(get(api, "/healthz", None).starts_with("HTTP/1.1 200 "));
 }
+
+/// To see more of what goes wrong just now, nobody has to restart the place where it does.
+#[test]
+fn a_daemon_logs_more_when_it_is_told_to() {
+    let kind = Kind {
+        walls: false,
+        code: false,
+    };
+    let places = Places::up(kind, |_| Build::This);
+    let client = places.client(3).unwrap();
+    let logged = |what: &str| places.log(3).matches(what).count();
+    assert_eq!(logged("DEBUG"), 0);
+    let log = places
+        .ask(client.set_log("info,waybook_daemon=debug"))
+        .unwrap();
+    assert_eq!(log.filter, "info,waybook_daemon=debug");
+    places.signal(1, rustix::process::Signal::KILL);
+    until("it does not log more", || match logged("DEBUG") {
+        0 => Err("nothing".to_owned()),
+        _ => Ok(()),
+    });
+    for wrong in ["loud", "info,waybook_daemon=loud", ""] {
+        match places.ask(client.set_log(wrong)) {
+            Err(waybook_client::Error::Problem(problem)) => {
+                assert!(problem.is("invalid"), "{problem:?}");
+                let said = format!("`{wrong}` is no filter for the log");
+                assert!(problem.detail.contains(&said), "{problem:?}");
+            }
+            other => panic!("{wrong:?}: {other:?}"),
+        }
+    }
+    let log = places.ask(client.log()).unwrap();
+    assert_eq!(log.filter, "info,waybook_daemon=debug");
+}

@@ -18,8 +18,8 @@ pub use code::{
 pub use links::{DoorInfo, LinksInfo, NeighbourInfo, PaceInfo, TransportInfo};
 pub use open::{OpenForm, ProfileForm};
 pub use place::{
-    AddressesInfo, BookingInfo, CountersInfo, LinkInfo, PlaceInfo, PresentationInfo, QualityInfo,
-    ResourceInfo, Role, TreePlaceInfo,
+    AddressesInfo, BookingInfo, CountersInfo, LinkInfo, LogForm, LogInfo, PlaceInfo,
+    PresentationInfo, QualityInfo, ResourceInfo, Role, TreePlaceInfo,
 };
 pub use plan::{
     AnswerInfo, LackInfo, RefusalInfo, SolutionInfo, StageInfo, SurveyInfo, SurveyedPlace,

@@ -180,3 +180,20 @@ pub struct QualityInfo {
     /// where they stand: `files (builtin) at server`.
     pub components: Vec<String>,
 }
+
+/// What the daemon is to log.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct LogForm {
+    /// A level, or a filter by part of the program.
+    pub filter: String,
+}
+
+/// What the daemon logs.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LogInfo {
+    /// The place.
+    pub place: String,
+    /// A level, or a filter by part of the program.
+    pub filter: String,
+}

@@ -135,6 +135,7 @@ impl World {
             limits: ApiLimits::default(),
             counts: Arc::new(()),
             recorded: Arc::default(),
+            log: Arc::new(()),
         });
         plane.set_peer_api(Arc::new(api.clone()));
         let (relay, files) = (InstanceId(1), InstanceId(2));

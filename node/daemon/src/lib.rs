@@ -17,6 +17,7 @@ mod hop;
 pub mod identity;
 mod kept;
 pub mod link;
+mod logging;
 mod machinery;
 pub mod metrics;
 mod peer;
@@ -31,6 +32,7 @@ pub use daemon::{Addresses, Core, Daemon, DaemonError, Rooms, RunningDaemon, Sto
 pub use door::DoorCounters;
 pub use files::{Existing, FileError};
 pub use handle::{Command, OpenEvent, OrderResult, PlaceHandle, SessionEvent, Stopping};
+pub use logging::LogControl;
 pub use machinery::{CodeKeeper, Machinery, Start};
 pub use peer::{Io, Opening, PeerApi, PeerStreams};
 pub use proc::ProcessStat;

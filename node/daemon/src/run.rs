@@ -25,8 +25,8 @@ use crate::data::{CodeFiles, DataConfig, DataPlane, Program, Readiness, WasmConf
 use crate::link::{DataSink, LinkCounters, Links, NeighbourCounters};
 use crate::uploads::Uploads;
 use crate::{
-    CodeKeeper, Core, Daemon, DaemonError, DoorCounters, Io, Machinery, Rooms, RunningDaemon,
-    SessionEvent, Start, StopRoom,
+    CodeKeeper, Core, Daemon, DaemonError, DoorCounters, Io, LogControl, Machinery, Rooms,
+    RunningDaemon, SessionEvent, Start, StopRoom,
 };
 
 /// Files that may be open at one time, sockets among them, if the system allows so many.
@@ -34,13 +34,17 @@ const OPEN_FILES: u64 = 65_536;
 /// How long a room's last requests may take when the daemon stops.
 const LAST_REQUESTS: Duration = Duration::from_secs(2);
 
-/// Runs a daemon until `stop` resolves, and stops it in good order.
+/// Runs a daemon until `stop` resolves, and stops it in good order. `log` is the process's.
 ///
 /// # Errors
 /// If it does not start, or ends by itself.
-pub async fn run(config: DaemonConfig, stop: impl Future<Output = ()>) -> Result<(), DaemonError> {
+pub async fn run(
+    config: DaemonConfig,
+    log: Arc<dyn LogControl>,
+    stop: impl Future<Output = ()>,
+) -> Result<(), DaemonError> {
     raise_open_files();
-    let mut daemon = start(config).await?;
+    let mut daemon = start_with(config, log).await?;
     tokio::select! {
         () = stop => {
             tracing::info!("stopping; established sessions are kept for the next start");
@@ -70,15 +74,22 @@ fn raise_open_files() {
     }
 }
 
-/// Starts a daemon with all its rooms.
+/// Starts a daemon with all its rooms, in a process whose log is somebody else's.
 ///
 /// # Errors
 /// [`DaemonError`]; nothing is left running then.
 pub async fn start(config: DaemonConfig) -> Result<RunningDaemon, DaemonError> {
-    Daemon::start(config, async |core| Ok(rooms(&core).await?)).await
+    start_with(config, Arc::new(())).await
 }
 
-async fn rooms(core: &Core) -> Result<Rooms, DaemonError> {
+async fn start_with(
+    config: DaemonConfig,
+    log: Arc<dyn LogControl>,
+) -> Result<RunningDaemon, DaemonError> {
+    Daemon::start(config, async |core| Ok(rooms(&core, log).await?)).await
+}
+
+async fn rooms(core: &Core, log: Arc<dyn LogControl>) -> Result<Rooms, DaemonError> {
     let config = &core.config;
     let repository = open_repository(core).await?;
     let (gateway, gateway_at) = bind("gateway.listen", config.gateway.listen).await?;
@@ -124,6 +135,7 @@ async fn rooms(core: &Core) -> Result<Rooms, DaemonError> {
             engine: engine.clone(),
         }),
         recorded: core.recorded.clone(),
+        log,
     });
     plane.set_peer_api(Arc::new(control.clone()));
 

@@ -3,7 +3,7 @@
 use utoipa::openapi::security::{Http, HttpAuthScheme, SecurityScheme};
 use utoipa::{Modify, OpenApi};
 
-use super::{components, handlers, links, metrics, presentations, sessions};
+use super::{components, handlers, links, log, metrics, presentations, sessions};
 
 #[derive(OpenApi)]
 #[openapi(
@@ -20,6 +20,8 @@ use super::{components, handlers, links, metrics, presentations, sessions};
         handlers::bookings,
         links::links,
         metrics::metrics,
+        log::log,
+        log::set_log,
         handlers::hop,
         presentations::list,
         presentations::publish,

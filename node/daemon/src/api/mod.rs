@@ -15,6 +15,7 @@ mod forward;
 mod handlers;
 mod health;
 mod links;
+mod log;
 mod metrics;
 pub mod model;
 mod presentations;
@@ -43,7 +44,7 @@ use crate::config::ApiLimits;
 use crate::door::{Door, DoorConfig};
 use crate::metrics::Recorded;
 use crate::slots::{Full, Slot, Slots, share};
-use crate::{PeerStreams, PlaceHandle};
+use crate::{LogControl, PeerStreams, PlaceHandle};
 
 pub use components::{CodeFacts, CodeStore, NoStore, Staged, StoreError, Storing};
 pub use document::document;
@@ -117,6 +118,8 @@ pub struct Parts {
     pub counts: Arc<dyn Counts>,
     /// What has been recorded for collectors.
     pub recorded: Arc<Recorded>,
+    /// What is logged.
+    pub log: Arc<dyn LogControl>,
 }
 
 /// The control API of one place. Cheap to clone.

@@ -9,7 +9,8 @@ use axum::routing::{MethodRouter, delete, get, post, put};
 
 use super::rights::{Right, check};
 use super::{
-    Kind, PREFIX, Problem, Shared, components, handlers, links, metrics, presentations, sessions,
+    Kind, PREFIX, Problem, Shared, components, handlers, links, log, metrics, presentations,
+    sessions,
 };
 
 /// Greatest request that is read as a whole; uploads are streams.
@@ -25,6 +26,8 @@ fn routes() -> Vec<Route> {
         ("/tree", Read, get(handlers::tree)),
         ("/links", Read, get(links::links)),
         ("/metrics", Read, get(metrics::metrics)),
+        ("/log", Read, get(log::log)),
+        ("/log", Operate, put(log::set_log)),
         ("/bookings", Read, get(handlers::bookings)),
         ("/presentations", Read, get(presentations::list)),
         ("/presentations", Operate, put(presentations::publish)),

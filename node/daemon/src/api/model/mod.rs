@@ -17,8 +17,8 @@ pub use code::{
 pub use links::{DoorInfo, LinksInfo, NeighbourInfo, PaceInfo, TransportInfo};
 pub use open::{OpenForm, ProfileForm};
 pub use place::{
-    AddressesInfo, BookingInfo, CountersInfo, LinkInfo, PlaceInfo, PresentationInfo, QualityInfo,
-    ResourceInfo, Role, TreePlaceInfo,
+    AddressesInfo, BookingInfo, CountersInfo, LinkInfo, LogForm, LogInfo, PlaceInfo,
+    PresentationInfo, QualityInfo, ResourceInfo, Role, TreePlaceInfo,
 };
 pub(crate) use plan::solutions;
 pub use plan::{

@@ -303,3 +303,21 @@ impl From<&Quality> for QualityInfo {
         }
     }
 }
+
+/// What the daemon is to log.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct LogForm {
+    /// A level, or a filter by part of the program.
+    #[schema(example = "info,waybook_daemon::link=debug")]
+    pub filter: String,
+}
+
+/// What the daemon logs.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct LogInfo {
+    /// The place.
+    pub place: String,
+    /// A level, or a filter by part of the program.
+    pub filter: String,
+}
