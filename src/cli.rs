@@ -10,7 +10,7 @@ use crate::find::Global;
 
 /// Sends agents ahead of a session to book and build its service path.
 #[derive(Parser)]
-#[command(name = "waybook", version)]
+#[command(name = "waybook", version = env!("WAYBOOK_VERSION"))]
 #[command(after_help = "\
 Exit codes:
   0  done

@@ -43,3 +43,24 @@ fn err(output: &Output) -> String {
 fn code(output: &Output) -> i32 {
     output.status.code().expect("it ended by itself")
 }
+
+#[test]
+fn the_version_names_the_commit() {
+    let said = run(Path::new("."), &["--version"]);
+    assert_eq!(code(&said), 0);
+    let said = out(&said);
+    let version = format!("waybook {}", env!("CARGO_PKG_VERSION"));
+    let rest = said
+        .trim_end()
+        .strip_prefix(&version)
+        .unwrap_or_else(|| panic!("{said}"));
+    // Built from an archive there is none to name.
+    if Path::new(env!("CARGO_MANIFEST_DIR")).join(".git").exists() {
+        let commit = rest
+            .strip_prefix(" (")
+            .and_then(|rest| rest.strip_suffix(')'));
+        let commit = commit.unwrap_or_else(|| panic!("{said}"));
+        assert_eq!(commit.len(), 12, "{said}");
+        assert!(commit.bytes().all(|b| b.is_ascii_hexdigit()), "{said}");
+    }
+}
