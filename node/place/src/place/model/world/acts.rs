@@ -240,6 +240,8 @@ impl World {
     pub(super) fn restart(&mut self, scenario: &Scenario, place: usize) {
         self.dead[place] = None;
         let node = Arc::make_mut(&mut self.nodes[place]);
+        // Nobody may be there to connect to, and then nothing else says that it is another now.
+        node.seen.0 = Instant(0);
         node.life += 1;
         let records = node.disk.clone().into_iter().collect();
         let mut out = Vec::new();
