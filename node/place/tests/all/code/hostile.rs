@@ -308,6 +308,43 @@ fn guests_are_bounded_and_what_they_wait_for_ends_with_them() {
     assert_eq!(all.places[&name("r")].next_timeout(), None);
 }
 
+/// Nothing would have told that this share counts for nothing.
+#[test]
+fn one_neighbour_takes_its_share_of_downloads_and_leaves_the_rest() {
+    let mut root = runs("r");
+    root.limits.downloads = 1;
+    // Of sixteen.
+    root.limits.neighbour_share = 13;
+    let mut all = Neighbours::join(vec![root, runs("r/a"), runs("r/b")]);
+    let mut asks = |from: &str, number: u8| {
+        let mut guest = agent(from, &[], DownloadStrategy::DefaultPlace);
+        guest.id.number = number.into();
+        let code = Arc::make_mut(&mut guest.release);
+        code.home = name("r/h");
+        code.digest.0[0] = number;
+        let before = all.places[&name("r")].counters().limited;
+        all.give(letter(from, "r", Message::Download(guest)));
+        let counters = all.places[&name("r")].counters();
+        assert_eq!(counters.fenced, 0);
+        let limited = counters.limited - before;
+        let denied = all
+            .letters
+            .drain(..)
+            .find_map(|l| match l.envelope.message {
+                Message::Download(back) => back.found,
+                _ => None,
+            });
+        assert_eq!(denied.is_some(), limited == 1);
+        denied.map(|denied| format!("{denied:?}"))
+    };
+    assert_eq!([asks("r/a", 1), asks("r/a", 2)], [None, None]);
+    let denied = asks("r/a", 3).expect("it is beyond its share");
+    assert!(denied.contains("r/h"), "told to read from home: {denied}");
+    // What it waits for already is not more.
+    assert_eq!(asks("r/b", 4), None);
+    assert_eq!(asks("r/b", 1), None);
+}
+
 #[test]
 fn a_neighbours_guests_leave_with_its_life() {
     let mut all = tree();
