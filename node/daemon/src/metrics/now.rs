@@ -126,10 +126,7 @@ impl Now {
     fn show_links(&self, page: &mut Page) {
         let links = &self.links;
         let refused = [
-            (
-                "certificate, version, life or number of children",
-                links.refused,
-            ),
+            ("hello", links.refused),
             ("handshake", links.failed_handshakes),
         ];
         page.counter(
@@ -138,8 +135,8 @@ impl Now {
             refused.map(|(why, count)| (vec![("reason", why.to_owned())], count)),
         );
         let lost = [
-            ("no connection", links.unsent),
-            ("too long", links.too_long),
+            ("no-connection", links.unsent),
+            ("too-long", links.too_long),
         ];
         page.counter(
             "messages_unsent",
