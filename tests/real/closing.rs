@@ -3,13 +3,14 @@
 use std::path::Path;
 
 use rustix::process::Signal;
-use waybook_client::Error;
 use waybook_client::model::Problem;
+use waybook_client::{Error, Runtime};
 use waybook_sim::Setting;
 use waybook_sim::arm::Arm;
 use waybook_sim::client::request;
 
 use crate::daemons::{Daemons, until};
+use crate::figures::get;
 use crate::places::served::presentation;
 use crate::places::{Build, Kind, Places, disk};
 use crate::scenarios::settings::{MBIT, PLENTY, film, place, quality};
@@ -109,6 +110,10 @@ fn full_disk() {
             false => Err("there was room".to_owned()),
         }
     });
+    let api = Runtime::read(places.all()[SERVER].data()).unwrap().api;
+    let ready = get(api.unwrap(), "/readyz", None);
+    assert!(ready.starts_with("HTTP/1.1 503 "), "{ready}");
+    assert!(ready.contains("its records cannot be written"), "{ready}");
     // It is over all the same.
     stand(&places, std::slice::from_ref(&kept));
 

@@ -190,7 +190,7 @@ fn the_bytes_are_those_that_were_fetched() {
 }
 
 /// What a plain client gets.
-fn get(address: std::net::SocketAddr, path: &str, token: Option<&str>) -> String {
+pub(crate) fn get(address: std::net::SocketAddr, path: &str, token: Option<&str>) -> String {
     let mut stream = TcpStream::connect(address).unwrap();
     let token = token.map(|token| format!("authorization: Bearer {token}\r\n"));
     let token = token.unwrap_or_default();
