@@ -2,7 +2,7 @@
 //! read ([OpenMetrics 1.0](https://prometheus.io/docs/specs/om/open_metrics_spec/)).
 //!
 //! What takes time, or comes in kinds, is [recorded](Recorded) as it happens. What is merely so,
-//! and what others count anyway, is [looked at](Now) when somebody asks. Names and units are those
+//! and what others count anyway, is looked at when somebody asks. Names and units are those
 //! of Prometheus' [conventions](https://prometheus.io/docs/practices/naming/): seconds, bytes,
 //! totals. `docs/METRICS.md` says what each means.
 
