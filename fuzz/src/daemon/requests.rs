@@ -1,9 +1,5 @@
 //! Requests as they arrive: on a neighbour's stream, at the gateway, at the control API.
 
-use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
-use hyper_util::server::conn::auto;
-use hyper_util::service::TowerToHyperService;
-
 use super::sessions::{FROM_HERE, PASSING, SECRET, Seen, TOKEN, World, client};
 use super::{CHILD, PARENT, alone, name};
 
@@ -68,13 +64,8 @@ pub(crate) fn control(bytes: &[u8]) {
     };
     let (heard, seen) = alone(async {
         let world = World::new(answer).await;
-        let router = TowerToHyperService::new(world.api.router());
-        let serve = move |io| async move {
-            let mut server = auto::Builder::new(TokioExecutor::new());
-            server.http1().timer(TokioTimer::new());
-            server.http2().timer(TokioTimer::new());
-            let _ = server.serve_connection(TokioIo::new(io), router).await;
-        };
+        let api = world.api.clone();
+        let serve = move |io| async move { api.serve_client(client(), io).await };
         let heard = world.say(said, serve).await;
         (heard, world.end().await)
     });

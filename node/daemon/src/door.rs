@@ -27,6 +27,7 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use crate::kept::Kept;
+use crate::lookout::watch;
 use crate::{BoxError, Io};
 use beginning::Beginning;
 
@@ -302,10 +303,12 @@ async fn attend<F, A, B>(
         .keep_alive_interval(KEEP_ALIVE)
         .max_concurrent_streams(STREAMS)
         .max_header_list_size(u32::try_from(config.header_bytes).unwrap_or(u32::MAX));
-    let stream = TokioIo::new(Beginning::new(stream, config.header_timeout));
-    let mut serving = std::pin::pin!(server.serve_connection(stream, service));
+    let (stream, lookout) = watch(Beginning::new(stream, config.header_timeout));
+    let mut serving = std::pin::pin!(server.serve_connection(TokioIo::new(stream), service));
     let ended = tokio::select! {
+        biased;
         ended = serving.as_mut() => ended,
+        () = lookout.gone() => return,
         () = stay.leave.cancelled() => return,
         () = closing.cancelled() => {
             if !config.lingers {

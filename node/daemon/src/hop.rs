@@ -22,6 +22,7 @@ use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use tokio_util::task::AbortOnDropHandle;
 
+use crate::lookout::watch;
 use crate::{Body, BoxError, Io};
 
 /// Sends a request on a stream of its own. Dropping the future, or the response's body,
@@ -61,13 +62,18 @@ where
         let response = serve(request);
         async move { Ok::<_, Infallible>(response.await) }
     });
-    hyper::server::conn::http1::Builder::new()
+    let (io, lookout) = watch(io);
+    let serving = hyper::server::conn::http1::Builder::new()
         .timer(TokioTimer::new())
         .keep_alive(false)
         .max_buf_size(header_bytes.max(8192))
         .header_read_timeout(header_timeout)
-        .serve_connection(TokioIo::new(io), service)
-        .await
+        .serve_connection(TokioIo::new(io), service);
+    tokio::select! {
+        biased;
+        served = serving => served,
+        () = lookout.gone() => Ok(()),
+    }
 }
 
 /// A response's body together with the connection that it arrives on.

@@ -18,6 +18,7 @@ pub mod identity;
 mod kept;
 pub mod link;
 mod logging;
+mod lookout;
 mod machinery;
 pub mod metrics;
 mod peer;

@@ -27,8 +27,10 @@ mod sessions;
 mod stream;
 mod unread;
 
+use std::future::Future;
 use std::net::SocketAddr;
 use std::path::PathBuf;
+use std::pin::Pin;
 use std::sync::Arc;
 
 use axum::Router;
@@ -44,7 +46,7 @@ use crate::config::ApiLimits;
 use crate::door::{Door, DoorConfig};
 use crate::metrics::Recorded;
 use crate::slots::{Full, Slot, Slots, share};
-use crate::{LogControl, PeerStreams, PlaceHandle};
+use crate::{Io, LogControl, PeerStreams, PlaceHandle};
 
 pub use components::{CodeFacts, CodeStore, NoStore, Staged, StoreError, Storing};
 pub use document::document;
@@ -242,6 +244,17 @@ impl ControlApi {
             .await;
     }
 
+    /// Serves one local client's connection, which came from that address, as
+    /// [`serve`](Self::serve) does each of those that it accepts.
+    pub async fn serve_client(&self, client: SocketAddr, io: Box<dyn Io>) {
+        let stopping = self.shared.stopping.clone();
+        let answer = answering(self.router());
+        self.shared
+            .door
+            .serve_one(io, client, stopping, answer)
+            .await;
+    }
+
     /// Serves collectors, who need no token and get nothing but figures, until
     /// [`stop`](Self::stop).
     pub async fn serve_metrics(&self, listener: TcpListener) {
@@ -258,15 +271,7 @@ impl ControlApi {
 
     async fn serve_at(&self, door: &Arc<Door>, listener: TcpListener, router: Router) {
         let stopping = self.shared.stopping.clone();
-        let answer = move |_, request: http::Request<hyper::body::Incoming>| {
-            let router = router.clone();
-            async move {
-                match router.oneshot(request.map(axum::body::Body::new)).await {
-                    Ok(response) => response,
-                    Err(never) => match never {},
-                }
-            }
-        };
+        let answer = answering(router);
         let tasks = TaskTracker::new();
         door.serve(listener, stopping, &tasks, answer).await;
         tasks.close();
@@ -276,6 +281,25 @@ impl ControlApi {
     /// Takes no more requests, and ends those that wait for something to happen.
     pub fn stop(&self) {
         self.shared.stopping.cancel();
+    }
+}
+
+/// What answers the requests of all clients.
+fn answering(
+    router: Router,
+) -> impl Fn(
+    SocketAddr,
+    http::Request<hyper::body::Incoming>,
+) -> Pin<Box<dyn Future<Output = axum::response::Response> + Send>>
++ Clone {
+    move |_, request| {
+        let router = router.clone();
+        Box::pin(async move {
+            match router.oneshot(request.map(axum::body::Body::new)).await {
+                Ok(response) => response,
+                Err(never) => match never {},
+            }
+        })
     }
 }
 

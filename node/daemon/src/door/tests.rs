@@ -101,3 +101,32 @@ async fn who_has_a_request_under_way_stays_and_others_are_told() {
     until(|| door.counters().connections == 0).await;
     assert!(all(ask(at, "/").await).await.ends_with("served"));
 }
+
+/// A client that had said something behind a request that waits, and then went away, kept its
+/// connection and its request for as long as whoever was to answer liked.
+#[tokio::test]
+async fn who_goes_away_behind_a_request_that_waits_is_noticed() {
+    const WAIT: &str = "GET /wait HTTP/1.1\r\nhost: a\r\n\r\n";
+    let (door, at, _go) = two().await;
+    for behind in ["", "G", WAIT] {
+        let mut stream = TcpStream::connect(at).await.unwrap();
+        let said = format!("{WAIT}{behind}");
+        stream.write_all(said.as_bytes()).await.unwrap();
+        until(|| door.inside().guests.values().any(|guest| guest.busy > 0)).await;
+        drop(stream);
+        until(|| door.counters().connections == 0).await;
+    }
+}
+
+/// Whoever sends several requests at once gets several answers.
+#[tokio::test]
+async fn requests_behind_each_other_are_answered() {
+    let (_door, at, go) = two().await;
+    let mut stream = TcpStream::connect(at).await.unwrap();
+    let one = "GET /wait HTTP/1.1\r\nhost: a\r\n\r\n";
+    let last = "GET / HTTP/1.1\r\nhost: a\r\nconnection: close\r\n\r\n";
+    let said = format!("{one}{one}{last}");
+    stream.write_all(said.as_bytes()).await.unwrap();
+    go.cancel();
+    assert_eq!(all(stream).await.matches("served").count(), 3);
+}
