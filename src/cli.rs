@@ -4,7 +4,7 @@ use clap::{Parser, Subcommand};
 
 use crate::commands::{
     bookings, ca, check, close, component, demo, down, links, log, open, place, presentations,
-    publish, session, sessions, sim, tree, up, withdraw,
+    publish, session, sessions, sim, trace, tree, up, why, withdraw,
 };
 use crate::find::Global;
 
@@ -80,6 +80,10 @@ Examples:
     Sessions(sessions::Sessions),
     /// Show a session with every hop
     Session(session::Session),
+    /// Show what took how long while a session was set up, hop by hop
+    Trace(trace::Trace),
+    /// Explain why a session was given what it got, or nothing
+    Why(why::Why),
     /// Close a session
     Close(close::Close),
     /// Show the location tree and how its places do

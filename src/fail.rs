@@ -95,6 +95,9 @@ impl Fail {
             for refusal in self.problem.iter().flat_map(|p| &p.refused) {
                 eprintln!("  {}", crate::show::refusal(refusal));
             }
+            if let Some(session) = self.problem.as_ref().and_then(|p| p.session.as_ref()) {
+                eprintln!("`waybook why {session}` says what would have to change");
+            }
         }
         ExitCode::from(self.exit as u8)
     }

@@ -50,6 +50,15 @@ pub(crate) fn table(headings: &[&str], rows: &[Vec<String>], nothing: &str) -> D
     rows.iter().try_for_each(|row| line(&print(row)))
 }
 
+/// How many characters a line has room for; a hundred where nobody says.
+pub(crate) fn columns() -> usize {
+    let told = std::env::var("COLUMNS")
+        .ok()
+        .and_then(|text| text.parse().ok());
+    let terminal = || Some(usize::from(console::Term::stdout().size_checked()?.1));
+    told.or_else(terminal).unwrap_or(100).max(40)
+}
+
 /// How a text stands out.
 #[derive(Clone, Copy)]
 pub(crate) enum Color {

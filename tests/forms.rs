@@ -137,6 +137,10 @@ fn client_and_daemon_have_the_same_forms() {
         ProgressInfo: client::ProgressInfo, daemon::ProgressInfo;
         EndInfo: client::EndInfo, daemon::EndInfo;
         SurveyInfo: client::SurveyInfo, daemon::SurveyInfo;
+        SetupInfo: client::SetupInfo, daemon::SetupInfo;
+        SetupDetail: client::SetupDetail, daemon::SetupDetail;
+        HopTraceInfo: client::HopTraceInfo, daemon::HopTraceInfo;
+        TraceInfo: client::TraceInfo, daemon::TraceInfo;
         CodeInfo: client::CodeInfo, daemon::CodeInfo;
         CodeDetail: client::CodeDetail, daemon::CodeDetail;
         ReleaseInfo: client::ReleaseInfo, daemon::ReleaseInfo;

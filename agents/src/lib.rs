@@ -15,6 +15,7 @@ mod message;
 mod plan_visitor;
 mod refusal;
 mod report;
+mod trace;
 mod transfer;
 pub mod wire;
 
@@ -30,4 +31,5 @@ pub use message::{
 pub use plan_visitor::{Action, Event, Local, PlanVisitor, State};
 pub use refusal::{Lack, Refusal, RefusalReason};
 pub use report::{ComponentReport, HopReport, Progress, Step, Transferred};
+pub use trace::{NoTraceContext, TraceContext};
 pub use transfer::{TransferAnswer, TransferRequest};

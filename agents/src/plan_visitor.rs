@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 use waybook_location_tree::PlaceName;
 use waybook_plan::{Component, Plan, Releases, Solution, SolutionNumber, Stage, WhenCut};
 
-use crate::{HopReport, Ready, Refusal, SessionId};
+use crate::{HopReport, Ready, Refusal, SessionId, TraceContext};
 
 pub use interface::{Action, Event, Local, State};
 
@@ -36,6 +36,9 @@ pub struct PlanVisitor {
     /// of that is without it.
     #[serde(skip)]
     no_trace_back: bool,
+    /// Likewise.
+    #[serde(skip)]
+    trace: Option<TraceContext>,
 
     state: State,
     /// The solution that is held here, or chosen; the last one tried once it has ended.
@@ -88,6 +91,7 @@ impl PlanVisitor {
             upstream,
             watch,
             no_trace_back: false,
+            trace: None,
             state: State::Arrived,
             current: number,
             child: None,
@@ -155,6 +159,18 @@ impl PlanVisitor {
     #[must_use]
     pub fn no_trace_back(&self) -> bool {
         self.no_trace_back
+    }
+
+    /// The set-up is part of that trace, and so is all that is recorded of agents that are sent on
+    /// from this one.
+    pub fn set_trace(&mut self, trace: Option<TraceContext>) {
+        self.trace = trace;
+    }
+
+    /// The client's trace that the set-up is part of, if it has one.
+    #[must_use]
+    pub fn trace(&self) -> Option<TraceContext> {
+        self.trace
     }
 
     /// The solution that is held here, or chosen.
@@ -249,6 +265,7 @@ impl PlanVisitor {
             upstream: _,
             watch: _,
             no_trace_back: _,
+            trace: _,
             state,
             current,
             child,

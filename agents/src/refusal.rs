@@ -98,6 +98,44 @@ impl RefusalReason {
             _ => false,
         }
     }
+
+    /// What would have to change for the solution not to be refused so, in a sentence for the
+    /// people who can change it.
+    #[must_use]
+    pub fn remedy(&self) -> String {
+        match self {
+            Self::Lacking(lack) => lack.remedy(),
+            Self::ComponentUnavailable { component, .. } => {
+                format!("The place must have `{component}`, or be allowed to run it.")
+            }
+            Self::ComponentFailed { component, .. } => format!(
+                "`{component}` must start and answer there; the log of the place may say more."
+            ),
+            Self::Unreachable { next } => {
+                format!("{next} must run and be connected; `waybook links` shows who is.")
+            }
+            Self::NoAnswer { next } => {
+                format!("{next}, or the connection to it, must answer sooner.")
+            }
+            Self::Lost { next } => format!("{next} must stay up; it may be back by now."),
+            Self::Deadline => {
+                "The set-up needs more time, or its code must be there beforehand.".to_owned()
+            }
+            Self::Restarting => "It knows within a lease what it has promised; then it grants \
+                                 again."
+                .to_owned(),
+            Self::Limit { limit, value } => {
+                format!("There must be fewer at a time, or `{limit}` be greater than {value}.")
+            }
+            Self::Protocol { .. } => {
+                "One of the two places is broken or lies; the logs of both may say more.".to_owned()
+            }
+            Self::Released => {
+                "Nothing here: the client's side did not want it any more.".to_owned()
+            }
+            Self::NotTried => "The set-up must be allowed to trace back.".to_owned(),
+        }
+    }
 }
 
 /// A resource that did not suffice. At one instant, at one place:
@@ -123,6 +161,33 @@ impl Lack {
     #[must_use]
     pub fn missing(&self) -> u64 {
         self.wanted.saturating_sub(self.free)
+    }
+
+    /// What would have to change, in a sentence.
+    fn remedy(&self) -> String {
+        let show = |amount| format_amount(&self.resource, amount);
+        let resource = &self.resource;
+        if self.wanted > self.capacity {
+            let has = match self.capacity {
+                0 => "the place has none".to_owned(),
+                capacity => format!("the place has {} in all", show(capacity)),
+            };
+            return format!(
+                "No session that ends would help, for {has}: its `capacity.{resource}` must be at \
+                 least {}.",
+                show(self.wanted)
+            );
+        }
+        if self.holds_stood_in_the_way() {
+            return "Only other set-ups stood in the way: the same may succeed a moment later."
+                .to_owned();
+        }
+        let missing = self.missing();
+        format!(
+            "Sessions with {} there must end, or its `capacity.{resource}` be at least {}.",
+            show(missing),
+            show(self.capacity.saturating_add(missing))
+        )
     }
 
     /// Whether it would have sufficed if no other set-up had been under way.

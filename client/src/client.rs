@@ -16,7 +16,8 @@ use waybook_location_tree::PlaceName;
 use crate::model::{
     BookingInfo, CodeDetail, CodeInfo, EndInfo, EstablishedInfo, HopInfo, LinksInfo, LogForm,
     LogInfo, OpenForm, PlaceInfo, PrefetchForm, PresentationInfo, Problem, ReleaseInfo,
-    SessionDetail, SessionInfo, StrategyForm, StrategyInfo, SurveyInfo, TreePlaceInfo,
+    SessionDetail, SessionInfo, SetupDetail, SetupInfo, StrategyForm, StrategyInfo, SurveyInfo,
+    TraceInfo, TreePlaceInfo,
 };
 use crate::upload::Upload;
 use crate::{Error, Events, Fetching, Runtime, connect};
@@ -42,6 +43,7 @@ pub struct Client {
     address: String,
     token: String,
     at: Option<PlaceName>,
+    traceparent: Option<String>,
 }
 
 impl Client {
@@ -59,6 +61,7 @@ impl Client {
             address: api.to_string(),
             token,
             at: None,
+            traceparent: None,
         })
     }
 
@@ -81,6 +84,7 @@ impl Client {
             address: format!("{host}:{port}"),
             token: token.to_owned(),
             at: None,
+            traceparent: None,
         })
     }
 
@@ -90,6 +94,16 @@ impl Client {
     pub fn at(&self, place: PlaceName) -> Self {
         Self {
             at: Some(place),
+            ..self.clone()
+        }
+    }
+
+    /// The same, as part of a trace of the caller's own: set-ups that are opened through it belong
+    /// to the span that `traceparent` names (W3C Trace Context).
+    #[must_use]
+    pub fn traced(&self, traceparent: &str) -> Self {
+        Self {
+            traceparent: Some(traceparent.to_owned()),
             ..self.clone()
         }
     }
@@ -255,6 +269,30 @@ impl Client {
     pub async fn close(&self, id: &str) -> Result<(), Error> {
         self.tell(Method::DELETE, &format!("/sessions/{}", escape(id)))
             .await
+    }
+
+    /// The set-ups that the place remembers, the latest first.
+    ///
+    /// # Errors
+    /// As [`Client::place`].
+    pub async fn setups(&self) -> Result<Vec<SetupInfo>, Error> {
+        self.get("/setups").await
+    }
+
+    /// A set-up with what was tried, and why it was refused.
+    ///
+    /// # Errors
+    /// As [`Client::place`]; also if the place does not remember it.
+    pub async fn setup(&self, session: &str) -> Result<SetupDetail, Error> {
+        self.get(&format!("/setups/{session}")).await
+    }
+
+    /// What took how long during a set-up, at all its places.
+    ///
+    /// # Errors
+    /// As [`Client::setup`].
+    pub async fn trace(&self, session: &str) -> Result<TraceInfo, Error> {
+        self.get(&format!("/setups/{session}/trace")).await
     }
 
     /// Waits until a session is over.
@@ -426,11 +464,15 @@ impl Client {
                     url: path.to_owned(),
                     why: error.to_string(),
                 })?;
-        Ok(Request::builder()
+        let request = Request::builder()
             .method(method)
             .uri(uri)
             .header(header::HOST, &self.address)
-            .header(header::AUTHORIZATION, format!("Bearer {}", self.token)))
+            .header(header::AUTHORIZATION, format!("Bearer {}", self.token));
+        Ok(match &self.traceparent {
+            Some(traceparent) => request.header("traceparent", traceparent),
+            None => request,
+        })
     }
 
     /// Sends a request over a connection of its own; problems are errors.

@@ -49,6 +49,7 @@ pub(crate) fn record(bytes: &[u8]) {
     if let Ok((mut agent, replaces)) = wire::decode_record_of(bytes, itself) {
         // One that is established walks no more, and its record does not say how it would.
         agent.set_no_trace_back(false);
+        agent.set_trace(None);
         let again = wire::encode_record_of(&agent, &agent, replaces);
         assert_eq!(
             wire::decode_record_of(&again, itself),

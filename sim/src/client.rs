@@ -58,6 +58,7 @@ pub fn request(title: &str) -> OpenRequest {
         longest: None,
         watch: false,
         no_trace_back: false,
+        trace: None,
     }
 }
 
@@ -212,7 +213,7 @@ impl Clients {
         let client = self.expect(id)?;
         client.knows = match outcome {
             Outcome::Established(session) => Knows::Session(session),
-            Outcome::Refused { refused, plan } => Knows::Refused { refused, plan },
+            Outcome::Refused { refused, plan, .. } => Knows::Refused { refused, plan },
             Outcome::NoPlan(none) => Knows::NoPlan(none),
             Outcome::Rejected { why } => Knows::Rejected(why),
             Outcome::Closed => Knows::Closed,

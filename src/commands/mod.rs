@@ -16,9 +16,11 @@ pub(crate) mod publish;
 pub(crate) mod session;
 pub(crate) mod sessions;
 pub(crate) mod sim;
+pub(crate) mod trace;
 mod transfers;
 pub(crate) mod tree;
 pub(crate) mod up;
+pub(crate) mod why;
 pub(crate) mod withdraw;
 
 use std::path::Path;
@@ -52,6 +54,8 @@ pub(crate) fn run(cli: Cli) -> Done {
                     Command::Open(command) => command.run(global).await,
                     Command::Sessions(command) => command.run(global).await,
                     Command::Session(command) => command.run(global).await,
+                    Command::Trace(command) => command.run(global).await,
+                    Command::Why(command) => command.run(global).await,
                     Command::Close(command) => command.run(global).await,
                     Command::Tree(command) => command.run(global).await,
                     Command::Bookings(command) => command.run(global).await,

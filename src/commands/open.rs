@@ -6,7 +6,8 @@ use clap::Args;
 use serde_json::json;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use waybook_client::model::{
-    EstablishedInfo, OpenForm, ProfileForm, ProgressInfo, SpanForm, StepInfo, SurveyInfo,
+    EstablishedInfo, OpenForm, ProfileForm, ProgressInfo, RefusalInfo, SpanForm, StepInfo,
+    SurveyInfo,
 };
 use waybook_client::{Client, Error, Event};
 use waybook_location_tree::PlaceName;
@@ -28,7 +29,9 @@ Examples:
   waybook open film --at core/bologna/lab --dry-run
 
 Ctrl-C closes the session; a second one leaves at once. With `--detach` the session stays
-until it is closed, idle for too long, or has lasted its greatest time.")]
+until it is closed, idle for too long, or has lasted its greatest time.
+
+With TRACEPARENT in the environment the set-up is part of that trace (see docs/TRACES.md).")]
 pub(crate) struct Open {
     /// What to open; `waybook presentations` shows what there is
     title: String,
@@ -101,6 +104,11 @@ impl Open {
                 )),
             };
         }
+        // How other programs hand on the trace that they are in.
+        let client = match std::env::var("TRACEPARENT") {
+            Ok(traceparent) => client.traced(&traceparent),
+            Err(_) => client,
+        };
         let mut interrupts = Interrupts::new()?;
         let session = set_up(&client, &form, &mut interrupts, global.json).await?;
         // Said at once, detached or not: what nobody claims is given up.
@@ -344,9 +352,20 @@ fn print_survey(survey: &SurveyInfo) -> Done {
             let says = says(survey, &stage.place, solution.number);
             let book = show::amounts(&stage.demand);
             show::line(&format!("   {:24} book {book}{run}: {says}", stage.place))?;
+            if let Some(refusal) = refusal(survey, &stage.place, solution.number) {
+                let remedy = paint(Color::Yellow, &refusal.remedy);
+                show::line(&format!("   {:24} {remedy}", ""))?;
+            }
         }
     }
     Ok(())
+}
+
+/// Why a place would refuse a solution, if it would.
+fn refusal<'a>(survey: &'a SurveyInfo, place: &str, solution: u16) -> Option<&'a RefusalInfo> {
+    let asked = survey.places.iter().find(|p| p.place == place)?;
+    let answer = asked.answers.iter().find(|a| a.solution == solution)?;
+    answer.refusal.as_ref()
 }
 
 /// What a place says to a solution.

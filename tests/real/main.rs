@@ -19,6 +19,7 @@ mod raw;
 mod sessions;
 mod strangers;
 mod torture;
+mod traces;
 mod upgrade;
 
 scenarios::every_story!(daemons::Daemons);

@@ -89,6 +89,7 @@ impl PlanVisitor {
         let number = solution.number;
         let mut child = Self::at_hop(self.session, plan, hop, number, upstream, self.watch);
         child.no_trace_back = self.no_trace_back;
+        child.trace = self.trace;
         child
     }
 

@@ -6,7 +6,7 @@ use serde::Serialize;
 use waybook_plan::{Presentation, Release, Releases, Runtime, Solution, WhenCut};
 
 use super::{WireError, read_body, shortened, write_value};
-use crate::{DownloadStrategy, Message, PlanVisitor, SessionId};
+use crate::{DownloadStrategy, Message, PlanVisitor, SessionId, TraceContext};
 
 /// The tag of the block with a plan's releases.
 const RELEASES: u16 = 1;
@@ -18,6 +18,8 @@ const NO_TRACE_BACK: u16 = 3;
 const WHEN_CUT: u16 = 4;
 /// The tag of the block with the session whose place another one has taken.
 const REPLACES: u16 = 5;
+/// The tag of the block with the client's trace that a set-up is part of.
+const TRACE: u16 = 6;
 /// Bytes of a tagged block before its content: tag, length.
 const HEADER: usize = 6;
 
@@ -30,6 +32,7 @@ pub(super) struct Beside<'a> {
     /// By the number of the solution, or the place in a list of presentations.
     when_cut: Vec<(u16, WhenCut)>,
     replaces: Option<SessionId>,
+    trace: Option<TraceContext>,
 }
 
 impl<'a> Beside<'a> {
@@ -60,6 +63,7 @@ impl<'a> Beside<'a> {
     pub(super) fn agent(agent: &'a PlanVisitor) -> Self {
         Self {
             no_trace_back: agent.no_trace_back(),
+            trace: agent.trace(),
             ..Self::keeper(agent, None)
         }
     }
@@ -102,6 +106,9 @@ impl<'a> Beside<'a> {
         if let Some(replaces) = self.replaces {
             write(bytes, REPLACES, &replaces);
         }
+        if let Some(trace) = self.trace {
+            write(bytes, TRACE, &trace);
+        }
     }
 }
 
@@ -124,6 +131,7 @@ pub(super) struct Blocks<'a> {
     no_trace_back: Option<&'a [u8]>,
     when_cut: Option<&'a [u8]>,
     replaces: Option<&'a [u8]>,
+    trace: Option<&'a [u8]>,
 }
 
 impl<'a> Blocks<'a> {
@@ -145,6 +153,7 @@ impl<'a> Blocks<'a> {
                 NO_TRACE_BACK => known.no_trace_back = Some(content),
                 WHEN_CUT => known.when_cut = Some(content),
                 REPLACES => known.replaces = Some(content),
+                TRACE => known.trace = Some(content),
                 _ => {}
             }
         }
@@ -198,6 +207,7 @@ impl<'a> Blocks<'a> {
         agent.set_releases(self.releases()?);
         let no_trace_back = self.no_trace_back.map(read_body::<()>).transpose()?;
         agent.set_no_trace_back(no_trace_back.is_some());
+        agent.set_trace(self.trace()?);
         for (number, when_cut) in self.when_cut()? {
             agent.set_when_cut(waybook_plan::SolutionNumber(number), when_cut);
         }
@@ -213,6 +223,16 @@ impl<'a> Blocks<'a> {
 
     pub(super) fn replaces(&self) -> Result<Option<SessionId>, WireError> {
         self.replaces.map(read_body).transpose()
+    }
+
+    fn trace(&self) -> Result<Option<TraceContext>, WireError> {
+        let trace: Option<TraceContext> = self.trace.map(read_body).transpose()?;
+        match trace {
+            Some(trace) if !trace.is_valid() => {
+                Err(WireError::Body("a trace has no number".to_owned()))
+            }
+            trace => Ok(trace),
+        }
     }
 
     fn releases(&self) -> Result<Arc<Releases>, WireError> {

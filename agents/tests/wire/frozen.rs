@@ -7,7 +7,7 @@ use waybook_agents::{Message, TransferAnswer, TransferRequest, Visit, wire};
 
 use crate::messages::{
     envelope, one_of_each, place, release, since_version_2, since_when_cut, visitor,
-    visitor_without_trace_back,
+    visitor_in_a_trace, visitor_without_trace_back,
 };
 use crate::{hello, unprefixed};
 
@@ -87,6 +87,22 @@ fn a_visit_that_does_not_trace_back_says_so_behind_its_body() {
     let tag = unknown.len() - 6;
     unknown[tag] = 0xfe;
     assert_eq!(wire::decode(&unknown), Ok(plain));
+}
+
+/// Likewise a build that does not know the block takes the visit for one in no client's trace.
+#[test]
+fn a_visit_in_a_trace_says_so_behind_its_body() {
+    let remaining = Duration::from_millis(59_800);
+    let agent = visitor_in_a_trace();
+    let set = envelope(Message::Visit(Visit { agent, remaining }));
+    let frame = wire::encode(&set);
+    let (body, block) = frame.split_at(FROZEN[0].len() / 2);
+    assert_eq!(hex(&body[4..]), FROZEN[0][8..]);
+    assert_eq!(
+        hex(block),
+        "06001b000000fe9c31801c21eb4884dd43cd161965f70afd31332069716badb701"
+    );
+    assert_eq!(wire::decode(unprefixed(&frame)), Ok(set));
 }
 
 const REQUEST: &str = "5200000004024c00000001010101010101010101010101010101010101010101010101010101010101\

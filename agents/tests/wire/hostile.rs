@@ -12,7 +12,8 @@ use waybook_plan::{SolutionNumber, WhenCut};
 
 use crate::memory::peak;
 use crate::messages::{
-    envelope, feed, one_of_each, since_version_2, visitor, visitor_without_trace_back,
+    envelope, feed, one_of_each, since_version_2, visitor, visitor_in_a_trace,
+    visitor_without_trace_back,
 };
 use crate::random::any_envelope;
 use crate::{hello, unprefixed};
@@ -162,6 +163,19 @@ fn a_block_that_says_all_by_being_there_has_no_content() {
     frame.push(0);
     let refused = Err(WireError::Body("1 bytes are left over".into()));
     assert_eq!(wire::decode_agent(&frame), refused);
+}
+
+/// A trace or a span of number zero is none.
+#[test]
+fn a_trace_without_a_number_is_refused() {
+    let frame = wire::encode_agent(&visitor_in_a_trace());
+    // At the end are the span, with a tag before it, and whether it is sampled.
+    let span = frame.len() - 9..frame.len() - 1;
+    let mut nothing = frame.clone();
+    nothing[span].fill(0);
+    assert!(wire::decode_agent(&frame).is_ok());
+    let refused = Err(WireError::Body("a trace has no number".into()));
+    assert_eq!(wire::decode_agent(&nothing), refused);
 }
 
 /// Older builds would refuse the frame, and with it the neighbour that passed it on.

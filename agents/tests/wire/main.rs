@@ -56,7 +56,11 @@ fn hellos_agents_and_records_read_back() {
     let frame = wire::encode_hello(&hello);
     assert_eq!(wire::decode_hello(unprefixed(&frame)), Ok(hello));
     let agent = messages::visitor();
-    for agent in [agent.clone(), messages::visitor_without_trace_back()] {
+    for agent in [
+        agent.clone(),
+        messages::visitor_without_trace_back(),
+        messages::visitor_in_a_trace(),
+    ] {
         let bytes = wire::encode_agent(&agent);
         assert_eq!(wire::decode_agent(&bytes), Ok(agent));
     }

@@ -97,6 +97,16 @@ pub(crate) fn visitor_without_trace_back() -> PlanVisitor {
     agent
 }
 
+pub(crate) fn visitor_in_a_trace() -> PlanVisitor {
+    let mut agent = visitor();
+    agent.set_trace(Some(TraceContext {
+        trace: 0x0af7_6519_16cd_43dd_8448_eb21_1c80_319c,
+        parent: 0xb7ad_6b71_6920_3331,
+        sampled: true,
+    }));
+    agent
+}
+
 /// What messages say since there is something to say about sessions that are cut.
 pub(crate) fn since_when_cut() -> Vec<Message> {
     let when_cut = WhenCut {

@@ -9,6 +9,7 @@ mod place;
 mod plan;
 mod problem;
 mod session;
+mod setup;
 mod values;
 
 pub use code::{
@@ -29,4 +30,5 @@ pub use session::{
     ComponentInfo, EndInfo, EstablishedInfo, HopInfo, HopReportInfo, Phase, ProgressInfo,
     SessionDetail, SessionHop, SessionInfo, StepInfo, UrlsInfo,
 };
+pub use setup::{HopTraceInfo, NoteInfo, SetupDetail, SetupInfo, SpanInfo, TraceInfo, UntoldInfo};
 pub use values::{Amount, Quantity, Span, SpanForm};

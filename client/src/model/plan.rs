@@ -43,6 +43,8 @@ pub struct RefusalInfo {
     pub kind: String,
     /// The reason for people.
     pub text: String,
+    /// What would have to change, in a sentence.
+    pub remedy: String,
     /// What lacked, for the kind `lacking`.
     pub lack: Option<LackInfo>,
     /// The component, for the kinds that name one.

@@ -21,6 +21,9 @@ pub struct Problem {
     /// The place that says so.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub place: Option<String>,
+    /// For a refused session: its number, by which its set-up is remembered for a while.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub session: Option<String>,
     /// For a refused session: for each solution, where and why.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub refused: Vec<RefusalInfo>,

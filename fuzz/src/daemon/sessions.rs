@@ -14,6 +14,7 @@ use waybook_agents::SessionId;
 use waybook_daemon::api::{Addresses, ControlApi, Ends, NoStore, Rights, SessionUrls, Urls};
 use waybook_daemon::config::{ApiLimits, RemoteRights};
 use waybook_daemon::data::{DataConfig, DataPlane};
+use waybook_daemon::trace::Setups;
 use waybook_daemon::{Command, Io, Opening, PeerStreams, PlaceHandle, Start, api};
 use waybook_location_tree::PlaceName;
 use waybook_place::io::{Input, InstanceId, Route};
@@ -135,6 +136,7 @@ impl World {
             limits: ApiLimits::default(),
             counts: Arc::new(()),
             recorded: Arc::default(),
+            setups: Arc::new(Setups::new(100)),
             log: Arc::new(()),
         });
         plane.set_peer_api(Arc::new(api.clone()));

@@ -181,5 +181,6 @@ pub(super) fn request(number: u64) -> OpenRequest {
         longest: None,
         watch: number.is_multiple_of(2),
         no_trace_back: number % 5 == 4,
+        trace: None,
     }
 }

@@ -19,6 +19,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use crate::data::DataLimits;
+use crate::trace::ExportConfig;
 pub use api::{ApiConfig, ApiLimits, RemoteRights, Who};
 pub use check::{FileKind, check_file, check_text};
 pub use topology::{Deployment, Topology, TopologyPlace};
@@ -52,6 +53,8 @@ pub struct DaemonConfig {
     /// The TCP socket where collectors get the place's figures without a token
     /// (`metrics.listen`); port 0 for any free one, none by default.
     pub metrics: Option<SocketAddr>,
+    /// What is remembered of set-ups, and who else is told (`[trace]`).
+    pub trace: TraceConfig,
     /// What `process` components may run here, by name (`[programs.NAME]`).
     pub programs: BTreeMap<String, ProgramConfig>,
     /// Folders that builtin `files` may serve (`files.roots`); none by default.
@@ -247,6 +250,16 @@ pub struct LogConfig {
     /// Lines a second that any one place of the program may write; those beyond are left out,
     /// and it is said how many.
     pub lines: u32,
+}
+
+/// What is remembered of set-ups, and who else is told.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct TraceConfig {
+    /// So many set-ups are remembered that went well or go on, and as many that did not; zero
+    /// for none.
+    pub keep: usize,
+    /// Where spans go beside; none by default.
+    pub export: Option<ExportConfig>,
 }
 
 /// How the log looks.

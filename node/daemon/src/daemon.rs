@@ -5,7 +5,7 @@ use std::future::Future;
 use std::net::SocketAddr;
 use std::pin::Pin;
 use std::sync::Arc;
-use std::time::SystemTime;
+use std::time::{Duration, SystemTime};
 
 use serde::{Deserialize, Serialize};
 use tokio::task::JoinHandle;
@@ -25,6 +25,10 @@ use crate::metrics::{Observer, Recorded};
 use crate::peer::PeerStreams;
 use crate::pump::{Carriers, Clock, Pump};
 use crate::store::Store;
+use crate::trace::{Exporter, Setups, Tracer};
+
+/// When the daemon stops, the collector has so long to take the last spans.
+const LAST_SPANS: Duration = Duration::from_secs(2);
 
 /// Why a daemon does not start.
 #[derive(Debug, thiserror::Error)]
@@ -67,6 +71,8 @@ pub struct Core {
     pub incarnation: Incarnation,
     /// What is recorded for collectors.
     pub recorded: Arc<Recorded>,
+    /// What is remembered of set-ups.
+    pub setups: Arc<Setups>,
 }
 
 /// Ends a room: refuse what is new, then let go. The place has ended by then: it answers
@@ -165,8 +171,11 @@ impl Daemon {
         let (handle, commands) = PlaceHandle::new();
         let resources = config.place.capacity.keys().cloned();
         let recorded = Arc::new(Recorded::new(resources.collect()));
+        let setups = Arc::new(Setups::new(config.trace.keep));
+        let (tracer, exporting) = tracer(&config, setups.clone(), recorded.clone())?;
         let core = Core {
             recorded: recorded.clone(),
+            setups,
             config: Arc::new(config),
             place: handle.clone(),
             peers: Arc::new(links.clone()),
@@ -202,6 +211,7 @@ impl Daemon {
             code: rooms.code,
             events: handle.events_sender(),
             observer: Observer::new(recorded),
+            tracer,
         };
         let pump = Pump::new(place, clock, carriers);
         let stopping = CancellationToken::new();
@@ -222,8 +232,28 @@ impl Daemon {
             pump,
             stopping,
             stop_rooms: rooms.stop,
+            exporting,
         })
     }
+}
+
+/// Who writes down what becomes of set-ups, if that is wanted, and the task that sends it on.
+fn tracer(
+    config: &DaemonConfig,
+    setups: Arc<Setups>,
+    recorded: Arc<Recorded>,
+) -> Result<(Option<Tracer>, Option<JoinHandle<()>>), DaemonError> {
+    if config.trace.keep == 0 {
+        return Ok((None, None));
+    }
+    let name = &config.place.name;
+    let exporter = config.trace.export.as_ref();
+    let exporter = exporter.map(|export| Exporter::start(export, name, recorded));
+    let (exporter, sending) = exporter
+        .transpose()
+        .map_err(|why| DaemonError::Settings(format!("[trace] {why}")))?
+        .unzip();
+    Ok((Some(Tracer::new(name.clone(), setups, exporter)), sending))
 }
 
 /// What the place is told of its former lives, as far as the disk bears it out. What it does
@@ -281,6 +311,7 @@ pub struct RunningDaemon {
     pump: JoinHandle<()>,
     stopping: CancellationToken,
     stop_rooms: Vec<StopRoom>,
+    exporting: Option<JoinHandle<()>>,
 }
 
 impl RunningDaemon {
@@ -328,6 +359,13 @@ impl RunningDaemon {
             let _ = self.pump.await;
         }
         stop_rooms(self.stop_rooms).await;
+        if let Some(mut exporting) = self.exporting {
+            // With the place went whoever has something to send.
+            let sent = tokio::time::timeout(LAST_SPANS, &mut exporting).await;
+            if sent.is_err() {
+                exporting.abort();
+            }
+        }
         let store = self.store.clone();
         let flushed = tokio::task::spawn_blocking(move || store.flush()).await;
         self.core.links.stop().await;

@@ -3,7 +3,8 @@
 //! A daemon drives one [`Place`](waybook_place::Place): `pump` feeds it and carries
 //! out what it asks for, `link` keeps the QUIC connections to parent and children,
 //! `data` lets the sessions' HTTP through, `code` keeps and transfers code, `api` is the
-//! control API; both have a `door` for clients. `metrics` says how it goes.
+//! control API; both have a `door` for clients. `metrics` says how it goes,
+//! `trace` how each set-up went.
 
 pub mod api;
 pub mod code;
@@ -25,8 +26,10 @@ mod peer;
 mod proc;
 mod pump;
 mod run;
+mod session_log;
 mod slots;
 pub mod store;
+pub mod trace;
 mod uploads;
 
 pub use daemon::{Addresses, Core, Daemon, DaemonError, Rooms, RunningDaemon, StopRoom};

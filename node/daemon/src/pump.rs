@@ -14,7 +14,9 @@ use crate::handle::{Command, OpenEvent, OrderResult, SessionEvent, Written, tell
 use crate::link::{LinkEvent, Links};
 use crate::machinery::{CodeKeeper, Machinery, Start};
 use crate::metrics::Observer;
+use crate::session_log;
 use crate::store::Store;
+use crate::trace::Tracer;
 
 /// Inputs handled before the outputs are carried out. More make better batches, fewer
 /// make shorter delays.
@@ -54,6 +56,7 @@ pub(crate) struct Carriers {
     pub(crate) code: Arc<dyn CodeKeeper>,
     pub(crate) events: broadcast::Sender<SessionEvent>,
     pub(crate) observer: Observer,
+    pub(crate) tracer: Option<Tracer>,
 }
 
 /// Owns the place.
@@ -101,7 +104,8 @@ impl Watch {
 }
 
 impl Pump {
-    pub(crate) fn new(place: Place, clock: Clock, carriers: Carriers) -> Self {
+    pub(crate) fn new(mut place: Place, clock: Clock, carriers: Carriers) -> Self {
+        place.watch_sessions(carriers.tracer.is_some());
         Self {
             place,
             clock,
@@ -228,17 +232,26 @@ impl Pump {
         self.handle(self.clock.now(), input, outputs);
     }
 
-    /// Tells the place, and lets the observer see what that does.
+    /// Tells the place, and lets those who watch see what that does.
     fn handle(&mut self, now: Instant, input: Input, outputs: &mut Vec<Output>) {
-        self.carriers.observer.goes_in(now, &input);
+        let Carriers {
+            observer, tracer, ..
+        } = &mut self.carriers;
+        observer.goes_in(now, &input);
+        if let Some(tracer) = tracer {
+            tracer.goes_in(now, &input);
+        }
         let before = outputs.len();
         self.place.handle(now, input, outputs);
-        self.carriers
-            .observer
-            .come_out(now, &outputs[before..], &self.place);
+        observer.come_out(now, &outputs[before..], &self.place);
+        if let Some(tracer) = tracer {
+            tracer.come_out(now, &outputs[before..], &self.place);
+            self.place.forget_acted();
+        }
     }
 
     fn carry_out(&mut self, output: Output) {
+        session_log::log(self.place.name(), &output);
         match output {
             Output::Send { to, envelope } => self.carriers.links.send(&to, envelope),
             Output::Start {

@@ -135,6 +135,7 @@ async fn rooms(core: &Core, log: Arc<dyn LogControl>) -> Result<Rooms, DaemonErr
             engine: engine.clone(),
         }),
         recorded: core.recorded.clone(),
+        setups: core.setups.clone(),
         log,
     });
     plane.set_peer_api(Arc::new(control.clone()));

@@ -10,7 +10,8 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 use waybook_agents::{
-    DownloadStrategy, Envelope, HopReport, Incarnation, Progress, Refusal, RefusalReason, SessionId,
+    DownloadStrategy, Envelope, HopReport, Incarnation, Progress, Refusal, RefusalReason,
+    SessionId, TraceContext,
 };
 use waybook_location_tree::PlaceName;
 use waybook_plan::{
@@ -340,6 +341,8 @@ pub struct OpenRequest {
     /// Whether the set-up ends, refused, where it would have to trace back: a baseline for
     /// those who want to know what tracing back is good for. A dry run does not regard it.
     pub no_trace_back: bool,
+    /// The client's trace that the set-up is part of, if it has one.
+    pub trace: Option<TraceContext>,
 }
 
 /// What became of an open.
@@ -349,6 +352,8 @@ pub enum Outcome {
     Established(Box<Established>),
     /// No solution of the plan could be booked. Final.
     Refused {
+        /// The session that did not come about; the last one, where it was tried again.
+        session: SessionId,
         /// For each solution, where and why it was refused.
         refused: Vec<Refusal>,
         /// The plan that was tried, so that numbers mean something.

@@ -3,7 +3,7 @@
 use utoipa::openapi::security::{Http, HttpAuthScheme, SecurityScheme};
 use utoipa::{Modify, OpenApi};
 
-use super::{components, handlers, links, log, metrics, presentations, sessions};
+use super::{components, handlers, links, log, metrics, presentations, sessions, setups};
 
 #[derive(OpenApi)]
 #[openapi(
@@ -33,6 +33,10 @@ use super::{components, handlers, links, log, metrics, presentations, sessions};
         sessions::claim,
         sessions::end,
         sessions::dry_run,
+        setups::list,
+        setups::show,
+        setups::spans,
+        setups::trace,
         components::list,
         components::add,
         components::show,

@@ -24,6 +24,7 @@ mod profiles;
 mod rights;
 mod routes;
 mod sessions;
+mod setups;
 mod stream;
 mod unread;
 
@@ -46,6 +47,7 @@ use crate::config::ApiLimits;
 use crate::door::{Door, DoorConfig};
 use crate::metrics::Recorded;
 use crate::slots::{Full, Slot, Slots, share};
+use crate::trace::Setups;
 use crate::{Io, LogControl, PeerStreams, PlaceHandle};
 
 pub use components::{CodeFacts, CodeStore, NoStore, Staged, StoreError, Storing};
@@ -120,6 +122,8 @@ pub struct Parts {
     pub counts: Arc<dyn Counts>,
     /// What has been recorded for collectors.
     pub recorded: Arc<Recorded>,
+    /// What is remembered of set-ups.
+    pub setups: Arc<Setups>,
     /// What is logged.
     pub log: Arc<dyn LogControl>,
 }

@@ -33,6 +33,9 @@ pub struct Problem {
 /// What some kinds of problem say beside.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct More {
+    /// For a refused session: its number, by which its set-up is remembered for a while.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub session: Option<String>,
     /// For a refused session: for each solution, where and why.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub refused: Vec<RefusalInfo>,

@@ -10,7 +10,7 @@ use axum::routing::{MethodRouter, delete, get, post, put};
 use super::rights::{Right, check};
 use super::{
     Kind, PREFIX, Problem, Shared, components, handlers, links, log, metrics, presentations,
-    sessions,
+    sessions, setups,
 };
 
 /// Greatest request that is read as a whole; uploads are streams.
@@ -43,6 +43,10 @@ fn routes() -> Vec<Route> {
         ("/sessions/{id}/claim", Open, post(sessions::claim)),
         ("/sessions/{id}/end", Read, get(sessions::end)),
         ("/hops/{id}", Read, get(handlers::hop)),
+        ("/setups", Read, get(setups::list)),
+        ("/setups/{id}", Read, get(setups::show)),
+        ("/setups/{id}/spans", Read, get(setups::spans)),
+        ("/setups/{id}/trace", Read, get(setups::trace)),
         ("/dry-run", Open, post(sessions::dry_run)),
         ("/components", Read, get(components::list)),
         ("/components", Operate, post(components::add)),

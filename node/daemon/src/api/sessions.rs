@@ -9,7 +9,7 @@ use axum::extract::State;
 use axum::response::{IntoResponse, Response};
 use futures_util::future::join_all;
 use http::{HeaderMap, StatusCode, header};
-use waybook_agents::SessionId;
+use waybook_agents::{SessionId, TraceContext};
 use waybook_location_tree::PlaceName;
 use waybook_place::SessionView;
 use waybook_place::io::{Input, OpenRequest, RecordKey, RequestId};
@@ -51,6 +51,8 @@ fn info(shared: &Shared, view: &SessionView) -> SessionInfo {
 /// With `Accept: text/event-stream` the answer is a stream of events: `progress` while the
 /// agent travels, then one `established` or one `refused`, whose data is a problem.
 /// Otherwise the answer comes at the end. A session must be claimed soon.
+///
+/// A `traceparent` (W3C Trace Context) makes the set-up part of the client's own trace.
 #[utoipa::path(
     post,
     path = "/api/v1/sessions",
@@ -72,7 +74,8 @@ pub(super) async fn open(
     Form(form): Form<OpenForm>,
 ) -> Result<Response, Problem> {
     let watch = stream::wants_events(&headers);
-    let request = request(&shared, &form, watch)?;
+    let mut request = request(&shared, &form, watch)?;
+    request.trace = trace_context(&headers);
     let key = request.key.clone();
     let events = shared.parts.place.open(request);
     if watch {
@@ -86,6 +89,14 @@ pub(super) async fn open(
         Json(established),
     )
         .into_response())
+}
+
+/// The client's own trace, if it says one; what cannot be read is none (W3C Trace Context, section
+/// 3.2.4).
+fn trace_context(headers: &HeaderMap) -> Option<TraceContext> {
+    let mut all = headers.get_all("traceparent").iter();
+    let one = all.next().filter(|_| all.next().is_none())?;
+    one.to_str().ok()?.trim().parse().ok()
 }
 
 /// What an open would do, booking nothing.
@@ -149,6 +160,7 @@ fn request(shared: &Shared, form: &OpenForm, watch: bool) -> Result<OpenRequest,
         longest: span("longest", &form.longest)?,
         watch,
         no_trace_back: false,
+        trace: None,
     })
 }
 

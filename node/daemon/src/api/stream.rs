@@ -94,7 +94,11 @@ fn judge(shared: &Shared, outcome: &Outcome, key: &str) -> Result<EstablishedInf
             let urls = shared.parts.urls.urls(established.session);
             return Ok(EstablishedInfo::new(established, key, urls));
         }
-        Outcome::Refused { refused, plan } => {
+        Outcome::Refused {
+            session,
+            refused,
+            plan,
+        } => {
             let mut problem = Kind::Refused.because(format!(
                 "{} for `{}` could be booked",
                 match plan.solutions.len() {
@@ -103,6 +107,7 @@ fn judge(shared: &Shared, outcome: &Outcome, key: &str) -> Result<EstablishedInf
                 },
                 plan.title
             ));
+            problem.more.session = Some(session.to_string());
             problem.more.refused = refused
                 .iter()
                 .map(|refusal| RefusalInfo::new(refusal, Some(plan)))

@@ -13,10 +13,11 @@ use super::section::{Problems, Section};
 use super::source::{Kind, Value};
 use super::{
     ApiConfig, ApiLimits, DaemonConfig, GatewayConfig, IdentityPaths, LogConfig, LogFormat,
-    ParentConfig, ProgramConfig, Ready, RemoteRights, TransportConfig, Who,
+    ParentConfig, ProgramConfig, Ready, RemoteRights, TraceConfig, TransportConfig, Who,
 };
 use super::{code, wasm};
 use crate::data::DataLimits;
+use crate::trace::{ExportConfig, check_endpoint};
 
 /// Reads a whole configuration; what is wrong is noted. None if something without a
 /// default is missing.
@@ -51,6 +52,7 @@ pub(super) fn read(value: &Value, folder: &Path, problems: &Problems) -> Option<
     let mut api = api(&top.section("api"));
     api.limits.neighbour_share = share;
     let metrics = optional_socket(&top.section("metrics"), "listen", "127.0.0.1:9711");
+    let trace = trace(&top.section("trace"));
     let log = log(&top.section("log"));
     let file_roots = {
         let files = top.section("files");
@@ -69,6 +71,7 @@ pub(super) fn read(value: &Value, folder: &Path, problems: &Problems) -> Option<
         gateway,
         api,
         metrics,
+        trace,
         programs,
         file_roots,
         upstreams,
@@ -441,6 +444,38 @@ fn log(section: &Section<'_>) -> LogConfig {
             &[("text", LogFormat::Text), ("json", LogFormat::Json)],
         ),
         lines: section.number("lines", 1000_u32, 1, 1_000_000),
+    }
+}
+
+fn trace(section: &Section<'_>) -> TraceConfig {
+    let keep = section.number("keep", 1000_u32, 0, 1_000_000);
+    if (1..100).contains(&keep) {
+        section.problem(
+            "keep",
+            "must be 100 or more, or 0 to remember nothing: set-ups under way are among them",
+        );
+    }
+    let otlp = section.parsed("otlp", "http://127.0.0.1:4318", |text: &str| {
+        check_endpoint(text).map(|()| text.to_owned())
+    });
+    let table = section.section("headers");
+    let mut headers = BTreeMap::new();
+    for name in table.names() {
+        headers.extend(table.text(name, "value").map(|value| (name.clone(), value)));
+    }
+    let sample = section.number("sample", 100_u8, 1, 100);
+    let queue = section.count("queue", 10_000, 10_000_000);
+    if otlp.is_some() && keep == 0 {
+        section.problem("otlp", "sends what is remembered, so `keep` must not be 0");
+    }
+    TraceConfig {
+        keep: keep as usize,
+        export: otlp.map(|otlp| ExportConfig {
+            otlp,
+            headers,
+            sample,
+            queue,
+        }),
     }
 }
 

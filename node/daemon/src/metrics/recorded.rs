@@ -70,6 +70,8 @@ pub struct Recorded {
     messages: [[Counter; Message::KINDS.len()]; 2],
     starts: Family<[(&'static str, String); 2], Counter>,
     traffic: Traffic,
+    /// Spans that a collector has taken, and those that it has not got.
+    spans: [Counter; 2],
     /// The resources that have figures of their own. What others say lacks may have any name.
     resources: BTreeSet<Resource>,
 }
@@ -154,6 +156,16 @@ impl Recorded {
             "Components that were to be started here, by runtime and what became of them",
             starts.clone(),
         );
+        let by_result = Counts::default();
+        registry.register(
+            "trace_spans",
+            "Spans for the collector of traces, by whether it has got them",
+            by_result.clone(),
+        );
+        let spans = ["sent", "dropped"].map(|result| {
+            let labels = [("result", result.to_owned())];
+            by_result.get_or_create(&labels).clone()
+        });
         let traffic = Traffic::default();
         traffic.register(&mut registry);
         Self {
@@ -166,6 +178,7 @@ impl Recorded {
             messages,
             starts,
             traffic,
+            spans,
             resources,
         }
     }
@@ -173,6 +186,11 @@ impl Recorded {
     /// What sessions' requests bring.
     pub(crate) fn traffic(&self) -> &Traffic {
         &self.traffic
+    }
+
+    /// So many spans have come to a collector, or have not.
+    pub(crate) fn spans(&self, sent: bool, many: u64) {
+        self.spans[usize::from(!sent)].inc_by(many);
     }
 
     pub(super) fn write(&self, text: &mut impl Write) {

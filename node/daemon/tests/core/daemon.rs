@@ -240,6 +240,7 @@ async fn a_set_up_is_given_up_when_its_client_goes() {
         longest: None,
         watch: false,
         no_trace_back: false,
+        trace: None,
     });
     let booked = async |daemon: &RunningDaemon, count: usize| {
         eventually(async || {

@@ -227,6 +227,7 @@ impl Place {
         self.opens.keys.insert(key.clone(), Held::Session(session));
         let mut visitor = PlanVisitor::new(session, Arc::clone(&plan), watched);
         visitor.set_no_trace_back(request.no_trace_back);
+        visitor.set_trace(request.trace);
         let mut hop = Hop::new(visitor, None, now, now + deadline);
         hop.client = Some(Box::new(Client {
             key,
@@ -405,7 +406,12 @@ impl Place {
             RefusalReason::Deadline
         };
         let refused = in_order(refused, &plan, &untold);
-        self.answer_pending(pending, &Outcome::Refused { refused, plan }, out);
+        let outcome = Outcome::Refused {
+            session,
+            refused,
+            plan,
+        };
+        self.answer_pending(pending, &outcome, out);
     }
 
     /// Holds of other set-ups stood in the way: another session is tried for the same

@@ -79,6 +79,13 @@ impl Place {
         self.acted = watch.then(Vec::new);
     }
 
+    /// The sessions for which agents have acted since somebody has taken or forgotten them, if
+    /// that is [watched](Self::watch_sessions). One may be in it more than once.
+    #[must_use]
+    pub fn acted(&self) -> &[SessionId] {
+        self.acted.as_deref().unwrap_or_default()
+    }
+
     /// The sessions for which agents have acted since the last call, if that is
     /// [watched](Self::watch_sessions).
     pub fn take_acted(&mut self) -> Vec<SessionId> {
@@ -96,6 +103,13 @@ impl Place {
     #[must_use]
     pub fn session_of(&self, user: &str, key: &str) -> Option<SessionId> {
         self.opens.session(user, key)
+    }
+
+    /// The user and the key that a session was opened for, if this is its client's place.
+    #[must_use]
+    pub fn client_of(&self, session: SessionId) -> Option<&(String, String)> {
+        let hop = self.hops.get(&session)?;
+        hop.client.as_ref().map(|client| &client.key)
     }
 
     /// All resources.

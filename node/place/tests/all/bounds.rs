@@ -323,6 +323,7 @@ fn lasting(root: &Config) -> Neighbours {
         longest: Some(Duration::from_secs(100)),
         watch: false,
         no_trace_back: false,
+        trace: None,
     };
     all.put(&name("r"), Input::Open(open));
     all.settle();

@@ -377,6 +377,7 @@ impl Neighbours {
             longest: None,
             watch: self.watch,
             no_trace_back: false,
+            trace: None,
         };
         self.put(&name(place), Input::Open(open));
         request

@@ -80,6 +80,7 @@ fn request(number: u64) -> OpenRequest {
         longest: None,
         watch: false,
         no_trace_back: false,
+        trace: None,
     }
 }
 

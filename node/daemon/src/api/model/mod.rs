@@ -8,6 +8,7 @@ mod open;
 mod place;
 mod plan;
 mod session;
+mod setup;
 mod values;
 
 pub use code::{
@@ -28,4 +29,5 @@ pub use session::{
     ComponentInfo, EndInfo, EstablishedInfo, HopInfo, HopReportInfo, Phase, ProgressInfo,
     SessionDetail, SessionHop, SessionInfo, StepInfo, UrlsInfo,
 };
+pub use setup::{HopTraceInfo, NoteInfo, SetupDetail, SetupInfo, SpanInfo, TraceInfo, UntoldInfo};
 pub use values::{Amount, Quantity, Span, SpanForm, amounts};

@@ -71,6 +71,8 @@ pub struct RefusalInfo {
     pub kind: String,
     /// The reason for people.
     pub text: String,
+    /// What would have to change, in a sentence.
+    pub remedy: String,
     /// What lacked, for the kind `lacking`.
     pub lack: Option<LackInfo>,
     /// The component, for the kinds that name one.
@@ -99,6 +101,7 @@ impl RefusalInfo {
             place: place.to_string(),
             kind: String::new(),
             text: reason.to_string(),
+            remedy: reason.remedy(),
             lack: None,
             component: None,
             next: None,

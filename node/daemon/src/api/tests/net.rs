@@ -101,6 +101,7 @@ fn parts(name: &PlaceName, place: PlaceHandle, wiring: &Arc<Mutex<Wiring>>, ends
         limits: ApiLimits::default(),
         counts: Arc::new(()),
         recorded: Arc::default(),
+        setups: Arc::new(crate::trace::Setups::new(100)),
         log: Arc::new(()),
     }
 }

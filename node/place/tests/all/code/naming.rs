@@ -274,6 +274,7 @@ fn what_a_place_lacks_to_run_code_is_a_refusal_and_the_next_solution_is_taken() 
             longest: None,
             watch: false,
             no_trace_back: false,
+            trace: None,
         }),
     );
     all.settle();

@@ -102,6 +102,7 @@ impl World {
             longest: None,
             watch: false,
             no_trace_back: false,
+            trace: None,
         };
         self.put(place, Input::Open(request));
     }
