@@ -3,8 +3,8 @@
 use clap::{Parser, Subcommand};
 
 use crate::commands::{
-    bookings, ca, check, close, component, demo, down, links, log, open, place, presentations,
-    publish, session, sessions, sim, trace, tree, up, why, withdraw,
+    bookings, ca, check, close, completions, component, demo, down, links, log, man, open, place,
+    presentations, publish, session, sessions, sim, trace, tree, up, why, withdraw,
 };
 use crate::find::Global;
 
@@ -110,6 +110,10 @@ configs/simulations/scenario.toml shows every setting, docs/SIMULATOR.md what it
     Sim(sim::Sim),
     /// Check files of any kind: places, presentations, scenarios and the rest
     Check(check::Check),
+    /// Print what a shell completes after `waybook`
+    Completions(completions::Completions),
+    /// Print or write manual pages
+    Man(man::Man),
 }
 
 #[cfg(test)]

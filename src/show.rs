@@ -19,10 +19,15 @@ pub(crate) fn json_line(value: &impl Serialize) -> Done {
     line(&text)
 }
 
-/// Prints a line. A reader that has gone away ends the command without noise.
+/// Prints a line.
 pub(crate) fn line(text: &str) -> Done {
+    bytes(format!("{text}\n").as_bytes())
+}
+
+/// Prints what is there already. A reader that has gone away ends the command without noise.
+pub(crate) fn bytes(bytes: &[u8]) -> Done {
     let mut out = io::stdout().lock();
-    match writeln!(out, "{text}").and_then(|()| out.flush()) {
+    match out.write_all(bytes).and_then(|()| out.flush()) {
         Err(error) if error.kind() == io::ErrorKind::BrokenPipe => std::process::exit(0),
         other => other.map_err(Fail::failed),
     }

@@ -4,11 +4,13 @@ pub(crate) mod bookings;
 pub(crate) mod ca;
 pub(crate) mod check;
 pub(crate) mod close;
+pub(crate) mod completions;
 pub(crate) mod component;
 pub(crate) mod demo;
 pub(crate) mod down;
 pub(crate) mod links;
 pub(crate) mod log;
+pub(crate) mod man;
 pub(crate) mod open;
 pub(crate) mod place;
 pub(crate) mod presentations;
@@ -35,6 +37,8 @@ pub(crate) fn run(cli: Cli) -> Done {
     match cli.command {
         Command::Ca(command) => command.run(global),
         Command::Check(command) => command.run(global),
+        Command::Completions(command) => command.run(),
+        Command::Man(command) => command.run(global),
         Command::Down(command) => command.run(global),
         Command::Place(command) => command.run(),
         Command::Sim(command) => command.run(global),
@@ -64,6 +68,8 @@ pub(crate) fn run(cli: Cli) -> Done {
                     Command::Demo(command) => command.run(global).await,
                     Command::Ca(_)
                     | Command::Check(_)
+                    | Command::Completions(_)
+                    | Command::Man(_)
                     | Command::Down(_)
                     | Command::Place(_)
                     | Command::Sim(_) => Ok(()),

@@ -2,6 +2,7 @@
 
 mod component;
 mod inputs;
+mod install;
 mod notebook;
 mod player;
 mod session;
