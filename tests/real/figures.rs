@@ -186,7 +186,21 @@ fn the_bytes_are_those_that_were_fetched() {
             "{number}"
         );
     }
+    let of_files = "waybook_component_requests_total{component=\"files\",status=\"2xx\"}";
+    let waits = "waybook_component_wait_seconds_count{component=\"files\"}";
+    let server = read(4);
+    let files = served::FILES as f64;
+    assert_eq!((server.of(of_files), server.of(waits)), (files, files));
     sessions::end(&places, vec![session]);
+    // With a component go its figures.
+    until("a component that has gone has figures", || {
+        let left = read(4)
+            .0
+            .into_keys()
+            .filter(|name| name.contains("component=\"files\""));
+        let left: Vec<_> = left.collect();
+        left.is_empty().then_some(()).ok_or_else(|| left.join(" "))
+    });
 }
 
 /// What a plain client gets.

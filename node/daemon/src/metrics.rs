@@ -16,7 +16,7 @@ mod traffic;
 pub(crate) use now::{Now, PlaceNow};
 pub(crate) use observer::Observer;
 pub use recorded::Recorded;
-pub(crate) use traffic::Traffic;
+pub(crate) use traffic::{ComponentTraffic, Traffic};
 
 /// What the text is, for the header `content-type`.
 pub(crate) const CONTENT_TYPE: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";

@@ -18,7 +18,7 @@ use super::DataConfig;
 use super::chain::NextHop;
 use super::headers::{SESSION, clean_request, clean_response};
 use super::problem::{ProblemKind, problem};
-use super::runtime::{Booked, Running, Runtimes, Starting};
+use super::runtime::{Booked, Counted, Running, Runtimes, Starting};
 use super::session::Session;
 use super::session_body::SessionBody;
 use super::token::token;
@@ -129,7 +129,9 @@ impl Plane {
             };
             match started {
                 Ok(started) => {
-                    if instance.came_up(started.running) {
+                    let traffic = plane.config.recorded.traffic().component(&instance.name);
+                    let running = Arc::new(Counted::new(started.running, traffic));
+                    if instance.came_up(running) {
                         // After a restart sessions are let through before their
                         // components answer.
                         plane.book(id);

@@ -5,6 +5,7 @@
 
 mod builtin;
 mod confined;
+mod counted;
 mod files;
 mod leftovers;
 mod next_listener;
@@ -14,6 +15,8 @@ mod process;
 mod supervisor;
 mod upstream;
 mod wasm;
+
+pub(super) use counted::Counted;
 
 use std::future::Future;
 use std::pin::Pin;
