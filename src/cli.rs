@@ -46,12 +46,14 @@ Examples:
   waybook ca issue core/bologna/lab"
     )]
     Ca(ca::Ca),
-    /// Run one place
+    /// Run one place, or change one that runs
     #[command(
         subcommand,
         after_help = "\
 Examples:
-  waybook place run --config lab.toml"
+  waybook place run --config lab.toml
+  waybook place drain core/bologna/lab --deadline \"10 min\"
+  waybook place reload core/bologna/lab"
     )]
     Place(place::Place),
     /// Start all places of a topology on this machine

@@ -26,7 +26,7 @@ pub use download::{
 pub use ids::{Incarnation, SessionId};
 pub use message::{
     Edition, Envelope, Feed, Holding, IndexEntry, Message, PlaceSummary, Ready, Refuse,
-    SurveyStage, Visit,
+    SurveyStage, Visit, Withheld,
 };
 pub use plan_visitor::{Action, Event, Local, PlanVisitor, State};
 pub use refusal::{Lack, Refusal, RefusalReason};

@@ -1,5 +1,6 @@
 //! What neighbouring places say to each other.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -387,6 +388,33 @@ pub struct PlaceSummary {
     pub resources: Vec<(Resource, u64, u64)>,
     /// Sessions with a booking there.
     pub sessions: u32,
+    /// What its operator keeps from being booked. Travels beside the body, in a block of its
+    /// own (see the wire format).
+    #[serde(skip)]
+    pub withheld: Withheld,
+}
+
+/// What the operator of a place keeps from being booked there.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct Withheld {
+    /// Whether it is being drained: it takes no new sessions.
+    pub draining: bool,
+    /// The resources of which nothing more is booked, in the order of names.
+    pub cordoned: BTreeSet<Resource>,
+}
+
+impl Withheld {
+    /// Nothing is.
+    pub const NOTHING: Self = Self {
+        draining: false,
+        cordoned: BTreeSet::new(),
+    };
+
+    /// Whether nothing is.
+    #[must_use]
+    pub fn is_nothing(&self) -> bool {
+        *self == Self::NOTHING
+    }
 }
 
 /// What a survey asks about one solution.

@@ -309,6 +309,7 @@ impl PlanVisitor {
             (Ended, _) => {}
             (Arrived, Event::Arrive) => self.attempt(self.number, local, actions),
             (_, Event::Released) => self.end(local, actions),
+            (_, Event::Drained) => self.drained(local, actions),
             (Waiting, Event::ComponentsUp) => {
                 self.components_up = true;
                 self.ready_if_complete(local, actions);

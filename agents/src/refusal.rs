@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use waybook_location_tree::PlaceName;
 use waybook_plan::{Resource, SolutionNumber, format_amount};
 
@@ -27,9 +27,17 @@ impl fmt::Display for Refusal {
     }
 }
 
+/// The limit that stands for [`RefusalReason::Drained`] wherever it is written.
+const WHILE_DRAINED: &str = "sessions while it is drained";
+/// What follows a resource's name in the limit that stands for [`RefusalReason::Cordoned`].
+const WHILE_CORDONED: &str = " while it is cordoned";
+
 /// Why a place refused a solution.
+///
+/// Written as bytes, `Drained` and `Cordoned` are limits of zero with names of their own, which
+/// every version of the protocol reads: an older place passes them on, and shows them as such.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
+#[serde(rename_all = "kebab-case", remote = "Self")]
 pub enum RefusalReason {
     /// A resource did not suffice.
     Lacking(Lack),
@@ -85,6 +93,43 @@ pub enum RefusalReason {
     /// would not understand it if it were passed on.
     #[serde(skip_deserializing)]
     NotTried,
+    /// Its operator drains the place: it takes no new sessions.
+    #[serde(skip)]
+    Drained,
+    /// Its operator has cordoned the resource: nothing more of it is booked.
+    #[serde(skip)]
+    Cordoned {
+        /// The kind.
+        resource: Resource,
+    },
+}
+
+impl Serialize for RefusalReason {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let limit = match self {
+            Self::Drained => WHILE_DRAINED.to_owned(),
+            Self::Cordoned { resource } => format!("{resource}{WHILE_CORDONED}"),
+            other => return Self::serialize(other, serializer),
+        };
+        Self::serialize(&Self::Limit { limit, value: 0 }, serializer)
+    }
+}
+
+impl<'de> Deserialize<'de> for RefusalReason {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let reason = Self::deserialize(deserializer)?;
+        let Self::Limit { limit, value: 0 } = &reason else {
+            return Ok(reason);
+        };
+        if limit == WHILE_DRAINED {
+            return Ok(Self::Drained);
+        }
+        let cordoned = limit.strip_suffix(WHILE_CORDONED);
+        Ok(match cordoned.map(Resource::new) {
+            Some(Ok(resource)) => Self::Cordoned { resource },
+            _ => reason,
+        })
+    }
 }
 
 impl RefusalReason {
@@ -134,6 +179,12 @@ impl RefusalReason {
                 "Nothing here: the client's side did not want it any more.".to_owned()
             }
             Self::NotTried => "The set-up must be allowed to trace back.".to_owned(),
+            Self::Drained => {
+                "Its operator must end the draining, with `waybook place undrain`.".to_owned()
+            }
+            Self::Cordoned { resource } => {
+                format!("Its operator must uncordon {resource}, with `waybook place uncordon`.")
+            }
         }
     }
 }
@@ -234,6 +285,10 @@ impl fmt::Display for RefusalReason {
             Self::Protocol { what } => write!(f, "a neighbour broke the protocol: {what}"),
             Self::Released => f.write_str("given up by the client's side"),
             Self::NotTried => f.write_str("not tried: the set-up does not trace back"),
+            Self::Drained => f.write_str("is being drained: it takes no new sessions"),
+            Self::Cordoned { resource } => {
+                write!(f, "{resource} is cordoned: no more of it is booked")
+            }
         }
     }
 }

@@ -26,6 +26,7 @@
 //! | 3 | nothing: it is there, behind a visit or an agent, if the set-up does not trace back |
 //! | 4 | what becomes of sessions that are cut, where anything is said of it: `Vec<(u16, WhenCut)>`; by the number of the solution behind a visit, an agent or a record of one, by the position in the list, from 0, behind servers and entries of the index, and 0 behind a record of a presentation |
 //! | 5 | the session whose place another one has taken, behind a record of that one: `SessionId` |
+//! | 7 | what operators keep from being booked, behind summaries where anything is: `Vec<(u16, Withheld)>` by the position in the list, from 0 |
 //!
 //! Version 2 has the layouts of version 1, with more variants: runtime 2 (`wasm`), messages
 //! 19 to 22. Version 3 has one more message, 23. A message is written in the oldest version that can say it
@@ -43,6 +44,8 @@
 //! number below 251 in one byte, else 251, 252, 253 or 254 followed by 2, 4, 8 or 16 bytes
 //! little-endian; a variant by its index; texts and collections behind their length; an
 //! option behind 0 or 1; a duration as seconds and nanoseconds. The types are [`Envelope`], [`Hello`] and [`PlanVisitor`].
+//! Reasons of refusal that came later than version 1 are written as a limit with a name of its own, which older
+//! places read as they read any ([`RefusalReason`](crate::RefusalReason)).
 //!
 //! # What is never trusted
 //!

@@ -144,6 +144,7 @@ fn events() -> Vec<(&'static str, Event)> {
         ("other child lost", lost(9)),
         ("confirmed", Event::Confirmed),
         ("deadline", Event::Deadline),
+        ("drained", Event::Drained),
         ("released", Event::Released),
     ]
 }

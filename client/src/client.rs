@@ -1,5 +1,7 @@
 //! The client.
 
+mod operate;
+
 use std::path::Path;
 
 use bytes::Bytes;

@@ -8,9 +8,9 @@ use std::time::Duration;
 
 use waybook_agents::{Refusal, SessionId};
 use waybook_location_tree::PlaceName;
-use waybook_place::io::{Established, OpenRequest};
+use waybook_place::io::{EndReason, Established, OpenRequest};
 use waybook_place::{BookingView, Place};
-use waybook_plan::Release;
+use waybook_plan::{Release, Resource};
 
 use crate::client::{Knows, Script};
 use crate::world::{Behaviour, Tell};
@@ -55,6 +55,22 @@ pub trait Arm: Sized {
 
     /// Starts a place that crashed, with what it had kept.
     fn restart(&mut self, place: &PlaceName);
+
+    /// Drains a place, as its operator does: it takes no new sessions, and what is left after
+    /// the deadline ends.
+    fn drain(&mut self, place: &PlaceName, deadline: Option<Duration>);
+
+    /// Lets a place take new sessions again.
+    fn undrain(&mut self, place: &PlaceName);
+
+    /// Cordons a resource of a place, or no longer does.
+    fn cordon(&mut self, place: &PlaceName, resource: &Resource, cordoned: bool);
+
+    /// A place has so much of a resource from now on, in its configuration as well.
+    fn set_capacity(&mut self, place: &PlaceName, resource: &Resource, amount: u64);
+
+    /// Waits until a session is over; why, as its client is told.
+    fn wait_for_end(&mut self, session: &Established) -> EndReason;
 
     /// Waits until no set-up is under way and all that is to be released or to lapse has
     /// been; sees that every session that stands is booked as it should be, and nothing
@@ -160,6 +176,34 @@ impl Arm for Simulated {
 
     fn restart(&mut self, place: &PlaceName) {
         sound(self.world.restart(place, true));
+    }
+
+    fn drain(&mut self, place: &PlaceName, deadline: Option<Duration>) {
+        sound(self.world.drain(place, deadline));
+    }
+
+    fn undrain(&mut self, place: &PlaceName) {
+        sound(self.world.undrain(place));
+    }
+
+    fn cordon(&mut self, place: &PlaceName, resource: &Resource, cordoned: bool) {
+        sound(self.world.cordon(place, resource, cordoned));
+    }
+
+    fn set_capacity(&mut self, place: &PlaceName, resource: &Resource, amount: u64) {
+        sound(self.world.set_capacity(place, resource, amount));
+    }
+
+    fn wait_for_end(&mut self, session: &Established) -> EndReason {
+        let id = client_of(&self.world, session.session);
+        let until = self.world.now() + LIMIT;
+        while self.world.now() < until {
+            if let Knows::Ended(_, why) = self.world.knows(id) {
+                return why.clone();
+            }
+            sound(self.world.run_for(Duration::from_millis(100)));
+        }
+        panic!("the session does not end: {:?}", self.world.knows(id));
     }
 
     fn wait_quiet(&mut self) {

@@ -18,6 +18,7 @@ mod letters;
 #[cfg(test)]
 mod tests;
 mod walks;
+mod withheld;
 
 pub(crate) use books::Books;
 pub use code::evict;
@@ -65,6 +66,7 @@ pub fn place(slot: &Slot) -> Result<(), String> {
     match slot.place() {
         Some(place) => ledger(
             &place.config().capacity,
+            |resource| slot.most(resource),
             place.bookings(),
             &place.resources(),
         ),
@@ -85,6 +87,7 @@ pub(crate) fn step(slot: &mut Slot, changed: bool) -> Result<(), String> {
         }
         return Ok(());
     }
+    let began = slot.books.is_none();
     let mut books = slot.books.take().unwrap_or_default();
     let Some(acted) = slot.place_mut().map(Place::take_acted) else {
         return Ok(());
@@ -93,18 +96,25 @@ pub(crate) fn step(slot: &mut Slot, changed: bool) -> Result<(), String> {
         return Ok(());
     };
     for session in acted {
-        books.see(session, seen.booking(session));
+        let now = seen.booking(session);
+        if !began {
+            withheld::granted(seen, books.booked(session), now.as_ref())?;
+        }
+        books.see(session, now);
     }
     if !books.agree_with(seen) {
         place(slot)?;
         *books = Books::of(seen);
     }
     slot.books = Some(books);
+    slot.capacity_is_seen();
     Ok(())
 }
 
+/// `most` is how much may be booked beside the capacity, because there was once more of it.
 fn ledger(
     capacity: &BTreeMap<Resource, u64>,
+    most: impl Fn(&Resource) -> u64,
     bookings: impl Iterator<Item = BookingView>,
     shown: &[ResourceView],
 ) -> Result<(), String> {
@@ -121,7 +131,7 @@ fn ledger(
     }
     for (resource, (established, held)) in &booked {
         let capacity = capacity.get(resource).copied().unwrap_or(0);
-        if established.saturating_add(*held) > capacity {
+        if established.saturating_add(*held) > capacity.max(most(resource)) {
             return Err(format!(
                 "{resource} is overbooked: {established} established and {held} held of {capacity}"
             ));

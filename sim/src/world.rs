@@ -15,6 +15,7 @@ mod code;
 mod ghosts;
 mod kinds;
 mod models;
+mod operators;
 mod options;
 #[cfg(test)]
 mod planted;

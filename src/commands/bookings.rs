@@ -42,12 +42,23 @@ impl Bookings {
                     r.established.text,
                     r.held.text,
                     r.free.text,
+                    if r.cordoned { "cordoned" } else { "" }.to_owned(),
                 ]
             })
             .collect();
-        let headings = ["RESOURCE", "CAPACITY", "ESTABLISHED", "HELD", "FREE"];
+        let headings = [
+            "RESOURCE",
+            "CAPACITY",
+            "ESTABLISHED",
+            "HELD",
+            "FREE",
+            "STATE",
+        ];
         show::table(&headings, &resources, "no resources")?;
         show::line("")?;
+        if place.draining.is_some() {
+            show::line(&format!("{} is drained: no more is booked", place.name))?;
+        }
         let bookings: Vec<_> = bookings
             .iter()
             .map(|booking| {

@@ -40,7 +40,7 @@ pub(crate) fn run(cli: Cli) -> Done {
         Command::Completions(command) => command.run(),
         Command::Man(command) => command.run(global),
         Command::Down(command) => command.run(global),
-        Command::Place(command) => command.run(),
+        Command::Place(command) => command.run(global),
         Command::Sim(command) => command.run(global),
         command => {
             // A client waits far more than it works: one thread does.

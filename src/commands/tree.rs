@@ -6,7 +6,7 @@ use waybook_location_tree::PlaceName;
 
 use crate::fail::Done;
 use crate::find::Global;
-use crate::show;
+use crate::show::{self, Color, paint};
 
 /// Shows the location tree and how its places do.
 #[derive(Args)]
@@ -15,7 +15,7 @@ Examples:
   waybook tree
   waybook tree --at core/bologna           # one locality
 
-The load is the share of a place's scarcest resource that is booked. A place tells those
+A drained place takes no new sessions (`waybook place drain`). The load is the share of a place's scarcest resource that is booked. A place tells those
 above it when that changes, within a few seconds; HEARD OF is how long ago it last did.")]
 pub(crate) struct Tree {
     /// Only this place's locality
@@ -50,11 +50,12 @@ impl Tree {
                     show::amounts(&booked(place)),
                     show::amounts(&place.capacity),
                     place.age.text.clone(),
+                    state(place),
                 ]
             })
             .collect();
         let headings = [
-            "PLACE", "LOAD", "SESSIONS", "BOOKED", "CAPACITY", "HEARD OF",
+            "PLACE", "LOAD", "SESSIONS", "BOOKED", "CAPACITY", "HEARD OF", "STATE",
         ];
         show::table(&headings, &rows, "no places")?;
         let unheard = global.up_places().into_iter().filter(|name| {
@@ -82,6 +83,20 @@ impl Tree {
             }
         }
         Ok(client.tree().await?)
+    }
+}
+
+/// What its operator keeps from being booked there.
+fn state(place: &TreePlaceInfo) -> String {
+    let drained = place.draining.then(|| "drained".to_owned());
+    let cordoned = (!place.cordoned.is_empty()).then(|| {
+        let kinds = place.cordoned.join(" ");
+        format!("no more {kinds}")
+    });
+    let state: Vec<_> = drained.into_iter().chain(cordoned).collect();
+    match state.is_empty() {
+        true => String::new(),
+        false => paint(Color::Yellow, &state.join(", ")),
     }
 }
 

@@ -11,10 +11,12 @@ use serde_json::Value;
 use tempfile::TempDir;
 use tokio::runtime::Runtime;
 use waybook_agents::SessionId;
+use waybook_client::model::SpanForm;
 use waybook_client::{Client, Error};
 use waybook_location_tree::PlaceName;
-use waybook_place::io::{Established, OpenRequest};
+use waybook_place::io::{EndReason, Established, OpenRequest};
 use waybook_place::{BookingPhase, BookingView};
+use waybook_plan::Resource;
 use waybook_sim::Setting;
 use waybook_sim::arm::{Answer, Arm, Refused};
 
@@ -300,6 +302,51 @@ impl Arm for Daemons {
         });
         // What the restarted place serves, it has kept.
         self.wait_joined();
+    }
+
+    fn drain(&mut self, place: &PlaceName, deadline: Option<Duration>) {
+        let deadline = deadline.map(|deadline| SpanForm::Seconds(deadline.as_secs_f64()));
+        let client = self.client(place).unwrap();
+        self.runtime.block_on(client.drain(deadline)).unwrap();
+    }
+
+    fn undrain(&mut self, place: &PlaceName) {
+        let client = self.client(place).unwrap();
+        self.runtime.block_on(client.undrain()).unwrap();
+    }
+
+    fn cordon(&mut self, place: &PlaceName, resource: &Resource, cordoned: bool) {
+        let client = self.client(place).unwrap();
+        let done = self.runtime.block_on(async {
+            match cordoned {
+                true => client.cordon(resource.as_str()).await,
+                false => client.uncordon(resource.as_str()).await,
+            }
+        });
+        let is = done.unwrap().cordoned.contains(&resource.to_string());
+        assert_eq!(is, cordoned);
+    }
+
+    fn set_capacity(&mut self, place: &PlaceName, resource: &Resource, amount: u64) {
+        let file = &self.places[place].config;
+        let mut config: toml::Table = std::fs::read_to_string(file).unwrap().parse().unwrap();
+        let capacity = config["capacity"].as_table_mut().unwrap();
+        let amount = forms::exactly(resource, amount).parse().unwrap();
+        capacity.insert(resource.to_string(), amount);
+        std::fs::write(file, config.to_string()).unwrap();
+        let client = self.client(place).unwrap();
+        let reload = self.runtime.block_on(client.reload()).unwrap();
+        let changed: Vec<_> = reload.changed.iter().map(|c| &c.setting).collect();
+        assert_eq!(changed, [&format!("capacity.{resource}")]);
+        assert_eq!(reload.restart, [] as [String; 0]);
+    }
+
+    fn wait_for_end(&mut self, session: &Established) -> EndReason {
+        let client = self.client(&session.journey[0].place).unwrap();
+        let id = session.session.to_string();
+        let end = self.runtime.block_on(client.wait_for_end(&id)).unwrap();
+        self.standing.remove(&session.session);
+        forms::end(&end)
     }
 
     fn wait_quiet(&mut self) {

@@ -5,11 +5,11 @@ use std::time::Duration;
 
 use waybook_agents::{ComponentReport, HopReport, Lack, Refusal, RefusalReason};
 use waybook_client::model::{
-    Amount, BookingInfo, EstablishedInfo, HopReportInfo, LackInfo, OpenForm, Phase, RefusalInfo,
+    Amount, BookingInfo, EndInfo, EstablishedInfo, HopReportInfo, LackInfo, OpenForm, Phase, RefusalInfo,
     SpanForm,
 };
 use waybook_location_tree::PlaceName;
-use waybook_place::io::{Established, OpenRequest};
+use waybook_place::io::{EndReason, Established, OpenRequest};
 use waybook_place::{BookingPhase, BookingView, CodeConfig, Timing};
 use waybook_plan::{
     Component, Demand, Position, Presentation, Release, Resource, Runtime, SolutionNumber,
@@ -74,7 +74,7 @@ fn timing(timing: &Timing, text: &mut String) {
 }
 
 /// An amount as a file has it, not rounded.
-fn exactly(resource: &Resource, amount: u64) -> String {
+pub(crate) fn exactly(resource: &Resource, amount: u64) -> String {
     match resource.as_str() {
         Resource::CPU => format!("\"{amount}m\""),
         Resource::MEMORY => format!("\"{amount} B\""),
@@ -212,6 +212,10 @@ pub(crate) fn refusal(info: &RefusalInfo) -> Refusal {
             component: info.component.clone().unwrap_or_default(),
             why: info.text.clone(),
         },
+        ("drained", _) => RefusalReason::Drained,
+        ("cordoned", _) => RefusalReason::Cordoned {
+            resource: Resource::new(first_word(&info.text)).unwrap(),
+        },
         (kind, _) => panic!("no story meets the refusal `{kind}`: {}", info.text),
     };
     Refusal {
@@ -219,6 +223,16 @@ pub(crate) fn refusal(info: &RefusalInfo) -> Refusal {
         place: PlaceName::new(&info.place).unwrap(),
         reason,
     }
+}
+
+/// The reason of an end that operators bring about.
+pub(crate) fn end(info: &EndInfo) -> EndReason {
+    assert_eq!(info.kind, "drained", "{}", info.text);
+    EndReason::Drained(PlaceName::new(first_word(&info.text)).unwrap())
+}
+
+fn first_word(text: &str) -> &str {
+    text.split(' ').next().unwrap()
 }
 
 fn lacking(info: &LackInfo) -> Lack {

@@ -24,3 +24,4 @@ mod upgrade;
 
 scenarios::every_story!(daemons::Daemons);
 scenarios::every_story_of_code!(real daemons::Daemons);
+scenarios::every_story_of_operators!(daemons::Daemons);

@@ -3,6 +3,7 @@
 //! Whoever includes this module gives the stories an [`Arm`](waybook_sim::arm::Arm).
 
 pub(crate) mod code;
+pub(crate) mod operators;
 pub(crate) mod settings;
 pub(crate) mod stories;
 
@@ -37,6 +38,28 @@ macro_rules! every_story_of_code {
     };
 }
 pub(crate) use every_story_of_code;
+
+/// A test for every story of operators, told to an arm.
+macro_rules! every_story_of_operators {
+    ($arm:ty) => {
+        $crate::scenarios::every_story_of_operators! {
+            $arm:
+            a_drained_place_keeps_its_sessions_and_takes_no_others,
+            another_server_serves_while_one_is_drained,
+            a_drained_place_is_empty_after_its_deadline,
+            a_drained_place_that_restarts_is_drained,
+            a_cordoned_resource_is_booked_no_more,
+            a_capacity_changes_under_sessions,
+        }
+    };
+    ($arm:ty: $($story:ident,)*) => {
+        $(#[test]
+        fn $story() {
+            $crate::scenarios::operators::$story::<$arm>();
+        })*
+    };
+}
+pub(crate) use every_story_of_operators;
 
 /// A test for every story, told to an arm.
 macro_rules! every_story {

@@ -52,6 +52,8 @@ pub enum Event {
     Confirmed,
     /// The set-up's time is over.
     Deadline,
+    /// The place gives up what is here, for its operator drains it.
+    Drained,
     /// The hop before gave the visit up, the client closed the session, or the lease
     /// has run out.
     Released,

@@ -31,6 +31,7 @@ impl PlanVisitor {
             local,
             actions,
             found: Found::Exhausted,
+            drained: false,
         };
         let _ = plan.accept(from, &mut walk);
         let found = walk.found;
@@ -261,6 +262,27 @@ impl PlanVisitor {
         self.refuse(None, local, actions);
     }
 
+    /// The place is to be empty: every solution that leads over it is refused, and the hops
+    /// before choose again among the others, if this one may still be replaced.
+    pub(super) fn drained(&mut self, local: &mut dyn Local, actions: &mut Vec<Action>) {
+        let left = self.plan.solutions.iter();
+        let left: Vec<_> = left.filter(|s| s.number >= self.current).cloned().collect();
+        let mut next = None;
+        for solution in left {
+            if self.is_here(&solution) {
+                self.note(solution.number, RefusalReason::Drained, actions);
+            } else if !self.no_trace_back {
+                next = next.or(Some(solution.number));
+            }
+        }
+        self.refuse(next, local, actions);
+    }
+
+    /// Whether the solution has this hop at this place.
+    fn is_here(&self, solution: &Solution) -> bool {
+        solution.place(self.hop()) == Some(&self.stage().place)
+    }
+
     /// What was ready or established is broken: the hops before choose again, from the
     /// first solution that is not known to fail here, or end the set-up likewise.
     pub(super) fn break_off(
@@ -397,6 +419,8 @@ struct Walk<'a> {
     local: &'a mut dyn Local,
     actions: &'a mut Vec<Action>,
     found: Found,
+    /// Whether the place has said that it is being drained.
+    drained: bool,
 }
 
 impl Visitor for Walk<'_> {
@@ -407,6 +431,7 @@ impl Visitor for Walk<'_> {
         // now than to trace back for it.
         let held = match me.known_failure(solution) {
             Some(reason) => Err(reason),
+            None if self.drained && me.is_here(solution) => Err(RefusalReason::Drained),
             None if !me.is_covered_upstream(solution) => {
                 self.found = Found::TraceBack(solution.number);
                 return ControlFlow::Break(());
@@ -422,6 +447,7 @@ impl Visitor for Walk<'_> {
                 ControlFlow::Break(())
             }
             Err(reason) => {
+                self.drained |= reason == RefusalReason::Drained;
                 me.note(solution.number, reason, self.actions);
                 ControlFlow::Continue(())
             }

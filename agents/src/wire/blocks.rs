@@ -6,7 +6,7 @@ use serde::Serialize;
 use waybook_plan::{Presentation, Release, Releases, Runtime, Solution, WhenCut};
 
 use super::{WireError, read_body, shortened, write_value};
-use crate::{DownloadStrategy, Message, PlanVisitor, SessionId, TraceContext};
+use crate::{DownloadStrategy, Message, PlanVisitor, SessionId, TraceContext, Withheld};
 
 /// The tag of the block with a plan's releases.
 const RELEASES: u16 = 1;
@@ -20,6 +20,8 @@ const WHEN_CUT: u16 = 4;
 const REPLACES: u16 = 5;
 /// The tag of the block with the client's trace that a set-up is part of.
 const TRACE: u16 = 6;
+/// The tag of the block that says what operators keep from being booked.
+const WITHHELD: u16 = 7;
 /// Bytes of a tagged block before its content: tag, length.
 const HEADER: usize = 6;
 
@@ -33,6 +35,8 @@ pub(super) struct Beside<'a> {
     when_cut: Vec<(u16, WhenCut)>,
     replaces: Option<SessionId>,
     trace: Option<TraceContext>,
+    /// By the place in a list of summaries.
+    withheld: Vec<(u16, &'a Withheld)>,
 }
 
 impl<'a> Beside<'a> {
@@ -55,6 +59,13 @@ impl<'a> Beside<'a> {
             }
             Message::Found { servers, .. } => {
                 Self::presentations(servers.iter().map(|server| &*server.presentation))
+            }
+            Message::Summaries { places, .. } => {
+                let withheld = (0..=u16::MAX).zip(places.iter().map(|place| &place.withheld));
+                Self {
+                    withheld: withheld.filter(|(_, what)| !what.is_nothing()).collect(),
+                    ..Self::default()
+                }
             }
             _ => Self::default(),
         }
@@ -109,6 +120,9 @@ impl<'a> Beside<'a> {
         if let Some(trace) = self.trace {
             write(bytes, TRACE, &trace);
         }
+        if !self.withheld.is_empty() {
+            write(bytes, WITHHELD, &self.withheld);
+        }
     }
 }
 
@@ -132,6 +146,7 @@ pub(super) struct Blocks<'a> {
     when_cut: Option<&'a [u8]>,
     replaces: Option<&'a [u8]>,
     trace: Option<&'a [u8]>,
+    withheld: Option<&'a [u8]>,
 }
 
 impl<'a> Blocks<'a> {
@@ -154,6 +169,7 @@ impl<'a> Blocks<'a> {
                 WHEN_CUT => known.when_cut = Some(content),
                 REPLACES => known.replaces = Some(content),
                 TRACE => known.trace = Some(content),
+                WITHHELD => known.withheld = Some(content),
                 _ => {}
             }
         }
@@ -194,6 +210,13 @@ impl<'a> Blocks<'a> {
                 for (number, when_cut) in self.when_cut()? {
                     if let Some(server) = servers.get_mut(usize::from(number)) {
                         Arc::make_mut(&mut server.presentation).when_cut = when_cut;
+                    }
+                }
+            }
+            Message::Summaries { places, .. } => {
+                for (number, withheld) in self.withheld()? {
+                    if let Some(place) = places.get_mut(usize::from(number)) {
+                        place.withheld = withheld;
                     }
                 }
             }
@@ -262,6 +285,10 @@ impl<'a> Blocks<'a> {
                 "the body does not say the download strategy `{shipped}`"
             ))),
         }
+    }
+
+    fn withheld(&self) -> Result<Vec<(u16, Withheld)>, WireError> {
+        self.withheld.map_or(Ok(Vec::new()), read_body)
     }
 
     fn when_cut(&self) -> Result<Vec<(u16, WhenCut)>, WireError> {

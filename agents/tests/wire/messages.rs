@@ -276,6 +276,7 @@ pub(crate) fn one_of_each() -> Vec<Message> {
                     load: Load(500),
                     resources: vec![(Resource::cpu(), 4000, 2000)],
                     sessions: 3,
+                    withheld: Withheld::NOTHING,
                 }],
                 gone: vec![place("r/b")],
             },

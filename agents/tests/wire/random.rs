@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use proptest::collection::vec;
+use proptest::collection::{btree_set, vec};
 use proptest::option;
 use proptest::prelude::*;
 use waybook_agents::*;
@@ -186,6 +186,8 @@ fn any_reason() -> impl Strategy<Value = RefusalReason> {
         (".{0,8}", any::<u64>()).prop_map(|(limit, value)| RefusalReason::Limit { limit, value }),
         ".{0,8}".prop_map(|what| RefusalReason::Protocol { what }),
         Just(RefusalReason::Released),
+        Just(RefusalReason::Drained),
+        any_resource().prop_map(|resource| RefusalReason::Cordoned { resource }),
     ]
 }
 
@@ -276,21 +278,25 @@ fn any_edition() -> impl Strategy<Value = Edition> {
 fn any_summary() -> impl Strategy<Value = PlaceSummary> {
     let resources = vec((any_resource(), any::<u64>(), any::<u64>()), 0..4);
     let numbers = (any::<u16>(), any::<u32>());
+    let withheld = (any::<bool>(), btree_set(any_resource(), 0..3));
+    let withheld = withheld.prop_map(|(draining, cordoned)| Withheld { draining, cordoned });
     (
         any_place(),
         any_edition(),
         any_duration(),
         numbers,
         resources,
+        withheld,
     )
         .prop_map(
-            |(place, edition, age, (load, sessions), resources)| PlaceSummary {
+            |(place, edition, age, (load, sessions), resources, withheld)| PlaceSummary {
                 place,
                 edition,
                 age,
                 load: Load(load),
                 resources,
                 sessions,
+                withheld,
             },
         )
 }

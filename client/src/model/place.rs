@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{Amount, Phase, Quantity, Span};
+use super::{Amount, DrainingInfo, Phase, Quantity, Span};
 
 /// A place.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -18,6 +18,9 @@ pub struct PlaceInfo {
     /// Whether it has restarted and grants nothing new until its neighbours have said
     /// what they know of its bookings.
     pub recovering: bool,
+    /// How far it is with being drained; none if it takes new sessions.
+    #[serde(default)]
+    pub draining: Option<DrainingInfo>,
     /// Its neighbours with a connection.
     pub links: Vec<LinkInfo>,
     /// Where it is reached.
@@ -75,6 +78,9 @@ pub struct ResourceInfo {
     pub held: Quantity,
     /// What is left.
     pub free: Quantity,
+    /// Whether an operator keeps more of it from being booked.
+    #[serde(default)]
+    pub cordoned: bool,
 }
 
 /// What a place has counted since it started. What a place of an older version does not count
@@ -133,6 +139,12 @@ pub struct TreePlaceInfo {
     pub capacity: Vec<Amount>,
     /// What is booked of each resource.
     pub booked: Vec<Amount>,
+    /// Whether it is being drained: it takes no new sessions.
+    #[serde(default)]
+    pub draining: bool,
+    /// The kinds of resource of which no more is booked there.
+    #[serde(default)]
+    pub cordoned: Vec<String>,
 }
 
 /// A booking at a place.

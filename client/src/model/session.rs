@@ -213,7 +213,7 @@ pub struct EndInfo {
     /// The session.
     pub session: String,
     /// The kind of reason: `closed`, `unclaimed`, `idle`, `expired`,
-    /// `replaced`, `reconciled` or `broken`.
+    /// `replaced`, `reconciled`, `drained` or `broken`.
     pub kind: String,
     /// The reason for people.
     pub text: String,

@@ -138,6 +138,7 @@ impl World {
             recorded: Arc::default(),
             setups: Arc::new(Setups::new(100)),
             log: Arc::new(()),
+            reload: Arc::new(()),
         });
         plane.set_peer_api(Arc::new(api.clone()));
         let (relay, files) = (InstanceId(1), InstanceId(2));

@@ -8,6 +8,7 @@ mod api;
 mod check;
 mod code;
 mod place;
+mod reload;
 mod section;
 mod source;
 mod topology;
@@ -22,6 +23,8 @@ use crate::data::DataLimits;
 use crate::trace::ExportConfig;
 pub use api::{ApiConfig, ApiLimits, RemoteRights, Who};
 pub use check::{FileKind, check_file, check_text};
+pub(crate) use reload::{Bound, take_up};
+pub use reload::Change;
 pub use topology::{Deployment, Topology, TopologyPlace};
 pub use wasm::WasmLimits;
 
@@ -71,6 +74,17 @@ pub struct DaemonConfig {
     pub transport: TransportConfig,
     /// What is logged (`[log]`).
     pub log: LogConfig,
+    /// Where all this was read; none if it came as a text.
+    pub source: Option<ConfigSource>,
+}
+
+/// Where a configuration was read, so that it can be read again.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ConfigSource {
+    /// The file.
+    pub path: PathBuf,
+    /// What was laid over it.
+    pub overrides: Overrides,
 }
 
 /// Where certificate and key lie, in PEM.
@@ -329,7 +343,14 @@ impl DaemonConfig {
     /// [`ConfigError`] with everything that is wrong.
     pub fn load(path: &Path, overrides: &Overrides) -> Result<Self, ConfigError> {
         let (text, folder) = read_file(path)?;
-        Self::from_toml(&text, &path.display().to_string(), &folder, overrides)
+        let read = Self::from_toml(&text, &path.display().to_string(), &folder, overrides)?;
+        let path = std::path::absolute(path)
+            .map_err(|error| ConfigError::one(format!("{}: {error}", path.display())))?;
+        let overrides = overrides.clone();
+        Ok(Self {
+            source: Some(ConfigSource { path, overrides }),
+            ..read
+        })
     }
 
     /// Reads a configuration from a text; `name` is what errors call the file, and

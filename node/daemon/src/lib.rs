@@ -25,6 +25,7 @@ pub mod metrics;
 mod peer;
 mod proc;
 mod pump;
+mod reload;
 mod run;
 mod session_log;
 mod slots;
@@ -40,6 +41,8 @@ pub use logging::LogControl;
 pub use machinery::{CodeKeeper, Machinery, Start};
 pub use peer::{Io, Opening, PeerApi, PeerStreams};
 pub use proc::ProcessStat;
+pub use config::Change;
+pub use reload::{Reload, ReloadError, Reloaded};
 pub use run::{run, start};
 pub use uploads::inspect;
 // Bodies pass between components and all else as they are.

@@ -6,11 +6,12 @@ use std::future::Future;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::pin::Pin;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::time::{Duration, SystemTime};
 
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use tokio::net::TcpListener;
+use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::broadcast::error::RecvError;
 use waybook_agents::SessionId;
 use waybook_location_tree::PlaceName;
@@ -20,12 +21,13 @@ use waybook_wasm::Wasm;
 
 use crate::api::{self, ControlApi, Counts, Ends, Parts, Rights, SessionUrls};
 use crate::code::{self, Repository};
-use crate::config::{DaemonConfig, ProgramConfig, Ready};
+use crate::config::{Bound, DaemonConfig, ProgramConfig, Ready};
 use crate::data::{CodeFiles, DataConfig, DataPlane, Program, Readiness, WasmConfig};
 use crate::link::{DataSink, LinkCounters, Links, NeighbourCounters};
+use crate::reload::Reloader;
 use crate::uploads::Uploads;
 use crate::{
-    CodeKeeper, Core, Daemon, DaemonError, DoorCounters, Io, LogControl, Machinery, Rooms,
+    CodeKeeper, Core, Daemon, DaemonError, DoorCounters, Io, LogControl, Machinery, Reload, Rooms,
     RunningDaemon, SessionEvent, Start, StopRoom,
 };
 
@@ -44,17 +46,39 @@ pub async fn run(
     stop: impl Future<Output = ()>,
 ) -> Result<(), DaemonError> {
     raise_open_files();
-    let mut daemon = start_with(config, log).await?;
-    tokio::select! {
-        () = stop => {
-            tracing::info!("stopping; established sessions are kept for the next start");
-            daemon.stop().await
+    let handler = |error: std::io::Error| DaemonError::Room(error.into());
+    // From the beginning on: it would end the process if nobody waited for it.
+    let mut hangups = signal(SignalKind::hangup()).map_err(handler)?;
+    let (mut daemon, reload) = start_with(config, log).await?;
+    tokio::pin!(stop);
+    loop {
+        tokio::select! {
+            () = &mut stop => {
+                tracing::info!("stopping; established sessions are kept for the next start");
+                return daemon.stop().await;
+            }
+            () = daemon.failed() => {
+                let broken = "the place ended by itself; see the log".to_owned();
+                let broken = DaemonError::Settings(broken);
+                // What can still be written is.
+                return daemon.stop().await.and(Err(broken));
+            }
+            _ = hangups.recv() => reload_on_signal(reload.clone()).await,
         }
-        () = daemon.failed() => {
-            let broken = DaemonError::Settings("the place ended by itself; see the log".to_owned());
-            // What can still be written is.
-            daemon.stop().await.and(Err(broken))
+    }
+}
+
+/// Reads the configuration again, and says in the log what became of it.
+async fn reload_on_signal(reload: Arc<dyn Reload>) {
+    match tokio::task::spawn_blocking(move || reload.reload()).await {
+        Ok(Ok(done)) => {
+            let (file, changed) = (done.file.display(), done.changed.len());
+            tracing::info!(%file, changed, "the configuration was read again");
         }
+        Ok(Err(error)) => {
+            tracing::error!(%error, "the configuration was not taken up; nothing has changed");
+        }
+        Err(error) => tracing::error!(%error, "the configuration could not be read again"),
     }
 }
 
@@ -79,17 +103,30 @@ fn raise_open_files() {
 /// # Errors
 /// [`DaemonError`]; nothing is left running then.
 pub async fn start(config: DaemonConfig) -> Result<RunningDaemon, DaemonError> {
-    start_with(config, Arc::new(())).await
+    let (daemon, _) = start_with(config, Arc::new(())).await?;
+    Ok(daemon)
 }
 
 async fn start_with(
     config: DaemonConfig,
     log: Arc<dyn LogControl>,
-) -> Result<RunningDaemon, DaemonError> {
-    Daemon::start(config, async |core| Ok(rooms(&core, log).await?)).await
+) -> Result<(RunningDaemon, Arc<dyn Reload>), DaemonError> {
+    let made: Arc<OnceLock<Arc<dyn Reload>>> = Arc::default();
+    let reload = made.clone();
+    let daemon = Daemon::start(config, async move |core| {
+        let (rooms, reload) = rooms(&core, log).await?;
+        let _ = made.set(reload);
+        Ok(rooms)
+    })
+    .await?;
+    let reload = reload.get().cloned().unwrap_or_else(|| Arc::new(()));
+    Ok((daemon, reload))
 }
 
-async fn rooms(core: &Core, log: Arc<dyn LogControl>) -> Result<Rooms, DaemonError> {
+async fn rooms(
+    core: &Core,
+    log: Arc<dyn LogControl>,
+) -> Result<(Rooms, Arc<dyn Reload>), DaemonError> {
     let config = &core.config;
     let repository = open_repository(core).await?;
     let (gateway, gateway_at) = bind("gateway.listen", config.gateway.listen).await?;
@@ -112,6 +149,16 @@ async fn rooms(core: &Core, log: Arc<dyn LogControl>) -> Result<Rooms, DaemonErr
     });
     let plane = DataPlane::new(data, core.peers.clone(), core.place.clone());
     let ends = Ends::default();
+    let bound = Bound {
+        listen: core.links.local_addr().ok(),
+        gateway: Some(gateway_at),
+        api: Some(api_at),
+    };
+    let reload: Arc<dyn Reload> = Arc::new(Reloader::new(
+        DaemonConfig::clone(config),
+        bound,
+        core.place.clone(),
+    ));
     let control = ControlApi::new(Parts {
         place: core.place.clone(),
         name: config.place.name.clone(),
@@ -137,6 +184,7 @@ async fn rooms(core: &Core, log: Arc<dyn LogControl>) -> Result<Rooms, DaemonErr
         recorded: core.recorded.clone(),
         setups: core.setups.clone(),
         log,
+        reload: reload.clone(),
     });
     plane.set_peer_api(Arc::new(control.clone()));
 
@@ -179,7 +227,7 @@ async fn rooms(core: &Core, log: Arc<dyn LogControl>) -> Result<Rooms, DaemonErr
         let repository = repository.clone();
         move || Box::pin(async move { repository.stop().await })
     });
-    Ok(Rooms {
+    let rooms = Rooms {
         machinery: Arc::new(plane.clone()),
         code: Arc::new(Keeper {
             repository: repository.clone(),
@@ -190,7 +238,8 @@ async fn rooms(core: &Core, log: Arc<dyn LogControl>) -> Result<Rooms, DaemonErr
         gateway: Some(gateway_at),
         metrics,
         stop: vec![stop_api, stop_data, stop_code],
-    })
+    };
+    Ok((rooms, reload))
 }
 
 /// Opens the place's repository of code, in its data folder.

@@ -15,8 +15,10 @@ use waybook_agents::{
 };
 use waybook_location_tree::PlaceName;
 use waybook_plan::{
-    Component, Digest, NoPlan, Plan, Presentation, Profile, Release, SolutionNumber,
+    Component, Digest, NoPlan, Plan, Presentation, Profile, Release, Resource, SolutionNumber,
 };
+
+use crate::Common;
 
 /// What a driver tells a place.
 #[derive(Debug, Clone, PartialEq)]
@@ -140,6 +142,26 @@ pub enum Input {
     },
     /// A new strategy for the download agents that are launched from now on.
     Strategy(DownloadStrategy),
+    /// An operator drains the place: it takes no new sessions, and existing ones go on. Kept
+    /// across lives, until [`Input::Undrain`]. Said again, the new deadline counts.
+    Drain {
+        /// After that long whatever is left ends, with [`EndReason::Drained`]; none to wait for
+        /// it. In a next life it counts anew.
+        deadline: Option<Duration>,
+    },
+    /// The place takes new sessions again.
+    Undrain,
+    /// An operator wants nothing more of a resource booked here, or lets it be booked again.
+    /// What is booked stays. Kept across lives.
+    Cordon {
+        /// The kind.
+        resource: Resource,
+        /// Whether it is cordoned from now on.
+        cordoned: bool,
+    },
+    /// The settings have changed. The name, the times and what is told about code stay as they
+    /// are, for neighbours and agents under way go by them.
+    Reload(Arc<Common>),
 }
 
 /// What an operator wants done about code at a place.
@@ -313,6 +335,10 @@ pub enum RecordKey {
     /// Code that the repository holds in part. No place stores such a record: the driver
     /// makes one (see [`part_record`](crate::part_record)) of what it finds on its disk.
     Part(Digest),
+    /// An operator drains the place.
+    Drain,
+    /// An operator has cordoned a resource.
+    Cordon(Resource),
 }
 
 /// A client's request for a session.
@@ -443,6 +469,8 @@ pub enum EndReason {
     Replaced,
     /// The session whose place it had taken has a whole path again.
     Reconciled,
+    /// An operator drained that place of its path, and its deadline has passed.
+    Drained(PlaceName),
     /// The path broke.
     Broken(Vec<Refusal>),
 }

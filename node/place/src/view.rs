@@ -42,6 +42,19 @@ pub struct ResourceView {
     pub established: u64,
     /// Held by set-ups under way.
     pub held: u64,
+    /// Whether an operator keeps more of it from being booked.
+    pub cordoned: bool,
+}
+
+/// A place that is being drained.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct DrainView {
+    /// Until what is left ends; none if that is waited for.
+    pub left: Option<Duration>,
+    /// Sessions that have an agent here, established or being set up.
+    pub sessions: usize,
+    /// Opens of clients of this place that have no session yet.
+    pub opens: usize,
 }
 
 /// A session as one of its hops knows it.

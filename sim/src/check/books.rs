@@ -56,6 +56,11 @@ impl Books {
         }
     }
 
+    /// What was booked for a session when that was last looked at.
+    pub(super) fn booked(&self, session: SessionId) -> Option<&Demand> {
+        self.bookings.get(&session).map(|(_, demand)| demand)
+    }
+
     fn sum(&mut self, resource: &Resource, established: bool) -> &mut u64 {
         let found = self
             .sums

@@ -180,6 +180,7 @@ fn ledgers_that_do_not_add_up_are_caught() {
             capacity,
             established,
             held,
+            cordoned: false,
         }]
     };
     let both = || {
@@ -187,14 +188,19 @@ fn ledgers_that_do_not_add_up_are_caught() {
         held.into_iter()
             .chain([booking(BookingPhase::Established, 6)])
     };
-    assert_eq!(ledger(&capacity, both(), &shown(10, 6, 4)), Ok(()));
+    assert_eq!(ledger(&capacity, |_| 0, both(), &shown(10, 6, 4)), Ok(()));
     let over = both().chain([booking(BookingPhase::Held, 1)]);
-    let said = ledger(&capacity, over, &shown(10, 6, 5)).unwrap_err();
+    let said = ledger(&capacity, |_| 0, over, &shown(10, 6, 5)).unwrap_err();
     assert!(said.contains("overbooked"), "{said}");
+    // There was once more of it; but not that much.
+    let over = || both().chain([booking(BookingPhase::Held, 1)]);
+    assert_eq!(ledger(&capacity, |_| 11, over(), &shown(10, 6, 5)), Ok(()));
+    let still = over().chain([booking(BookingPhase::Held, 1)]);
+    assert!(ledger(&capacity, |_| 11, still, &shown(10, 6, 6)).is_err());
     for wrong in [shown(10, 5, 4), shown(10, 6, 3), shown(11, 6, 4)] {
-        assert!(ledger(&capacity, both(), &wrong).is_err());
+        assert!(ledger(&capacity, |_| 0, both(), &wrong).is_err());
     }
-    let said = ledger(&capacity, both(), &[]).unwrap_err();
+    let said = ledger(&capacity, |_| 0, both(), &[]).unwrap_err();
     assert!(said.contains("not shown"), "{said}");
 }
 

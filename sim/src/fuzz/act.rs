@@ -127,6 +127,35 @@ pub enum Act {
         /// For how long.
         for_ms: u64,
     },
+    /// A place is drained, and takes new sessions again after a while.
+    Drain {
+        /// Which.
+        place: String,
+        /// For how long.
+        for_ms: u64,
+        /// When what is left ends, if it does.
+        deadline_ms: Option<u64>,
+    },
+    /// A resource of a place is cordoned for a while.
+    Cordon {
+        /// Where.
+        place: String,
+        /// Which.
+        resource: String,
+        /// For how long.
+        for_ms: u64,
+    },
+    /// A place has another capacity for a while.
+    Capacity {
+        /// Which.
+        place: String,
+        /// Of what.
+        resource: String,
+        /// In percent of what the case says.
+        percent: u32,
+        /// For how long.
+        for_ms: u64,
+    },
 }
 
 /// What happens to a message.
@@ -205,6 +234,9 @@ impl Act {
             Self::Download { .. } => "download",
             Self::Trouble { .. } => "trouble",
             Self::Withdraw { .. } => "withdraw",
+            Self::Drain { .. } => "drain",
+            Self::Cordon { .. } => "cordon",
+            Self::Capacity { .. } => "capacity",
         }
     }
 
@@ -216,7 +248,10 @@ impl Act {
             | Self::Cut { for_ms, .. }
             | Self::Mute { for_ms, .. }
             | Self::Slow { for_ms, .. }
-            | Self::Withdraw { for_ms, .. } => Some(*for_ms),
+            | Self::Withdraw { for_ms, .. }
+            | Self::Drain { for_ms, .. }
+            | Self::Cordon { for_ms, .. }
+            | Self::Capacity { for_ms, .. } => Some(*for_ms),
             _ => None,
         }
     }
@@ -233,7 +268,10 @@ impl Act {
             | Self::Order { place, .. }
             | Self::Download { place, .. }
             | Self::Trouble { place, .. }
-            | Self::Withdraw { place, .. } => Some(place),
+            | Self::Withdraw { place, .. }
+            | Self::Drain { place, .. }
+            | Self::Cordon { place, .. }
+            | Self::Capacity { place, .. } => Some(place),
             Self::Component { place, .. } => place.as_deref(),
             Self::Message { .. } => None,
         }

@@ -159,6 +159,9 @@ impl Built {
                 let known = strategy.parse::<DownloadStrategy>();
                 known.map_err(|why| format!("`acts`: {why}"))?;
             }
+            Act::Cordon { resource, .. } | Act::Capacity { resource, .. } => {
+                Resource::new(resource).map_err(|why| format!("`acts`: {why}"))?;
+            }
             Act::Order { code, .. } | Act::Trouble { code, .. } if *code >= case.code.len() => {
                 return Err(format!("`acts`: there is no code with the number {code}"));
             }

@@ -9,6 +9,7 @@ use std::time::Duration;
 use waybook_agents::DownloadStrategy;
 use waybook_location_tree::PlaceName;
 use waybook_place::io::{CodeOrder, Input, RequestId};
+use waybook_plan::Resource;
 
 use super::act::{Act, Conduct, Defect, Errand, Mishap};
 use super::build::{Built, edge, known_kind, ms, open};
@@ -276,6 +277,17 @@ impl Course<'_> {
                 let title = title.clone();
                 self.world.inject(&place, Input::Withdraw { title })?;
             }
+            Act::Drain { deadline_ms, .. } => {
+                self.world.drain(&place, deadline_ms.map(ms))?;
+            }
+            Act::Cordon { resource, .. } => self.world.cordon(&place, &kind(resource), true)?,
+            Act::Capacity {
+                resource, percent, ..
+            } => {
+                let amount = self.capacity(&place, resource);
+                let amount = amount.saturating_mul(u64::from(*percent)) / 100;
+                self.world.set_capacity(&place, &kind(resource), amount)?;
+            }
             Act::Component { .. } => return Ok(self.everywhere(act)),
             Act::Message { .. } => {}
         }
@@ -385,9 +397,31 @@ impl Course<'_> {
             }
             Act::Slow { .. } => self.world.slow(&place, Factor::default()),
             Act::Withdraw { title, .. } => self.publish(&place, title)?,
+            Act::Drain { .. } | Act::Cordon { .. } | Act::Capacity { .. } => {
+                self.as_before(&place, act)?;
+            }
             _ => {}
         }
         Ok(())
+    }
+
+    /// The operator wants a place to be as the case says again. Nothing if it is down.
+    fn as_before(&mut self, place: &PlaceName, act: &Act) -> Result<(), Violation> {
+        match act {
+            Act::Drain { .. } => self.world.undrain(place),
+            Act::Cordon { resource, .. } => self.world.cordon(place, &kind(resource), false),
+            Act::Capacity { resource, .. } => {
+                let amount = self.capacity(place, resource);
+                self.world.set_capacity(place, &kind(resource), amount)
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// How much of a resource the case says that a place has.
+    fn capacity(&self, place: &PlaceName, resource: &str) -> u64 {
+        let capacity = &self.built.setting.places[place].capacity;
+        capacity.get(&kind(resource)).copied().unwrap_or(0)
     }
 
     fn publish(&mut self, place: &PlaceName, title: &str) -> Result<(), Violation> {
@@ -430,6 +464,11 @@ impl Course<'_> {
             if let Act::Withdraw { place, title, .. } = &timed.act {
                 let place = self.built.places[place].clone();
                 self.publish(&place, title)?;
+            }
+            // Whoever was down when it was to end is drained still.
+            if let Some(place) = timed.act.place() {
+                let place = self.built.places[place].clone();
+                self.as_before(&place, &timed.act)?;
             }
         }
         Ok(())
@@ -484,6 +523,11 @@ impl Case {
     }
 }
 
+/// A kind of resource; the case has been checked.
+fn kind(resource: &str) -> Resource {
+    Resource::new(resource).unwrap_or_else(|_| Resource::cpu())
+}
+
 fn trouble(how: Defect, chunk: u64) -> Trouble {
     match how {
         Defect::Corrupt => Trouble::Corrupt(chunk),
@@ -508,5 +552,8 @@ fn name_of(act: &Act) -> &'static str {
         Act::Download { .. } => "orders about code",
         Act::Trouble { .. } => "faults: transfer",
         Act::Withdraw { .. } => "titles withdrawn",
+        Act::Drain { .. } => "places drained",
+        Act::Cordon { .. } => "resources cordoned",
+        Act::Capacity { .. } => "capacities changed",
     }
 }

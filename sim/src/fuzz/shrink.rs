@@ -242,7 +242,10 @@ fn halve_act(act: &mut Act, part: u64) {
         | Act::Cut { for_ms, .. }
         | Act::Mute { for_ms, .. }
         | Act::Slow { for_ms, .. }
-        | Act::Withdraw { for_ms, .. } => *for_ms /= part,
+        | Act::Withdraw { for_ms, .. }
+        | Act::Drain { for_ms, .. }
+        | Act::Cordon { for_ms, .. }
+        | Act::Capacity { for_ms, .. } => *for_ms /= part,
         Act::Message { by_ms, .. } => *by_ms = (*by_ms / part).max(1),
         _ => {}
     }

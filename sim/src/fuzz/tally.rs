@@ -96,6 +96,7 @@ impl Tally {
                     EndReason::Expired => "requests established, expired",
                     EndReason::Replaced => "requests established and replaced",
                     EndReason::Reconciled => "requests established and reconciled",
+                    EndReason::Drained(_) => "requests established and drained",
                     EndReason::Broken(_) => "requests established and broken",
                 },
             };
@@ -138,5 +139,7 @@ fn reason_name(reason: &RefusalReason) -> &'static str {
         RefusalReason::Protocol { .. } => "solutions refused: protocol",
         RefusalReason::Released => "solutions refused: released",
         RefusalReason::NotTried => "solutions refused: not tried",
+        RefusalReason::Drained => "solutions refused: drained",
+        RefusalReason::Cordoned { .. } => "solutions refused: cordoned",
     }
 }

@@ -87,6 +87,8 @@ pub(crate) fn reason(reason: &waybook_agents::RefusalReason) -> String {
         R::Protocol { .. } => "protocol".to_owned(),
         R::Released => "released".to_owned(),
         R::NotTried => "not-tried".to_owned(),
+        R::Drained => "drained".to_owned(),
+        R::Cordoned { .. } => "cordoned".to_owned(),
     }
 }
 
@@ -99,7 +101,8 @@ pub(super) fn end_of(why: &EndReason) -> End {
         | EndReason::Idle
         | EndReason::Expired
         | EndReason::Replaced
-        | EndReason::Reconciled => End::Ended,
+        | EndReason::Reconciled
+        | EndReason::Drained(_) => End::Ended,
     }
 }
 

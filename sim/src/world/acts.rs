@@ -184,7 +184,11 @@ impl World {
     /// Begins a life of a place.
     pub(super) fn start(&mut self, at: PlaceIndex) -> Result<(), Violation> {
         let name = self.slots.name(at).clone();
-        let config = self.kinds.settings(&self.setting, &name);
+        let mut config = self.kinds.settings(&self.setting, &name);
+        if let Some(changed) = &self.slots.at(at).changed {
+            let common = Arc::make_mut(&mut config.common);
+            common.capacity.clone_from(&changed.capacity);
+        }
         let slot = self.slots.at_mut(at);
         slot.life += 1;
         let life = Incarnation(slot.life);
@@ -204,7 +208,10 @@ impl World {
         if let Some(watch) = &mut self.watch {
             watch.started(self.now, at, &place);
         }
-        self.slots.at_mut(at).run(place);
+        let slot = self.slots.at_mut(at);
+        slot.run(place);
+        // What was found again is booked, whatever there is.
+        slot.capacity_changed();
         self.carry_out(at, out)?;
         let setting = Arc::clone(&self.setting);
         for presentation in &setting.places[&name].presentations {

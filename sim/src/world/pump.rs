@@ -271,12 +271,19 @@ impl World {
             self.transfers.untold.remove(&news);
         }
         self.handled += 1;
+        let reloads = matches!(input, Input::Reload(_));
         let unanswered = place.counters().unanswered;
         let owed = match self.options.every_step() {
             true => self.letters.before(local, at, place, &input),
             false => None,
         };
         place.handle(local, input, &mut out);
+        if reloads {
+            self.slots.at_mut(at).capacity_changed();
+        }
+        let Some(place) = self.slots.at(at).place() else {
+            return Ok(());
+        };
         if let Some(owed) = owed {
             let paid = self.letters.after(local, at, place, &owed, &out);
             paid.map_err(|what| self.objection(at, &what))?;

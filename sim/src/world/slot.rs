@@ -8,7 +8,7 @@ use waybook_agents::SessionId;
 use waybook_location_tree::PlaceName;
 use waybook_place::io::{Input, InstanceId, RecordKey, Route};
 use waybook_place::{Instant, Place, code_record, part_record};
-use waybook_plan::{Component, Digest as CodeDigest, Release};
+use waybook_plan::{Component, Digest as CodeDigest, Release, Resource};
 
 use crate::check::Books;
 use crate::network::EdgeId;
@@ -97,11 +97,53 @@ pub struct Slot {
     pub(super) edge: EdgeId,
     /// The place's [edition of bookings](Place::bookings_edition) when it was last looked at.
     bookings: u64,
+    /// What it has in place of what its setting says, since that was changed.
+    pub(super) changed: Option<Box<Changed>>,
     /// What the checkers have seen of the bookings; nothing while there are none.
     pub(crate) books: Option<Box<Books>>,
 }
 
+/// A capacity that was changed while the place ran.
+#[derive(Debug, Default)]
+pub(super) struct Changed {
+    /// What there is now; kept in a next life, as the place's file would be.
+    pub(super) capacity: BTreeMap<Resource, u64>,
+    /// How much may be booked: what was when there came to be less, and never more again.
+    most: BTreeMap<Resource, u64>,
+}
+
 impl Slot {
+    /// How much of a resource may be booked beside what there is, because there was more.
+    pub(crate) fn most(&self, resource: &Resource) -> u64 {
+        let most = self.changed.as_ref().map(|changed| &changed.most);
+        most.and_then(|most| most.get(resource)).copied().unwrap_or(0)
+    }
+
+    /// What is booked now may stay, whatever there is from now on.
+    pub(super) fn capacity_changed(&mut self) {
+        let (Some(place), Some(changed)) = (self.place.as_deref(), self.changed.as_deref_mut())
+        else {
+            return;
+        };
+        let booked = |view: waybook_place::ResourceView| {
+            (view.resource, view.established.saturating_add(view.held))
+        };
+        changed.most = place.resources().into_iter().map(booked).collect();
+    }
+
+    /// What has been given back since is not to be booked again above the capacity.
+    pub(crate) fn capacity_is_seen(&mut self) {
+        let (Some(place), Some(changed)) = (self.place.as_deref(), self.changed.as_deref_mut())
+        else {
+            return;
+        };
+        for view in place.resources() {
+            if let Some(most) = changed.most.get_mut(&view.resource) {
+                *most = (*most).min(view.established.saturating_add(view.held));
+            }
+        }
+    }
+
     /// The place; nothing while it is down.
     #[must_use]
     pub fn place(&self) -> Option<&Place> {

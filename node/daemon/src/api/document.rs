@@ -3,7 +3,9 @@
 use utoipa::openapi::security::{Http, HttpAuthScheme, SecurityScheme};
 use utoipa::{Modify, OpenApi};
 
-use super::{components, handlers, links, log, metrics, presentations, sessions, setups};
+use super::{
+    components, handlers, links, log, metrics, operate, presentations, sessions, setups,
+};
 
 #[derive(OpenApi)]
 #[openapi(
@@ -22,6 +24,11 @@ use super::{components, handlers, links, log, metrics, presentations, sessions, 
         metrics::metrics,
         log::log,
         log::set_log,
+        operate::drain,
+        operate::undrain,
+        operate::cordon,
+        operate::uncordon,
+        operate::reload,
         handlers::hop,
         presentations::list,
         presentations::publish,

@@ -32,12 +32,13 @@ pub(super) async fn place(State(shared): State<Arc<Shared>>) -> Answer<PlaceInfo
     let info = shared
         .parts
         .place
-        .query(move |place, _| PlaceInfo {
+        .query(move |place, now| PlaceInfo {
             name: place.name().to_string(),
             incarnation: place.incarnation().0,
             version: env!("CARGO_PKG_VERSION").to_owned(),
             strategy: place.config().strategy.clone(),
             recovering: place.is_recovering(),
+            draining: place.drain_view(now).map(Into::into),
             links: place
                 .links()
                 .map(|(neighbour, incarnation)| LinkInfo {

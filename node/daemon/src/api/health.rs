@@ -55,9 +55,9 @@ async fn problems(shared: &Shared) -> Vec<String> {
     let seen = place.query(|place, _| {
         let parent = place.name().parent();
         let cut = parent.filter(|parent| !place.links().any(|(up, _)| up == parent));
-        (place.is_recovering(), cut)
+        (place.is_recovering(), cut, place.is_draining())
     });
-    let (recovering, cut) = match seen.await {
+    let (recovering, cut, draining) = match seen.await {
         Ok(seen) => seen,
         Err(stopping) => return vec![stopping.to_string()],
     };
@@ -67,6 +67,9 @@ async fn problems(shared: &Shared) -> Vec<String> {
             "it has just restarted, and grants nothing before it knows what it has promised"
                 .to_owned(),
         );
+    }
+    if draining {
+        problems.push("it is being drained, and takes no new sessions".to_owned());
     }
     if let Some(parent) = cut {
         problems.push(format!("there is no connection to its parent {parent}"));

@@ -18,6 +18,7 @@ mod links;
 mod log;
 mod metrics;
 pub mod model;
+mod operate;
 mod presentations;
 mod problem;
 mod profiles;
@@ -48,7 +49,7 @@ use crate::door::{Door, DoorConfig};
 use crate::metrics::Recorded;
 use crate::slots::{Full, Slot, Slots, share};
 use crate::trace::Setups;
-use crate::{Io, LogControl, PeerStreams, PlaceHandle};
+use crate::{Io, LogControl, PeerStreams, PlaceHandle, Reload};
 
 pub use components::{CodeFacts, CodeStore, NoStore, Staged, StoreError, Storing};
 pub use document::document;
@@ -126,6 +127,8 @@ pub struct Parts {
     pub setups: Arc<Setups>,
     /// What is logged.
     pub log: Arc<dyn LogControl>,
+    /// Reads the configuration again.
+    pub reload: Arc<dyn Reload>,
 }
 
 /// The control API of one place. Cheap to clone.

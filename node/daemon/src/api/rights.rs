@@ -17,7 +17,8 @@ pub(crate) enum Right {
     Read,
     /// Open, claim and close sessions here, or try what an open would do.
     Open,
-    /// Publish and withdraw presentations; add, fetch, keep and remove code.
+    /// Publish and withdraw presentations; add, fetch, keep and remove code; drain the place,
+    /// cordon its resources, have its configuration read again.
     Operate,
 }
 
@@ -43,7 +44,7 @@ impl Rights {
             Right::Operate => (
                 &self.remote.operate,
                 "operate",
-                "publish, withdraw or manage code",
+                "publish, withdraw, manage code or change how it runs",
             ),
         };
         let allowed = *origin == self.name

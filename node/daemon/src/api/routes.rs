@@ -9,8 +9,8 @@ use axum::routing::{MethodRouter, delete, get, post, put};
 
 use super::rights::{Right, check};
 use super::{
-    Kind, PREFIX, Problem, Shared, components, handlers, links, log, metrics, presentations,
-    sessions, setups,
+    Kind, PREFIX, Problem, Shared, components, handlers, links, log, metrics, operate,
+    presentations, sessions, setups,
 };
 
 /// Greatest request that is read as a whole; uploads are streams.
@@ -28,6 +28,11 @@ fn routes() -> Vec<Route> {
         ("/metrics", Read, get(metrics::metrics)),
         ("/log", Read, get(log::log)),
         ("/log", Operate, put(log::set_log)),
+        ("/drain", Operate, put(operate::drain)),
+        ("/drain", Operate, delete(operate::undrain)),
+        ("/cordons/{resource}", Operate, put(operate::cordon)),
+        ("/cordons/{resource}", Operate, delete(operate::uncordon)),
+        ("/reload", Operate, post(operate::reload)),
         ("/bookings", Read, get(handlers::bookings)),
         ("/presentations", Read, get(presentations::list)),
         ("/presentations", Operate, put(presentations::publish)),

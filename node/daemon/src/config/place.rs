@@ -79,6 +79,7 @@ pub(super) fn read(value: &Value, folder: &Path, problems: &Problems) -> Option<
         wasm,
         transport,
         log,
+        source: None,
     })
 }
 

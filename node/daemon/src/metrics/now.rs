@@ -22,6 +22,7 @@ pub(crate) struct PlaceNow {
     counters: Counters,
     neighbours: Vec<NeighbourView>,
     recovering: bool,
+    draining: bool,
     /// Bytes of code that are here, and pieces.
     code: (u64, usize),
 }
@@ -40,6 +41,7 @@ impl PlaceNow {
             counters: place.counters(),
             neighbours: place.neighbours(),
             recovering: place.is_recovering(),
+            draining: place.is_draining(),
             code: (code.iter().map(|code| code.bytes).sum(), code.len()),
         }
     }
@@ -244,6 +246,11 @@ impl PlaceNow {
             "Whether the place has just restarted and grants nothing new yet",
             f64::from(u8::from(self.recovering)),
         );
+        page.one_gauge(
+            "place_draining",
+            "Whether an operator drains the place, so that it takes no new sessions",
+            f64::from(u8::from(self.draining)),
+        );
         self.show_resources(page);
         let hops = PHASES.iter().zip(self.hops);
         page.gauge(
@@ -276,6 +283,15 @@ impl PlaceNow {
         };
         let amount = |resource: &Resource, amount: u64| figure(amount) / unit(resource).1;
         let all = self.resources.iter();
+        let cordoned = |r: &ResourceView| {
+            let labels = vec![("resource", r.resource.to_string())];
+            (labels, f64::from(u8::from(r.cordoned)))
+        };
+        page.gauge(
+            "resource_cordoned",
+            "Whether an operator keeps more of a resource from being booked",
+            self.resources.iter().map(cordoned),
+        );
         page.gauge(
             "capacity",
             "What the place has of a resource, in the unit that is said",

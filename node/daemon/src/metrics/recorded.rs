@@ -243,7 +243,10 @@ impl Recorded {
                 RefusalReason::Lacking(lack) if self.resources.contains(&lack.resource) => {
                     lack.resource.as_str()
                 }
-                RefusalReason::Lacking(_) => "other",
+                RefusalReason::Cordoned { resource } if self.resources.contains(resource) => {
+                    resource.as_str()
+                }
+                RefusalReason::Lacking(_) | RefusalReason::Cordoned { .. } => "other",
                 _ => "",
             };
             let labels = [
@@ -262,6 +265,7 @@ impl Recorded {
             EndReason::Expired => "expired",
             EndReason::Replaced => "replaced",
             EndReason::Reconciled => "reconciled",
+            EndReason::Drained(_) => "drained",
             EndReason::Broken(_) => "broken",
         };
         let labels = [("reason", why.to_owned())];
@@ -297,5 +301,7 @@ fn word(reason: &RefusalReason) -> &'static str {
         RefusalReason::Protocol { .. } => "protocol",
         RefusalReason::Released => "released",
         RefusalReason::NotTried => "not-tried",
+        RefusalReason::Drained => "drained",
+        RefusalReason::Cordoned { .. } => "cordoned",
     }
 }

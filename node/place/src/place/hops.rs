@@ -165,6 +165,7 @@ impl Place {
             self.counters.limited += u64::from(limit.is_some());
             let mut desk = Desk {
                 config: &self.config,
+                withheld: &self.withholding.what,
                 links: &self.links,
                 pace: &self.pace,
                 now,

@@ -142,10 +142,17 @@ impl Place {
         let mut near: Vec<_> = entries
             .filter_map(|e| to.distance(&e.server).map(|d| (d, &e.server, e)))
             .collect();
-        near.sort_by(|a, b| (a.0, a.1).cmp(&(b.0, b.1)));
+        // What cannot be had, as far as is known, comes after all else that is known: it takes
+        // nobody's place, and where there is nothing else its refusal says why.
+        near.sort_by_cached_key(|(distance, server, _)| {
+            (self.leads_over_drained(to, server), *distance, *server)
+        });
         near.truncate(most);
         let enough = self.parent.is_none()
-            || near.len() == most && near.iter().all(|(distance, ..)| *distance <= climb);
+            || near.len() == most
+                && near.iter().all(|(distance, server, _)| {
+                    *distance <= climb && !self.leads_over_drained(to, server)
+                });
         let known = near.into_iter().map(|(_, _, entry)| KnownServer {
             place: entry.server.clone(),
             presentation: Arc::clone(&entry.presentation),

@@ -149,6 +149,7 @@ impl Ledger {
             capacity,
             established,
             held,
+            cordoned: false,
         };
         let mut views: Vec<_> = self.all(capacity).map(view).collect();
         views.sort_by(|a, b| a.resource.cmp(&b.resource));

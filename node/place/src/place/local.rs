@@ -4,7 +4,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use waybook_agents::{HopReport, Local, RefusalReason};
+use waybook_agents::{HopReport, Local, RefusalReason, Withheld};
 use waybook_location_tree::PlaceName;
 use waybook_plan::{Component, Demand, Releases, Stage};
 
@@ -14,11 +14,14 @@ use super::links::Links;
 use super::pace::Pace;
 use super::trust::Verified;
 use super::turns::Source;
+use super::withholding;
 use crate::{Instant, Settings};
 
 /// The place as one session's visitor sees it.
 pub(super) struct Desk<'a> {
     pub(super) config: &'a Settings,
+    /// What the operator keeps from being booked.
+    pub(super) withheld: &'a Withheld,
     pub(super) links: &'a Links,
     pub(super) pace: &'a Pace,
     pub(super) now: Instant,
@@ -43,17 +46,26 @@ pub(super) struct Desk<'a> {
 
 /// What a place would say to a stage, whoever asks, but for what is booked. `code` is a
 /// component that is brought along, if whoever goes on speaks of any.
+#[allow(
+    clippy::too_many_arguments,
+    reason = "the place's rooms that have a say, and the stage"
+)]
 pub(super) fn judge(
     config: &Settings,
     links: &Links,
     verified: &mut Verified,
     releases: &Releases,
+    withheld: &Withheld,
+    demand: &Demand,
     components: &[Component],
     next: Option<&PlaceName>,
     code: Option<&str>,
 ) -> Result<(), RefusalReason> {
     if links.is_recovering() {
         return Err(RefusalReason::Restarting);
+    }
+    if let Some(reason) = withholding::refusal(withheld, demand) {
+        return Err(reason);
     }
     for component in components {
         let own = components::unavailable(component, &config.programs);
@@ -124,6 +136,8 @@ impl Local for Desk<'_> {
             self.links,
             self.verified,
             &self.releases,
+            self.withheld,
+            &stage.demand,
             &stage.components,
             next,
             code,

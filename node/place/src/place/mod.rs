@@ -7,7 +7,8 @@
 //! up) and `surveys`, `index` and `summaries` (metadata), `records` (what survives a restart). Code
 //! that is brought along has its own: `downloads`, `porters` and `transfers` (from the wish, by
 //! agents that find out where it is, to the bytes), `ahead`, `catalogue` and `resolve` (who holds
-//! what, and what names stand for), `orders` (the operator's). `ledger`, `components`,
+//! what, and what names stand for), `orders` (the operator's). `withholding` is what an operator
+//! keeps from being booked. `ledger`, `components`,
 //! `repository`, `trust`, `turns` and `timers` know nothing of the others.
 
 mod ahead;
@@ -40,6 +41,7 @@ mod records;
 mod repository;
 mod resolve;
 mod running;
+mod settings;
 mod shares;
 mod summaries;
 mod surveys;
@@ -49,6 +51,7 @@ mod trust;
 mod turns;
 mod views;
 mod visits;
+mod withholding;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -84,6 +87,7 @@ use repository::Repository;
 use summaries::Summaries;
 use timers::{Timer, Timers};
 use trust::Verified;
+use withholding::Withholding;
 
 /// A place.
 ///
@@ -120,6 +124,7 @@ pub struct Place {
     catalogue: Lazy<Catalogue>,
     verified: Verified,
     orders: BTreeMap<RequestId, Prefetch>,
+    withholding: Lazy<Withholding>,
     keeps_sessions: bool,
     /// For whom agents have acted since somebody asked; none if nobody asks.
     acted: Option<Vec<SessionId>>,
@@ -214,6 +219,7 @@ impl Place {
             catalogue: Lazy::default(),
             verified: Verified::default(),
             orders: BTreeMap::new(),
+            withholding: Lazy::default(),
             keeps_sessions: true,
             acted: None,
         };
@@ -265,6 +271,10 @@ impl Place {
                     Arc::make_mut(&mut self.config.common).code.strategy = strategy;
                 }
             }
+            Input::Drain { deadline } => self.drain(now, deadline, out),
+            Input::Undrain => self.undrain(now, out),
+            Input::Cordon { resource, cordoned } => self.cordon(now, resource, cordoned, out),
+            Input::Reload(common) => self.reload(now, &common),
             Input::ComponentUp { instance, endpoint } => {
                 for session in self.components.up(instance, endpoint, now) {
                     self.components_changed(now, session, out);
@@ -298,6 +308,7 @@ impl Place {
             Timer::Summary => self.tell_summaries(now, out),
             Timer::Download(claim) => self.download_timer(now, claim, out),
             Timer::Guest(id) => self.dismiss_guest(&id, out),
+            Timer::Drained => self.drained(now, out),
             Timer::Recovery => {
                 self.links.recovered();
                 self.unpark_downloads();

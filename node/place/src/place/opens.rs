@@ -16,6 +16,7 @@ use super::questions::Asker;
 use super::resolve::Known;
 use super::shares::Share;
 use super::timers::Timer;
+use super::withholding;
 use crate::Instant;
 use crate::io::{EndReason, Established, OpenRequest, Outcome, Output, RequestId};
 use crate::lazy::Empty;
@@ -373,7 +374,10 @@ impl Place {
             self.forget_key(&client.key, session);
             let why = match (client.ending, refused) {
                 (Some(why), _) => why,
-                (None, Some(refused)) => EndReason::Broken(refused),
+                (None, Some(refused)) => match withholding::drained(&refused) {
+                    Some(place) => EndReason::Drained(place),
+                    None => EndReason::Broken(refused),
+                },
                 (None, None) => EndReason::Closed,
             };
             return out.push(Output::Ended { session, why });

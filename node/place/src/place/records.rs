@@ -1,7 +1,7 @@
 //! Records: what survives a restart.
 //!
-//! Established sessions, the presentations served here, the code that is held, and which
-//! children there have been. Set-ups under way are not kept: a crash is a refusal to them.
+//! Established sessions, the presentations served here, the code that is held, which children
+//! there have been, and what the operator withholds. Set-ups under way are not kept: a crash is a refusal to them.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -139,6 +139,11 @@ impl Place {
                     self.links.await_resync(child.clone());
                     self.links.remember(child.clone());
                 }
+                RecordKey::Drain => {
+                    let restored = self.restore_drain(now, &value);
+                    restored.map_err(|e| bad(&key, &e))?;
+                }
+                RecordKey::Cordon(resource) => self.restore_cordon(resource.clone()),
                 RecordKey::Code(_) | RecordKey::Part(_) => {}
             }
         }

@@ -28,6 +28,8 @@ pub(super) struct Summaries {
     /// Whose summaries the parent has not been told.
     news: BTreeSet<PlaceName>,
     gone: BTreeSet<PlaceName>,
+    /// Those of the places that are being drained.
+    draining: BTreeSet<PlaceName>,
     /// Whether this place itself has changed since it said how it does.
     own_news: bool,
 }
@@ -38,6 +40,7 @@ impl Empty for Summaries {
         told: Tally::new(),
         news: BTreeSet::new(),
         gone: BTreeSet::new(),
+        draining: BTreeSet::new(),
         own_news: false,
     };
 }
@@ -80,10 +83,32 @@ impl Place {
         self.timers.set_if_unset(Timer::Summary, at);
     }
 
-    /// A place that nobody further up has heard of is worth more haste than a change.
+    /// A place that nobody further up has heard of is worth more haste than a change, and so is
+    /// one that takes no new sessions.
     fn tell_of_new_place(&mut self, now: Instant) {
         let at = self.jittered(now, self.config.timing.summary / 20);
         self.timers.set(Timer::Summary, at);
+    }
+
+    /// This place has changed, in what whoever plans should know soon.
+    pub(super) fn tell_in_haste(&mut self, now: Instant) {
+        if self.parent.is_some() && self.config.limits.summaries > 0 {
+            self.summaries.own_news = true;
+            self.tell_of_new_place(now);
+        }
+    }
+
+    /// Whether a place between those two, both included, is known to be drained.
+    pub(super) fn leads_over_drained(&self, from: &PlaceName, to: &PlaceName) -> bool {
+        let draining = &self.summaries.draining;
+        if draining.is_empty() && !self.is_draining() {
+            return false;
+        }
+        let path = from.path_to(to).unwrap_or_default();
+        path.iter().any(|place| match *place == self.config.name {
+            true => self.is_draining(),
+            false => draining.contains(place),
+        })
     }
 
     pub(super) fn tell_all_summaries(&mut self, now: Instant) {
@@ -109,6 +134,7 @@ impl Place {
                 .map(|v| (v.resource, v.capacity, v.established.saturating_add(v.held)))
                 .collect(),
             sessions: u32::try_from(self.hops.len()).unwrap_or(u32::MAX),
+            withheld: self.withholding.what.clone(),
         }
     }
 
@@ -172,7 +198,8 @@ impl Place {
         let share = self.neighbour_part(most);
         for summary in places {
             let place = summary.place.clone();
-            if !from.contains(&place) || summary.resources.len() > Demand::MAX_KINDS {
+            let kinds = summary.resources.len().max(summary.withheld.cordoned.len());
+            if !from.contains(&place) || kinds > Demand::MAX_KINDS {
                 self.counters.refused_messages += 1;
                 continue;
             }
@@ -186,9 +213,16 @@ impl Place {
             if self.parent.is_some() {
                 self.summaries.news.insert(place.clone());
             }
+            let drains = summary.withheld.draining;
+            let changed = match drains {
+                true => self.summaries.draining.insert(place.clone()),
+                false => self.summaries.draining.remove(&place),
+            };
             self.summaries.places.insert(place, (summary, now));
             if is_new {
                 self.summaries.told.one_more(from);
+            }
+            if is_new || changed {
                 self.tell_of_new_place(now);
             }
         }
@@ -209,6 +243,7 @@ impl Place {
         for place in &gone {
             self.summaries.places.remove(place);
             self.summaries.news.remove(place);
+            self.summaries.draining.remove(place);
             self.summaries.told.one_less(child);
         }
         if !gone.is_empty() && self.parent.is_some() {
@@ -240,6 +275,8 @@ impl Place {
 mod tests {
     use std::collections::BTreeMap;
 
+    use waybook_agents::Withheld;
+
     use super::*;
     use crate::{CodeConfig, Config, Limits, Timing};
 
@@ -251,6 +288,7 @@ mod tests {
             load: Load(0),
             resources: Vec::new(),
             sessions: 0,
+            withheld: Withheld::NOTHING,
         }
     }
 

@@ -100,6 +100,8 @@ impl Place {
                 &self.links,
                 &mut self.verified,
                 releases,
+                &self.withholding.what,
+                &stage.demand,
                 &stage.components,
                 stage.next.as_ref(),
                 code.map(|c| c.name.as_str()),

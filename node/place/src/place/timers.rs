@@ -40,6 +40,8 @@ pub(super) enum Timer {
     Download(Claim),
     /// A download agent that waits here is awaited by nobody any more.
     Guest(DownloadId),
+    /// What is left at a place that is being drained is to end.
+    Drained,
     /// Neighbours that have not re-synced since the restart are waited for no longer.
     Recovery,
 }

@@ -115,7 +115,12 @@ impl Place {
     /// All resources.
     #[must_use]
     pub fn resources(&self) -> Vec<ResourceView> {
-        self.ledger.views(&self.config.capacity)
+        let cordoned = &self.withholding.what.cordoned;
+        let mut views = self.ledger.views(&self.config.capacity);
+        for view in &mut views {
+            view.cordoned = cordoned.contains(&view.resource);
+        }
+        views
     }
 
     /// Whether something holds of every resource: its kind, what the place has, what is

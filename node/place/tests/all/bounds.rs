@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use waybook_agents::{
     Download, DownloadId, DownloadStrategy, Edition, Envelope, Feed, Holding, Incarnation,
-    IndexEntry, Message, PlaceSummary, SessionId,
+    IndexEntry, Message, PlaceSummary, SessionId, Withheld,
 };
 use waybook_place::io::{EndReason, Input, OpenRequest, Outcome, Output, RecordKey, RequestId};
 use waybook_place::{Config, Limits, NeighbourView};
@@ -125,6 +125,7 @@ fn a_child_has_its_share_of_what_is_known_of_places() {
         load: Load(0),
         resources: Vec::new(),
         sessions: 0,
+        withheld: Withheld::NOTHING,
     };
     let told = |places: std::ops::Range<u32>, gone: std::ops::Range<u32>| Message::Summaries {
         places: places.map(summary).collect(),

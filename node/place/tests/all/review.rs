@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use waybook_agents::{
     Edition, Envelope, Feed, Incarnation, IndexEntry, Message, PlaceSummary, Ready, Refusal,
-    RefusalReason, SessionId, Visit, wire,
+    RefusalReason, SessionId, Visit, Withheld, wire,
 };
 use waybook_place::Timing;
 use waybook_place::io::{Input, OpenRequest, Outcome, Output, RequestId};
@@ -46,6 +46,7 @@ fn summary(place: &str, age: Duration) -> PlaceSummary {
         load: Load(0),
         resources: Vec::new(),
         sessions: 0,
+        withheld: Withheld::NOTHING,
     }
 }
 

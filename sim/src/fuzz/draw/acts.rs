@@ -107,7 +107,39 @@ impl Dice {
         if self.chance(25) {
             acts.extend(self.crossing_visits());
         }
+        if self.chance(35) {
+            for _ in 0..self.rng.random_range(1..=3) {
+                let act = self.operator(names);
+                let within = if self.chance(40) { 600 } else { case.length_ms };
+                acts.push(self.at(within, act));
+            }
+        }
         acts
+    }
+
+    /// What an operator does to a place that runs.
+    fn operator(&mut self, names: &[String]) -> Act {
+        let place = self.one(names);
+        let for_ms = self.pause(20_000);
+        let resource = self.pick(&["cpu", "down", "up", "memory"]).to_owned();
+        match self.rng.random_range(0..5) {
+            0..2 => Act::Drain {
+                place,
+                for_ms,
+                deadline_ms: self.maybe(60, |dice| dice.pause(8000)),
+            },
+            2 => Act::Cordon {
+                place,
+                resource,
+                for_ms,
+            },
+            _ => Act::Capacity {
+                place,
+                resource,
+                percent: self.one(&[0, 10, 50, 90, 150]),
+                for_ms,
+            },
+        }
     }
 
     /// Components fail while agents are some hops on, so that newer visits replace older ones; and

@@ -183,6 +183,7 @@ impl Watch {
                     EndReason::Reconciled => {
                         "the one that it had replaced is whole again".to_owned()
                     }
+                    EndReason::Drained(place) => format!("{place} was drained"),
                     EndReason::Broken(refused) => {
                         let why: Vec<_> = refused.iter().map(ToString::to_string).collect();
                         format!("its path broke: {}", why.join("; "))

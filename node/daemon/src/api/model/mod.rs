@@ -5,6 +5,7 @@
 mod code;
 mod links;
 mod open;
+mod operate;
 mod place;
 mod plan;
 mod session;
@@ -17,6 +18,7 @@ pub use code::{
 };
 pub use links::{DoorInfo, LinksInfo, NeighbourInfo, PaceInfo, TransportInfo};
 pub use open::{OpenForm, ProfileForm};
+pub use operate::{ChangeInfo, CordonInfo, DrainForm, DrainingInfo, ReloadInfo};
 pub use place::{
     AddressesInfo, BookingInfo, CountersInfo, LinkInfo, LogForm, LogInfo, PlaceInfo,
     PresentationInfo, QualityInfo, ResourceInfo, Role, TreePlaceInfo,

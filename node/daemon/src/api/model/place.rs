@@ -7,7 +7,7 @@ use waybook_location_tree::PlaceName;
 use waybook_place::{BookingView, Counters, ResourceView};
 use waybook_plan::{Position, Quality, Runtime};
 
-use super::{Amount, Phase, Quantity, Span, amounts};
+use super::{Amount, DrainingInfo, Phase, Quantity, Span, amounts};
 
 /// A place.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
@@ -24,6 +24,8 @@ pub struct PlaceInfo {
     /// Whether it has restarted and grants nothing new until its neighbours have said
     /// what they know of its bookings.
     pub recovering: bool,
+    /// How far it is with being drained; none if it takes new sessions.
+    pub draining: Option<DrainingInfo>,
     /// Its neighbours with a connection.
     pub links: Vec<LinkInfo>,
     /// Where it is reached.
@@ -91,6 +93,8 @@ pub struct ResourceInfo {
     pub held: Quantity,
     /// What is left.
     pub free: Quantity,
+    /// Whether an operator keeps more of it from being booked.
+    pub cordoned: bool,
 }
 
 impl From<&ResourceView> for ResourceInfo {
@@ -103,6 +107,7 @@ impl From<&ResourceView> for ResourceInfo {
             established: of(view.established),
             held: of(view.held),
             free: of(view.capacity.saturating_sub(taken)),
+            cordoned: view.cordoned,
         }
     }
 }
@@ -183,6 +188,10 @@ pub struct TreePlaceInfo {
     pub capacity: Vec<Amount>,
     /// What is booked of each resource.
     pub booked: Vec<Amount>,
+    /// Whether it is being drained: it takes no new sessions.
+    pub draining: bool,
+    /// The kinds of resource of which no more is booked there.
+    pub cordoned: Vec<String>,
 }
 
 impl From<&PlaceSummary> for TreePlaceInfo {
@@ -199,6 +208,13 @@ impl From<&PlaceSummary> for TreePlaceInfo {
                 .collect(),
             booked: resources
                 .map(|(kind, _, booked)| Amount::of(kind, *booked))
+                .collect(),
+            draining: summary.withheld.draining,
+            cordoned: summary
+                .withheld
+                .cordoned
+                .iter()
+                .map(ToString::to_string)
                 .collect(),
         }
     }

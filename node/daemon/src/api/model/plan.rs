@@ -137,6 +137,8 @@ impl RefusalInfo {
             Reason::Protocol { .. } => "protocol",
             Reason::Released => "released",
             Reason::NotTried => "not-tried",
+            Reason::Drained => "drained",
+            Reason::Cordoned { .. } => "cordoned",
         }
         .to_owned();
         info

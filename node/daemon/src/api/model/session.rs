@@ -350,7 +350,7 @@ pub struct EndInfo {
     /// The session.
     pub session: String,
     /// The kind of reason: `closed`, `unclaimed`, `idle`, `expired`,
-    /// `replaced`, `reconciled` or `broken`.
+    /// `replaced`, `reconciled`, `drained` or `broken`.
     pub kind: String,
     /// The reason for people.
     pub text: String,
@@ -374,6 +374,10 @@ impl EndInfo {
             EndReason::Reconciled => (
                 "reconciled",
                 "the session whose place it had taken has a whole path again".to_owned(),
+            ),
+            EndReason::Drained(place) => (
+                "drained",
+                format!("{place} was being drained, and the time for that is over"),
             ),
             EndReason::Broken(refused) => {
                 let why: Vec<_> = refused

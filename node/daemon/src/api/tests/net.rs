@@ -103,6 +103,7 @@ fn parts(name: &PlaceName, place: PlaceHandle, wiring: &Arc<Mutex<Wiring>>, ends
         recorded: Arc::default(),
         setups: Arc::new(crate::trace::Setups::new(100)),
         log: Arc::new(()),
+        reload: Arc::new(()),
     }
 }
 

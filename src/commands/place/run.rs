@@ -1,20 +1,13 @@
-//! `waybook place`: runs one place in the foreground.
+//! `waybook place run`: runs one place in the foreground.
 
 use std::path::PathBuf;
 
-use clap::{Args, Subcommand};
+use clap::Args;
 use tokio::signal::unix::{SignalKind, signal};
 use waybook_daemon::config::{DaemonConfig, Overrides};
 
 use crate::fail::{Done, Fail};
 use crate::log;
-
-/// One place.
-#[derive(Subcommand)]
-pub(crate) enum Place {
-    /// Run a place until it is told to stop
-    Run(Run),
-}
 
 /// Runs a place.
 #[derive(Args)]
@@ -24,7 +17,8 @@ Examples:
   waybook place run --config lab.toml --set gateway.listen=127.0.0.1:8080 --set log.level=debug
   WAYBOOK_TIMING__SETUP_LEASE=\"8 s\" waybook place run --config lab.toml
 
-SIGTERM and SIGINT stop it in order; established sessions are kept for the next start.
+SIGTERM and SIGINT stop it in order; established sessions are kept for the next start. SIGHUP has it
+read its file again, as `waybook place reload` does.
 Flags go before the environment (WAYBOOK_TABLE__KEY), and that before the file. WAYBOOK_LOG
 sets what is logged, such as `info,waybook_daemon=debug`.")]
 pub(crate) struct Run {
@@ -36,12 +30,11 @@ pub(crate) struct Run {
     set: Vec<String>,
 }
 
-impl Place {
+impl Run {
     /// Does it.
     pub(crate) fn run(self) -> Done {
-        let Self::Run(run) = self;
-        let overrides = Overrides::from_process(run.set);
-        let config = DaemonConfig::load(&run.config, &overrides).map_err(Fail::usage)?;
+        let overrides = Overrides::from_process(self.set);
+        let config = DaemonConfig::load(&self.config, &overrides).map_err(Fail::usage)?;
         let log = log::start(&config.log)?;
         // One thread carried two to three times the messages of several.
         let runtime = tokio::runtime::Builder::new_current_thread()

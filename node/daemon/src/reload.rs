@@ -1,0 +1,95 @@
+//! Reading the configuration again while the place runs.
+
+use std::path::PathBuf;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use waybook_place::Settings;
+use waybook_place::io::Input;
+
+use crate::PlaceHandle;
+use crate::config::{Bound, Change, ConfigError, DaemonConfig, take_up};
+
+/// Reads the configuration again. All of it is taken up that can be, or nothing.
+pub trait Reload: Send + Sync {
+    /// Reads it, and hands what has changed to the place. It reads a file, and so blocks.
+    ///
+    /// # Errors
+    /// [`ReloadError`]; nothing has changed then.
+    fn reload(&self) -> Result<Reloaded, ReloadError>;
+}
+
+/// What became of it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Reloaded {
+    /// What was read.
+    pub file: PathBuf,
+    /// What has changed.
+    pub changed: Vec<Change>,
+    /// Settings that are different, and change with the next start only.
+    pub restart: Vec<String>,
+}
+
+/// Why the configuration was not taken up.
+#[derive(Debug, thiserror::Error)]
+pub enum ReloadError {
+    /// What is wrong with the file.
+    #[error("{0}")]
+    File(ConfigError),
+    /// It did not come from a file.
+    #[error("the place was not started from a file that could be read again")]
+    NoFile,
+}
+
+/// A configuration that is somebody else's.
+impl Reload for () {
+    fn reload(&self) -> Result<Reloaded, ReloadError> {
+        Err(ReloadError::NoFile)
+    }
+}
+
+/// The configuration that a daemon runs with.
+pub(crate) struct Reloader {
+    running: Mutex<DaemonConfig>,
+    bound: Bound,
+    place: PlaceHandle,
+}
+
+impl Reloader {
+    pub(crate) fn new(running: DaemonConfig, bound: Bound, place: PlaceHandle) -> Self {
+        Self {
+            running: Mutex::new(running),
+            bound,
+            place,
+        }
+    }
+}
+
+impl Reload for Reloader {
+    fn reload(&self) -> Result<Reloaded, ReloadError> {
+        // Held while it is read, so that of two that come at once the later one is the last.
+        let mut running = self.running.lock().unwrap_or_else(PoisonError::into_inner);
+        let source = running.source.clone().ok_or(ReloadError::NoFile)?;
+        let read = DaemonConfig::load(&source.path, &source.overrides);
+        let read = read.map_err(ReloadError::File)?;
+        let (changed, restart) = take_up(&mut running, &read, self.bound);
+        let told = Settings::from(running.place.clone());
+        self.place.input(Input::Reload(Arc::clone(&told.common)));
+        for Change {
+            setting,
+            before,
+            now,
+        } in &changed
+        {
+            tracing::info!(%setting, %before, %now, "a setting has changed");
+        }
+        if !restart.is_empty() {
+            let settings = restart.join(", ");
+            tracing::warn!(%settings, "settings that change with the next start only");
+        }
+        Ok(Reloaded {
+            file: source.path,
+            changed,
+            restart,
+        })
+    }
+}

@@ -1,0 +1,56 @@
+//! `waybook place`: runs one place, and changes one that runs.
+
+mod cordon;
+mod drain;
+mod reload;
+mod run;
+mod wait;
+
+use clap::Subcommand;
+
+use crate::fail::{Done, Fail};
+use crate::find::Global;
+
+/// One place.
+#[derive(Subcommand)]
+pub(crate) enum Place {
+    /// Run a place until it is told to stop
+    Run(run::Run),
+    /// Let a place take no new sessions
+    Drain(drain::Drain),
+    /// Let a drained place take new sessions again
+    Undrain(drain::Undrain),
+    /// Let no more of a resource be booked at a place
+    Cordon(cordon::Cordon),
+    /// Let a cordoned resource be booked again
+    Uncordon(cordon::Uncordon),
+    /// Have a place read its configuration again
+    Reload(reload::Reload),
+    /// Wait until a place is ready
+    Wait(wait::Wait),
+}
+
+impl Place {
+    /// Does it.
+    pub(crate) fn run(self, global: &Global) -> Done {
+        let command = match self {
+            Self::Run(run) => return run.run(),
+            command => command,
+        };
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .enable_all()
+            .build()
+            .map_err(Fail::failed)?;
+        runtime.block_on(async {
+            match command {
+                Self::Run(_) => Ok(()),
+                Self::Drain(command) => command.run(global).await,
+                Self::Undrain(command) => command.run(global).await,
+                Self::Cordon(command) => command.run(global).await,
+                Self::Uncordon(command) => command.run(global).await,
+                Self::Reload(command) => command.run(global).await,
+                Self::Wait(command) => command.run(global).await,
+            }
+        })
+    }
+}
