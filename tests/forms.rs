@@ -148,6 +148,10 @@ fn client_and_daemon_have_the_same_forms() {
         PrefetchForm: client::PrefetchForm, daemon::PrefetchForm;
         LogForm: client::LogForm, daemon::LogForm;
         LogInfo: client::LogInfo, daemon::LogInfo;
+        DrainForm: client::DrainForm, daemon::DrainForm;
+        DrainingInfo: client::DrainingInfo, daemon::DrainingInfo;
+        CordonInfo: client::CordonInfo, daemon::CordonInfo;
+        ReloadInfo: client::ReloadInfo, daemon::ReloadInfo;
         StrategyForm: client::StrategyForm, daemon::StrategyForm;
         StrategyInfo: client::StrategyInfo, daemon::StrategyInfo;
         Problem: client::Problem, api::Problem;

@@ -265,7 +265,7 @@ fn settle(topology: &Topology, dir: &Path, started: &[Started], trust: &[String]
 }
 
 /// Runs this very program as a place that outlives it.
-fn spawn(config: &Path, log: &Path) -> io::Result<Child> {
+pub(super) fn spawn(config: &Path, log: &Path) -> io::Result<Child> {
     let log: File = OpenOptions::new()
         .create(true)
         .append(true)

@@ -4,6 +4,7 @@ mod component;
 mod inputs;
 mod install;
 mod notebook;
+mod operators;
 mod player;
 mod session;
 mod sim;

@@ -13,7 +13,7 @@ use crate::{code, err, out, run, waybook};
 pub(crate) const LAB: &str = "core/bologna/lab";
 
 /// Whatever happens, no process is left.
-pub(crate) struct Tree(PathBuf);
+pub(crate) struct Tree(pub(crate) PathBuf);
 
 impl Drop for Tree {
     fn drop(&mut self) {
@@ -68,7 +68,7 @@ pub(crate) fn config(name: &str) -> String {
 }
 
 /// The status line and the body of a `GET`.
-fn get(url: &str) -> (String, String) {
+pub(crate) fn get(url: &str) -> (String, String) {
     let (host, path) = url.trim_start_matches("http://").split_once('/').unwrap();
     let mut stream = TcpStream::connect(host).unwrap();
     write!(
@@ -140,7 +140,7 @@ fn restart_by_hand(tree: &Tree, place: &str) {
 }
 
 /// Asks again and again.
-fn wait_until(what: &str, mut is_so: impl FnMut() -> bool) {
+pub(crate) fn wait_until(what: &str, mut is_so: impl FnMut() -> bool) {
     let began = std::time::Instant::now();
     while !is_so() {
         assert!(began.elapsed().as_secs() < 60, "{what}: it does not");

@@ -5,8 +5,8 @@ use std::time::Duration;
 
 use waybook_agents::{ComponentReport, HopReport, Lack, Refusal, RefusalReason};
 use waybook_client::model::{
-    Amount, BookingInfo, EndInfo, EstablishedInfo, HopReportInfo, LackInfo, OpenForm, Phase, RefusalInfo,
-    SpanForm,
+    Amount, BookingInfo, EndInfo, EstablishedInfo, HopReportInfo, LackInfo, OpenForm, Phase,
+    RefusalInfo, SpanForm,
 };
 use waybook_location_tree::PlaceName;
 use waybook_place::io::{EndReason, Established, OpenRequest};

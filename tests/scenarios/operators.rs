@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use waybook_agents::{RefusalReason, Refusal};
+use waybook_agents::{Refusal, RefusalReason};
 use waybook_place::io::{EndReason, Established};
 use waybook_plan::{Quality, Resource};
 use waybook_sim::arm::{Answer, Arm};
@@ -42,7 +42,11 @@ pub(crate) fn a_drained_place_keeps_its_sessions_and_takes_no_others<A: Arm>() {
         stands(arm.open(&client, request("film")));
         standing += 1;
         arm.drain(&place(at), None);
-        refused_at(arm.open(&client, request("film")), at, &RefusalReason::Drained);
+        refused_at(
+            arm.open(&client, request("film")),
+            at,
+            &RefusalReason::Drained,
+        );
         arm.wait_quiet();
         assert_eq!(arm.bookings(&place("r/a/x")).len(), standing);
         arm.undrain(&place(at));
@@ -99,7 +103,11 @@ pub(crate) fn a_drained_place_that_restarts_is_drained<A: Arm>() {
     arm.crash(&place("r/b"));
     arm.restart(&place("r/b"));
     arm.wait_quiet();
-    refused_at(arm.open(&client, request("film")), "r/b", &RefusalReason::Drained);
+    refused_at(
+        arm.open(&client, request("film")),
+        "r/b",
+        &RefusalReason::Drained,
+    );
     assert_eq!(arm.bookings(&place("r/b")).len(), 1);
     arm.undrain(&place("r/b"));
     stands(arm.open(&client, request("film")));
@@ -126,7 +134,11 @@ pub(crate) fn a_cordoned_resource_is_booked_no_more<A: Arm>() {
     let cordoned = RefusalReason::Cordoned {
         resource: gpu.clone(),
     };
-    let refused: Vec<_> = second.refused.iter().map(|r| (&r.place, &r.reason)).collect();
+    let refused: Vec<_> = second
+        .refused
+        .iter()
+        .map(|r| (&r.place, &r.reason))
+        .collect();
     assert_eq!(refused, [(&place("r/b/y"), &cordoned)]);
     arm.wait_quiet();
     let booked = arm.bookings(&place("r/b/y"));

@@ -3,7 +3,11 @@
 
 use std::time::Duration;
 
-use waybook_agents::{Message, TransferAnswer, TransferRequest, Visit, wire};
+use waybook_agents::{
+    Message, Refusal, RefusalReason, Refuse, SessionId, TransferAnswer, TransferRequest, Visit,
+    wire,
+};
+use waybook_plan::{Resource, SolutionNumber};
 
 use crate::messages::{
     envelope, one_of_each, place, release, since_version_2, since_when_cut, visitor,
@@ -103,6 +107,65 @@ fn a_visit_in_a_trace_says_so_behind_its_body() {
         "06001b000000fe9c31801c21eb4884dd43cd161965f70afd31332069716badb701"
     );
     assert_eq!(wire::decode(unprefixed(&frame)), Ok(set));
+}
+
+/// Older builds read a limit that they do not know, and pass it on as it is.
+#[test]
+fn reasons_that_came_later_are_limits_of_their_own() {
+    let frame = |reason| {
+        wire::encode(&envelope(Message::Refuse(Refuse {
+            session: SessionId(7),
+            number: SolutionNumber(1),
+            next: None,
+            refused: vec![Refusal {
+                solution: SolutionNumber(1),
+                place: place("r/b"),
+                reason,
+            }],
+        })))
+    };
+    let limit = |limit: &str| RefusalReason::Limit {
+        limit: limit.to_owned(),
+        value: 0,
+    };
+    let cordoned = RefusalReason::Cordoned {
+        resource: Resource::cpu(),
+    };
+    for (reason, written) in [
+        (RefusalReason::Drained, "sessions while it is drained"),
+        (cordoned, "cpu while it is cordoned"),
+    ] {
+        let bytes = frame(reason.clone());
+        assert_eq!(bytes, frame(limit(written)));
+        let Message::Refuse(read) = wire::decode(unprefixed(&bytes)).unwrap().message else {
+            panic!("it was a refusal");
+        };
+        assert_eq!(read.refused[0].reason, reason);
+    }
+}
+
+/// What operators withhold stands behind summaries that are as they always were.
+#[test]
+fn what_is_withheld_is_said_behind_the_body() {
+    let mut plain = one_of_each().into_iter();
+    let plain = plain
+        .find(|m| matches!(m, Message::Summaries { .. }))
+        .unwrap();
+    let mut set = plain.clone();
+    if let Message::Summaries { places, .. } = &mut set {
+        places[0].withheld.draining = true;
+        places[0].withheld.cordoned.insert(Resource::cpu());
+    }
+    let (plain, set) = (envelope(plain), envelope(set));
+    let (without, frame) = (wire::encode(&plain), wire::encode(&set));
+    let (body, block) = frame.split_at(without.len());
+    assert_eq!(body[4..], without[4..]);
+    assert_eq!(hex(block), "0700080000000100010103637075");
+    assert_eq!(wire::decode(unprefixed(&frame)), Ok(set));
+    let mut unknown = unprefixed(&frame).to_vec();
+    let tag = unknown.len() - block.len();
+    unknown[tag] = 0xfe;
+    assert_eq!(wire::decode(&unknown), Ok(plain));
 }
 
 const REQUEST: &str = "5200000004024c00000001010101010101010101010101010101010101010101010101010101010101\

@@ -17,7 +17,10 @@ pub(super) fn granted(
     if place.is_draining() && (before.is_none() || !more.is_empty()) {
         return Err(format!("it is drained, and books {}", now.demand));
     }
-    match more.into_iter().find(|(resource, _)| place.cordoned().contains(resource)) {
+    match more
+        .into_iter()
+        .find(|(resource, _)| place.cordoned().contains(resource))
+    {
         Some((resource, amount)) => Err(format!("{resource} is cordoned, and {amount} booked")),
         None => Ok(()),
     }

@@ -116,7 +116,9 @@ impl Slot {
     /// How much of a resource may be booked beside what there is, because there was more.
     pub(crate) fn most(&self, resource: &Resource) -> u64 {
         let most = self.changed.as_ref().map(|changed| &changed.most);
-        most.and_then(|most| most.get(resource)).copied().unwrap_or(0)
+        most.and_then(|most| most.get(resource))
+            .copied()
+            .unwrap_or(0)
     }
 
     /// What is booked now may stay, whatever there is from now on.

@@ -16,6 +16,7 @@ mod determinism;
 mod leases;
 mod messages;
 mod network;
+mod operators;
 mod options;
 mod soak;
 mod stories;

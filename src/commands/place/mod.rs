@@ -3,6 +3,7 @@
 mod cordon;
 mod drain;
 mod reload;
+mod restart;
 mod run;
 mod wait;
 
@@ -26,6 +27,8 @@ pub(crate) enum Place {
     Uncordon(cordon::Uncordon),
     /// Have a place read its configuration again
     Reload(reload::Reload),
+    /// Restart a place that `waybook up` started
+    Restart(restart::Restart),
     /// Wait until a place is ready
     Wait(wait::Wait),
 }
@@ -35,6 +38,7 @@ impl Place {
     pub(crate) fn run(self, global: &Global) -> Done {
         let command = match self {
             Self::Run(run) => return run.run(),
+            Self::Restart(restart) => return restart.run(global),
             command => command,
         };
         let runtime = tokio::runtime::Builder::new_current_thread()
@@ -43,7 +47,7 @@ impl Place {
             .map_err(Fail::failed)?;
         runtime.block_on(async {
             match command {
-                Self::Run(_) => Ok(()),
+                Self::Run(_) | Self::Restart(_) => Ok(()),
                 Self::Drain(command) => command.run(global).await,
                 Self::Undrain(command) => command.run(global).await,
                 Self::Cordon(command) => command.run(global).await,

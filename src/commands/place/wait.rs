@@ -81,7 +81,10 @@ impl Wait {
             Some(format!("there is no connection to its parent {parent}"))
         } else if place.links.len() < self.links {
             let links = place.links.len();
-            Some(format!("{links} of {} neighbours are connected", self.links))
+            Some(format!(
+                "{links} of {} neighbours are connected",
+                self.links
+            ))
         } else if place.recovering {
             Some("it does not know yet what it has promised before".to_owned())
         } else {
