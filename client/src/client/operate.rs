@@ -14,7 +14,8 @@ impl Client {
     /// # Errors
     /// As [`Client::place`].
     pub async fn drain(&self, deadline: Option<SpanForm>) -> Result<DrainingInfo, Error> {
-        self.ask(Method::PUT, "/drain", &DrainForm { deadline }).await
+        self.ask(Method::PUT, "/drain", &DrainForm { deadline })
+            .await
     }
 
     /// The place takes new sessions again.
@@ -30,8 +31,11 @@ impl Client {
     /// # Errors
     /// As [`Client::place`].
     pub async fn cordon(&self, resource: &str) -> Result<CordonInfo, Error> {
-        self.read(self.request(Method::PUT, &format!("/cordons/{}", escape(resource)))?, Full::default())
-            .await
+        self.read(
+            self.request(Method::PUT, &format!("/cordons/{}", escape(resource)))?,
+            Full::default(),
+        )
+        .await
     }
 
     /// The resource is booked again.
@@ -39,8 +43,11 @@ impl Client {
     /// # Errors
     /// As [`Client::place`].
     pub async fn uncordon(&self, resource: &str) -> Result<CordonInfo, Error> {
-        self.read(self.request(Method::DELETE, &format!("/cordons/{}", escape(resource)))?, Full::default())
-            .await
+        self.read(
+            self.request(Method::DELETE, &format!("/cordons/{}", escape(resource)))?,
+            Full::default(),
+        )
+        .await
     }
 
     /// The place reads its configuration again.

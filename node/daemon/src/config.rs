@@ -23,8 +23,8 @@ use crate::data::DataLimits;
 use crate::trace::ExportConfig;
 pub use api::{ApiConfig, ApiLimits, RemoteRights, Who};
 pub use check::{FileKind, check_file, check_text};
-pub(crate) use reload::{Bound, take_up};
 pub use reload::Change;
+pub(crate) use reload::{Bound, take_up};
 pub use topology::{Deployment, Topology, TopologyPlace};
 pub use wasm::WasmLimits;
 

@@ -33,6 +33,7 @@ pub mod store;
 pub mod trace;
 mod uploads;
 
+pub use config::Change;
 pub use daemon::{Addresses, Core, Daemon, DaemonError, Rooms, RunningDaemon, StopRoom};
 pub use door::DoorCounters;
 pub use files::{Existing, FileError};
@@ -41,7 +42,6 @@ pub use logging::LogControl;
 pub use machinery::{CodeKeeper, Machinery, Start};
 pub use peer::{Io, Opening, PeerApi, PeerStreams};
 pub use proc::ProcessStat;
-pub use config::Change;
 pub use reload::{Reload, ReloadError, Reloaded};
 pub use run::{run, start};
 pub use uploads::inspect;

@@ -25,6 +25,6 @@ pub use strategies::Strategies;
 pub use time::Instant;
 pub use token_bucket::TokenBucket;
 pub use view::{
-    BookingPhase, BookingView, CodeView, Counters, DrainView, HopView, NeighbourView, PaceView, Refusals,
-    ResourceView, SessionView,
+    BookingPhase, BookingView, CodeView, Counters, DrainView, HopView, NeighbourView, PaceView,
+    Refusals, ResourceView, SessionView,
 };

@@ -182,9 +182,7 @@ async fn known(shared: &Shared, resource: &str) -> Result<Resource, Problem> {
         (status = "default", body = Problem, content_type = "application/problem+json"),
     )
 )]
-pub(super) async fn reload(
-    State(shared): State<Arc<Shared>>,
-) -> Result<Json<ReloadInfo>, Problem> {
+pub(super) async fn reload(State(shared): State<Arc<Shared>>) -> Result<Json<ReloadInfo>, Problem> {
     let name = &shared.parts.name;
     let reload = shared.parts.reload.clone();
     let read = tokio::task::spawn_blocking(move || reload.reload()).await;

@@ -78,7 +78,9 @@ fn change(setting: &str, before: impl ToString, now: impl ToString) -> Change {
 fn capacity(running: &mut DaemonConfig, read: &DaemonConfig) -> Vec<Change> {
     let (before, now) = (&running.place.capacity, &read.place.capacity);
     let kinds: BTreeSet<&Resource> = before.keys().chain(now.keys()).collect();
-    let changed = kinds.into_iter().filter(|kind| before.get(*kind) != now.get(*kind));
+    let changed = kinds
+        .into_iter()
+        .filter(|kind| before.get(*kind) != now.get(*kind));
     let amount = |kind, amount: Option<&u64>| match amount {
         Some(amount) => format_amount(kind, *amount),
         None => "none".to_owned(),
@@ -146,7 +148,11 @@ fn others(running: &DaemonConfig, read: &DaemonConfig, bound: Bound) -> Vec<Stri
         // Said by their own names.
         limits.neighbour_share = 0;
         limits.programs = 0;
-        (gateway.public_url.clone(), gateway.host_suffix.clone(), limits)
+        (
+            gateway.public_url.clone(),
+            gateway.host_suffix.clone(),
+            limits,
+        )
     };
     let api = |config: &DaemonConfig| {
         let mut limits = config.api.limits;
@@ -171,7 +177,10 @@ fn others(running: &DaemonConfig, read: &DaemonConfig, bound: Bound) -> Vec<Stri
             "limits.programs",
             was.gateway.limits.programs != is.gateway.limits.programs,
         ),
-        ("api.listen", socket(was.api.listen, is.api.listen, bound.api)),
+        (
+            "api.listen",
+            socket(was.api.listen, is.api.listen, bound.api),
+        ),
         ("api", api(was) != api(is)),
         ("metrics", was.metrics != is.metrics),
         ("programs", was.programs != is.programs),
