@@ -6,7 +6,7 @@ use waybook_plan::Resource;
 use waybook_sim::client::{Knows, Script, request};
 use waybook_sim::{Setting, World};
 
-use crate::scenarios::settings::{MBIT, film, place, quality, two_localities};
+use crate::scenarios::settings::{MBIT, PLENTY, film, place, quality, two_localities};
 use crate::support::{LIMIT, MS, SECOND};
 
 const PATH: [&str; 5] = ["r/a/x", "r/a", "r", "r/b", "r/b/y"];
@@ -101,26 +101,64 @@ fn servers_that_cannot_be_had_take_no_others_place() {
             other => panic!("{other:?}"),
         }
     };
-    let word = setting.timing.summary;
+    let word = setting.timing.summary / 5;
     for drained in ["r/a/z", "r/a"] {
         let mut world = world(&setting);
         assert_eq!(ask(&mut world, "r/a/x"), "r/a/z");
         assert_eq!(ask(&mut world, "r"), "r/a/z");
         world.drain(&place(drained), None).unwrap();
         // Word of it goes up in a twentieth of what a summary takes, from place to place.
-        world.run_for(word / 2).unwrap();
+        world.run_for(word).unwrap();
         assert_eq!(ask(&mut world, "r"), "r/b/y");
         if drained == "r/a/z" {
             assert_eq!(ask(&mut world, "r/a/x"), "r/b/y");
         }
         world.drain(&place("r/b"), None).unwrap();
-        world.run_for(word / 2).unwrap();
+        world.run_for(word).unwrap();
         let refused = ask(&mut world, "r");
         assert!(refused.contains("is being drained"), "{refused}");
         world.undrain(&place(drained)).unwrap();
-        world.run_for(word / 2).unwrap();
+        world.run_for(word).unwrap();
         assert_eq!(ask(&mut world, "r"), "r/a/z");
     }
+}
+
+/// A near server that is known to be drained is not enough to end a search.
+#[test]
+fn a_search_climbs_past_drained_servers() {
+    let film = film(&[quality("hd", 4 * MBIT, 500)]);
+    let mut setting = two_localities()
+        .place("r/a/x/p", PLENTY)
+        .place("r/a/x/q", PLENTY)
+        .publish("r/a/x/q", film.clone())
+        .publish("r/b/y", film);
+    setting.servers_per_plan = 1;
+    let mut world = world(&setting);
+    world.drain(&place("r/a/x/q"), None).unwrap();
+    world.run_for(setting.timing.summary / 5).unwrap();
+    let id = world.open(&place("r/a/x/p"), request("film"), Script::STAYS, 0 * MS);
+    quiet(&mut world);
+    assert!(
+        matches!(world.knows(id), Knows::Session(_)),
+        "{:?}",
+        world.knows(id)
+    );
+}
+
+/// One refusal answers for all solutions over a drained place, those included for which the hops
+/// before would have to hold more.
+#[test]
+fn a_drained_place_is_asked_once() {
+    let film = film(&[quality("hd", 2 * MBIT, 500), quality("raw", 8 * MBIT, 100)]);
+    let mut world = world(&two_localities().publish("r/b/y", film));
+    world.drain(&place("r/b"), None).unwrap();
+    let id = world.open(&place("r/a/x"), request("film"), Script::STAYS, 0 * MS);
+    quiet(&mut world);
+    let Knows::Refused { refused, .. } = world.knows(id) else {
+        panic!("{:?}", world.knows(id));
+    };
+    assert_eq!(refused.len(), 2);
+    assert_eq!(world.place(&place("r/b")).unwrap().counters().visits, 1);
 }
 
 /// A capacity that sinks while set-ups hold some of it: who holds it may have it, and nobody else

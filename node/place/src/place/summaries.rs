@@ -288,7 +288,10 @@ mod tests {
             load: Load(0),
             resources: Vec::new(),
             sessions: 0,
-            withheld: Withheld::NOTHING,
+            withheld: Withheld {
+                draining: true,
+                ..Withheld::NOTHING
+            },
         }
     }
 
@@ -330,6 +333,7 @@ mod tests {
             }
             let summaries = &*place.summaries;
             assert_eq!((summaries.places.len(), summaries.news.len()), (0, 0));
+            assert!(summaries.draining.is_empty(), "{here}");
             let to_tell = if here == "r" { 0 } else { 10 };
             assert_eq!(summaries.gone.len(), to_tell, "{here}");
         }
