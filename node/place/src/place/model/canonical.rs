@@ -80,6 +80,7 @@ impl Place {
             catalogue,
             verified,
             orders,
+            withholding,
             keeps_sessions,
             acted,
         } = self;
@@ -110,6 +111,7 @@ impl Place {
             catalogue: catalogue.clone(),
             verified: verified.clone(),
             orders: orders.clone(),
+            withholding: withholding.clone(),
             keeps_sessions: *keeps_sessions,
             acted: acted.clone(),
         }
@@ -151,6 +153,7 @@ impl Place {
             catalogue,
             verified,
             orders,
+            withholding,
         } = self;
         looking::FROM.set(Some(now));
         let mut digest = Digest::default();
@@ -160,7 +163,7 @@ impl Place {
             digest,
             "{incarnation:?}{timers:?}{links:?}{booked:?}{components:?}{setups}{edges:?}{fences:?}\
              {feeds:?}{opens:?}{questions:?}{index:?}{summaries:?}{repository:?}{downloads:?}\
-             {catalogue:?}{verified:?}{orders:?}"
+             {catalogue:?}{verified:?}{orders:?}{withholding:?}"
         );
         written.expect("a hasher takes everything");
         // How wide the windows are is left out: with so few sessions none is ever full.
