@@ -1,5 +1,7 @@
 //! Operators change places while set-ups are under way.
 
+use std::time::Duration;
+
 use waybook_agents::RefusalReason;
 use waybook_place::io::EndReason;
 use waybook_plan::Resource;
@@ -36,7 +38,12 @@ fn a_set_up_under_way_is_established_or_refused() {
     for at in PATH {
         for after in (0..60).step_by(2) {
             let mut world = world(&far_away());
-            let id = world.open(&place("r/a/x"), request("film"), Script::STAYS, 0 * MS);
+            let id = world.open(
+                &place("r/a/x"),
+                request("film"),
+                Script::STAYS,
+                Duration::ZERO,
+            );
             world.run_for(after * MS).unwrap();
             world.drain(&place(at), Some(200 * MS)).unwrap();
             world.run_for(SECOND).unwrap();
@@ -66,7 +73,12 @@ fn a_set_up_under_way_is_established_or_refused() {
 fn a_deadline_that_is_taken_back_ends_nothing() {
     for again in [None, Some(None), Some(Some(100 * SECOND))] {
         let mut world = world(&far_away());
-        let id = world.open(&place("r/a/x"), request("film"), Script::STAYS, 0 * MS);
+        let id = world.open(
+            &place("r/a/x"),
+            request("film"),
+            Script::STAYS,
+            Duration::ZERO,
+        );
         quiet(&mut world);
         world.drain(&place("r"), Some(5 * SECOND)).unwrap();
         world.run_for(4 * SECOND).unwrap();
@@ -93,7 +105,7 @@ fn servers_that_cannot_be_had_take_no_others_place() {
         .publish("r/a/z", film);
     setting.servers_per_plan = 1;
     let ask = |world: &mut World, at: &str| {
-        let id = world.open(&place(at), request("film"), Script::STAYS, 0 * MS);
+        let id = world.open(&place(at), request("film"), Script::STAYS, Duration::ZERO);
         quiet(world);
         match world.knows(id) {
             Knows::Session(session) => session.journey.last().unwrap().place.to_string(),
@@ -136,7 +148,12 @@ fn a_search_climbs_past_drained_servers() {
     let mut world = world(&setting);
     world.drain(&place("r/a/x/q"), None).unwrap();
     world.run_for(setting.timing.summary / 5).unwrap();
-    let id = world.open(&place("r/a/x/p"), request("film"), Script::STAYS, 0 * MS);
+    let id = world.open(
+        &place("r/a/x/p"),
+        request("film"),
+        Script::STAYS,
+        Duration::ZERO,
+    );
     quiet(&mut world);
     assert!(
         matches!(world.knows(id), Knows::Session(_)),
@@ -152,7 +169,12 @@ fn a_drained_place_is_asked_once() {
     let film = film(&[quality("hd", 2 * MBIT, 500), quality("raw", 8 * MBIT, 100)]);
     let mut world = world(&two_localities().publish("r/b/y", film));
     world.drain(&place("r/b"), None).unwrap();
-    let id = world.open(&place("r/a/x"), request("film"), Script::STAYS, 0 * MS);
+    let id = world.open(
+        &place("r/a/x"),
+        request("film"),
+        Script::STAYS,
+        Duration::ZERO,
+    );
     quiet(&mut world);
     let Knows::Refused { refused, .. } = world.knows(id) else {
         panic!("{:?}", world.knows(id));
@@ -168,7 +190,12 @@ fn a_capacity_that_sinks_under_set_ups_is_granted_no_more() {
     for after in (0..60).step_by(4) {
         let mut world = world(&far_away());
         for _ in 0..4 {
-            world.open(&place("r/a/x"), request("film"), Script::STAYS, 0 * MS);
+            world.open(
+                &place("r/a/x"),
+                request("film"),
+                Script::STAYS,
+                Duration::ZERO,
+            );
         }
         world.run_for(after * MS).unwrap();
         let server = place("r/b/y");

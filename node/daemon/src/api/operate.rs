@@ -38,7 +38,7 @@ pub(super) async fn drain(
     let done = format!("{name} is being drained");
     shared.keep_record(Some(RecordKey::Drain), &done).await?;
     tracing::info!(place = %name, ?deadline, "the place is being drained");
-    let seen = shared.parts.place.query(|place, now| place.drain_view(now));
+    let seen = shared.parts.place.query(waybook_place::Place::drain_view);
     let seen = seen.await?;
     // Somebody else may have ended it meanwhile.
     let seen = seen.ok_or_else(|| {

@@ -49,7 +49,7 @@ pub(crate) fn take_up(
         match limit.set {
             Some(set) => {
                 set(&mut place.limits, &read.place.limits);
-                changes.push(change(limit.setting, before, now));
+                changes.push(change(limit.setting, &before, &now));
             }
             None => restart.push(limit.setting.to_owned()),
         }
@@ -60,14 +60,14 @@ pub(crate) fn take_up(
     }
     let (before, now) = (place.servers_per_plan, read.place.servers_per_plan);
     if before != now {
-        changes.push(change("servers-per-plan", before, now));
+        changes.push(change("servers-per-plan", &before, &now));
         place.servers_per_plan = now;
     }
     restart.extend(others(running, read, bound));
     (changes, restart)
 }
 
-fn change(setting: &str, before: impl ToString, now: impl ToString) -> Change {
+fn change(setting: &str, before: &impl ToString, now: &impl ToString) -> Change {
     Change {
         setting: setting.to_owned(),
         before: before.to_string(),
