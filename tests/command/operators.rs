@@ -60,6 +60,14 @@ fn rewrite(home: &Path, place: &str, from: &str, to: &str) {
     std::fs::write(file, text.replace(from, to)).unwrap();
 }
 
+/// Where whoever spreads sessions asks whether a place is ready.
+fn readyz(home: &Path, place: &str) -> String {
+    let folder = home.join(format!(".waybook/places/{}", place.replace('/', ".")));
+    let runtime = std::fs::read_to_string(folder.join("runtime.json")).unwrap();
+    let runtime: Value = serde_json::from_str(&runtime).unwrap();
+    format!("http://{}/readyz", runtime["api"].as_str().unwrap())
+}
+
 fn process(home: &Path, place: &str) -> Pid {
     let state = std::fs::read_to_string(home.join(".waybook/up.json")).unwrap();
     let state: Value = serde_json::from_str(&state).unwrap();
@@ -111,6 +119,11 @@ fn places_are_changed_while_a_film_plays() {
         line.is_some_and(|line| line.ends_with("drained")),
         "{shown}"
     );
+    let (status, why) = get(&readyz(home.path(), "core/bologna"));
+    assert!(
+        status.contains("503") && why.contains("being drained"),
+        "{status}: {why}"
+    );
     assert!(plays(&url));
     let refused = run(home.path(), &["open", "film", "--at", LAB]);
     assert_eq!(code(&refused), 3);
@@ -134,6 +147,8 @@ fn places_are_changed_while_a_film_plays() {
         "{said}"
     );
     tree.json(&["place", "undrain", "core/bologna"]);
+    let (status, why) = get(&readyz(home.path(), "core/bologna"));
+    assert!(status.contains("200"), "{status}: {why}");
 
     let (second, url) = open(&tree, "two");
     cordon(&tree, home.path());

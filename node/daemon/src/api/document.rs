@@ -3,9 +3,7 @@
 use utoipa::openapi::security::{Http, HttpAuthScheme, SecurityScheme};
 use utoipa::{Modify, OpenApi};
 
-use super::{
-    components, handlers, links, log, metrics, operate, presentations, sessions, setups,
-};
+use super::{components, handlers, links, log, metrics, operate, presentations, sessions, setups};
 
 #[derive(OpenApi)]
 #[openapi(

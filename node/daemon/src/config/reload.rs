@@ -192,6 +192,7 @@ fn others(running: &DaemonConfig, read: &DaemonConfig, bound: Bound) -> Vec<Stri
         ),
         ("wasm", was.wasm != is.wasm),
         ("log", was.log != is.log),
+        ("trace", was.trace != is.trace),
     ];
     let different = different.into_iter().filter(|(_, is)| *is);
     different.map(|(setting, _)| setting.to_owned()).collect()
