@@ -16,6 +16,7 @@ mod places;
 mod prometheus;
 mod promises;
 mod raw;
+mod service;
 mod sessions;
 mod strangers;
 mod torture;

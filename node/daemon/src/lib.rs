@@ -27,6 +27,7 @@ mod proc;
 mod pump;
 mod reload;
 mod run;
+mod service;
 mod session_log;
 mod slots;
 pub mod store;

@@ -25,6 +25,7 @@ use crate::config::{Bound, DaemonConfig, ProgramConfig, Ready};
 use crate::data::{CodeFiles, DataConfig, DataPlane, Program, Readiness, WasmConfig};
 use crate::link::{DataSink, LinkCounters, Links, NeighbourCounters};
 use crate::reload::Reloader;
+use crate::service::Service;
 use crate::uploads::Uploads;
 use crate::{
     CodeKeeper, Core, Daemon, DaemonError, DoorCounters, Io, LogControl, Machinery, Reload, Rooms,
@@ -50,10 +51,16 @@ pub async fn run(
     // From the beginning on: it would end the process if nobody waited for it.
     let mut hangups = signal(SignalKind::hangup()).map_err(handler)?;
     let (mut daemon, reload) = start_with(config, log).await?;
+    let mut service = Service::of_process();
+    let name = daemon.addresses().name.clone();
+    let status = format!("{name} runs");
+    service.ready(&status);
+    let place = daemon.place().clone();
     tokio::pin!(stop);
     loop {
         tokio::select! {
             () = &mut stop => {
+                service.stopping();
                 tracing::info!("stopping; established sessions are kept for the next start");
                 return daemon.stop().await;
             }
@@ -63,7 +70,12 @@ pub async fn run(
                 // What can still be written is.
                 return daemon.stop().await.and(Err(broken));
             }
-            _ = hangups.recv() => reload_on_signal(reload.clone()).await,
+            _ = hangups.recv() => {
+                service.reloading();
+                reload_on_signal(reload.clone()).await;
+                service.ready(&status);
+            }
+            () = service.watch(&place) => {}
         }
     }
 }
