@@ -3,8 +3,8 @@
 use clap::{Parser, Subcommand};
 
 use crate::commands::{
-    bookings, ca, check, close, completions, component, demo, down, links, log, man, open, place,
-    presentations, publish, session, sessions, sim, trace, tree, up, why, withdraw,
+    bookings, ca, check, close, completions, component, demo, down, links, log, man, open, page,
+    place, presentations, publish, session, sessions, sim, trace, tree, up, why, withdraw,
 };
 use crate::find::Global;
 
@@ -96,6 +96,8 @@ Examples:
     Links(links::Links),
     /// Show or change what a place's daemon logs
     Log(log::Log),
+    /// Print the URL of a place's page, for a browser
+    Page(page::Page),
     /// Start a tree, play a film through it, fill it up, and check all of it
     Demo(demo::Demo),
     /// Experiment: run scenarios in virtual time

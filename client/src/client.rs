@@ -17,9 +17,9 @@ use waybook_location_tree::PlaceName;
 
 use crate::model::{
     BookingInfo, CodeDetail, CodeInfo, EndInfo, EstablishedInfo, HopInfo, LinksInfo, LogForm,
-    LogInfo, OpenForm, PlaceInfo, PrefetchForm, PresentationInfo, Problem, ReleaseInfo,
-    SessionDetail, SessionInfo, SetupDetail, SetupInfo, StrategyForm, StrategyInfo, SurveyInfo,
-    TraceInfo, TreePlaceInfo,
+    LogInfo, OpenForm, PlaceInfo, PrefetchForm, PresentationInfo, Problem, RefusedInfo,
+    ReleaseInfo, SessionDetail, SessionInfo, SetupDetail, SetupInfo, StrategyForm, StrategyInfo,
+    SurveyInfo, TraceInfo, TreePlaceInfo, WalkInfo,
 };
 use crate::upload::Upload;
 use crate::{Error, Events, Fetching, Runtime, connect};
@@ -114,6 +114,19 @@ impl Client {
     #[must_use]
     pub fn address(&self) -> &str {
         &self.address
+    }
+
+    /// Where a browser shows the place's page. The token is in what browsers keep to themselves
+    /// (the fragment); whoever has the URL may do what the token lets them.
+    #[must_use]
+    pub fn page(&self) -> String {
+        let place = self.at.as_ref().map(|at| format!("&place={at}"));
+        let place = place.unwrap_or_default();
+        format!(
+            "http://{}/#token={}{place}",
+            self.address,
+            escape(&self.token)
+        )
     }
 
     /// The place: its connections, addresses, resources and counters.
@@ -228,6 +241,31 @@ impl Client {
     /// As [`Client::place`].
     pub async fn hop(&self, id: &str) -> Result<HopInfo, Error> {
         self.get(&format!("/hops/{}", escape(id))).await
+    }
+
+    /// The sessions that the place is a hop of, the newest first.
+    ///
+    /// # Errors
+    /// As [`Client::place`].
+    pub async fn hops(&self) -> Result<Vec<HopInfo>, Error> {
+        self.get("/hops").await
+    }
+
+    /// The latest set-ups that were refused, oldest first: those of the place's clients, and what
+    /// of other places' set-ups was refused here.
+    ///
+    /// # Errors
+    /// As [`Client::place`].
+    pub async fn refusals(&self) -> Result<Vec<RefusedInfo>, Error> {
+        self.get("/refusals").await
+    }
+
+    /// The latest agents that came to the place or went from it, oldest first.
+    ///
+    /// # Errors
+    /// As [`Client::place`].
+    pub async fn walks(&self) -> Result<Vec<WalkInfo>, Error> {
+        self.get("/walks").await
     }
 
     /// Opens a session and watches how it is set up. Claim it soon.

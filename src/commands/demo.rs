@@ -278,6 +278,7 @@ impl Stage<'_> {
                 self.line(&format!("  play   {}", paint(Color::Bold, url)))?;
             }
             self.line(&format!("  look   waybook tree --dir {dir}"))?;
+            self.line(&format!("  watch  waybook page --dir {dir}, in a browser"))?;
             return self.line(&format!("  stop   waybook down --dir {dir}"));
         }
         let took = self.began.elapsed().as_secs_f64();

@@ -12,6 +12,7 @@ pub(crate) mod links;
 pub(crate) mod log;
 pub(crate) mod man;
 pub(crate) mod open;
+pub(crate) mod page;
 pub(crate) mod place;
 pub(crate) mod presentations;
 pub(crate) mod publish;
@@ -65,6 +66,7 @@ pub(crate) fn run(cli: Cli) -> Done {
                     Command::Bookings(command) => command.run(global).await,
                     Command::Links(command) => command.run(global).await,
                     Command::Log(command) => command.run(global).await,
+                    Command::Page(command) => command.run(global).await,
                     Command::Demo(command) => command.run(global).await,
                     Command::Ca(_)
                     | Command::Check(_)

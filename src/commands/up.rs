@@ -358,10 +358,11 @@ fn report(places: &[PlaceInfo], started: &[Started], global: &Global) -> Done {
         .collect();
     let headings = ["PLACE", "PROCESS", "LISTENS", "GATEWAY", "CONTROL"];
     show::table(&headings, &rows, "no places")?;
+    let again = global.again();
     show::line(&format!(
-        "{} places are up; stop them with `waybook down{}`",
-        rows.len(),
-        global.again()
+        "{} places are up; look at them in a browser with `waybook page{again}`, stop them with \
+         `waybook down{again}`",
+        rows.len()
     ))
 }
 

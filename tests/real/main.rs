@@ -4,6 +4,7 @@
 #[path = "../scenarios/mod.rs"]
 mod scenarios;
 
+mod browser;
 mod closing;
 mod code;
 mod daemons;
@@ -12,6 +13,7 @@ mod figures;
 mod forms;
 mod liars;
 mod next_version;
+mod page;
 mod places;
 mod prometheus;
 mod promises;

@@ -4,6 +4,7 @@
 
 mod code;
 mod links;
+mod news;
 mod open;
 mod operate;
 mod place;
@@ -18,6 +19,7 @@ pub use code::{
     StrategyInfo, TransferInfo,
 };
 pub use links::{DoorInfo, LinksInfo, NeighbourInfo, PaceInfo, TransportInfo};
+pub use news::{NewsInfo, RefusedInfo, WalkInfo, WalkKind};
 pub use open::{OpenForm, ProfileForm};
 pub use operate::{ChangeInfo, CordonInfo, DrainForm, DrainingInfo, ReloadInfo};
 pub use place::{

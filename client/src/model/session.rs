@@ -99,6 +99,8 @@ pub struct HopInfo {
     pub previous: Option<String>,
     /// The next place towards the server.
     pub next: Option<String>,
+    /// Every place from the client's to the server's.
+    pub path: Vec<String>,
     /// Since the agent arrived.
     pub age: Span,
     /// Until the booking ends if nobody refreshes it.

@@ -139,6 +139,7 @@ impl World {
             setups: Arc::new(Setups::new(100)),
             log: Arc::new(()),
             reload: Arc::new(()),
+            recent: Arc::default(),
         });
         plane.set_peer_api(Arc::new(api.clone()));
         let (relay, files) = (InstanceId(1), InstanceId(2));

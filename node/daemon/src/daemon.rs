@@ -15,6 +15,7 @@ use waybook_location_tree::PlaceName;
 use waybook_place::Place;
 use waybook_place::io::{Input, RecordKey};
 
+use crate::api::Recent;
 use crate::config::DaemonConfig;
 use crate::files::{self, FileError};
 use crate::handle::PlaceHandle;
@@ -73,6 +74,8 @@ pub struct Core {
     pub recorded: Arc<Recorded>,
     /// What is remembered of set-ups.
     pub setups: Arc<Setups>,
+    /// What has happened lately.
+    pub recent: Arc<Recent>,
 }
 
 /// Ends a room: refuse what is new, then let go. The place has ended by then: it answers
@@ -173,9 +176,11 @@ impl Daemon {
         let recorded = Arc::new(Recorded::new(resources.collect()));
         let setups = Arc::new(Setups::new(config.trace.keep));
         let (tracer, exporting) = tracer(&config, setups.clone(), recorded.clone())?;
+        let recent = Arc::<Recent>::default();
         let core = Core {
             recorded: recorded.clone(),
             setups,
+            recent: recent.clone(),
             config: Arc::new(config),
             place: handle.clone(),
             peers: Arc::new(links.clone()),
@@ -212,6 +217,7 @@ impl Daemon {
             events: handle.events_sender(),
             observer: Observer::new(recorded),
             tracer,
+            recent,
         };
         let pump = Pump::new(place, clock, carriers);
         let stopping = CancellationToken::new();

@@ -10,6 +10,7 @@ use waybook_place::io::{Input, Outcome, Output, RecordKey, RequestId, Survey};
 use waybook_place::{Instant, Place};
 use waybook_plan::NoPlan;
 
+use crate::api::Recent;
 use crate::handle::{Command, OpenEvent, OrderResult, SessionEvent, Written, tell_progress};
 use crate::link::{LinkEvent, Links};
 use crate::machinery::{CodeKeeper, Machinery, Start};
@@ -57,6 +58,7 @@ pub(crate) struct Carriers {
     pub(crate) events: broadcast::Sender<SessionEvent>,
     pub(crate) observer: Observer,
     pub(crate) tracer: Option<Tracer>,
+    pub(crate) recent: Arc<Recent>,
 }
 
 /// Owns the place.
@@ -235,15 +237,20 @@ impl Pump {
     /// Tells the place, and lets those who watch see what that does.
     fn handle(&mut self, now: Instant, input: Input, outputs: &mut Vec<Output>) {
         let Carriers {
-            observer, tracer, ..
+            observer,
+            tracer,
+            recent,
+            ..
         } = &mut self.carriers;
         observer.goes_in(now, &input);
+        recent.goes_in(now, &input, &self.place);
         if let Some(tracer) = tracer {
             tracer.goes_in(now, &input);
         }
         let before = outputs.len();
         self.place.handle(now, input, outputs);
         observer.come_out(now, &outputs[before..], &self.place);
+        recent.come_out(now, &outputs[before..], &self.place);
         if let Some(tracer) = tracer {
             tracer.come_out(now, &outputs[before..], &self.place);
             self.place.forget_acted();

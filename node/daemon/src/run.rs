@@ -197,6 +197,7 @@ async fn rooms(
         setups: core.setups.clone(),
         log,
         reload: reload.clone(),
+        recent: core.recent.clone(),
     });
     plane.set_peer_api(Arc::new(control.clone()));
 

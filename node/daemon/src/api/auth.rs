@@ -9,10 +9,10 @@ use axum::response::Response;
 use axum::routing::get;
 use http::{HeaderMap, header};
 
-use super::{Kind, PREFIX, Problem, Shared, document, health};
+use super::{Kind, PREFIX, Problem, Shared, document, health, page};
 
-/// Lets through only what shows the token, except for the description of the API, which
-/// tells nothing of this place, and whether it is well.
+/// Lets through only what shows the token, except for the description of the API and the page,
+/// which tell nothing of this place, and whether it is well.
 pub(super) fn guard(shared: &Arc<Shared>, router: Router) -> Router {
     let guarded = router.layer(from_fn_with_state(shared.clone(), check));
     Router::new()
@@ -21,6 +21,7 @@ pub(super) fn guard(shared: &Arc<Shared>, router: Router) -> Router {
             get(async || axum::Json(document())),
         )
         .merge(health::router(shared))
+        .merge(page::router())
         .fallback_service(guarded)
 }
 

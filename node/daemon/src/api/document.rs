@@ -3,7 +3,9 @@
 use utoipa::openapi::security::{Http, HttpAuthScheme, SecurityScheme};
 use utoipa::{Modify, OpenApi};
 
-use super::{components, handlers, links, log, metrics, operate, presentations, sessions, setups};
+use super::{
+    components, events, handlers, links, log, metrics, operate, presentations, sessions, setups,
+};
 
 #[derive(OpenApi)]
 #[openapi(
@@ -27,6 +29,10 @@ use super::{components, handlers, links, log, metrics, operate, presentations, s
         operate::cordon,
         operate::uncordon,
         operate::reload,
+        events::events,
+        events::walks,
+        events::hops,
+        events::refusals,
         handlers::hop,
         presentations::list,
         presentations::publish,

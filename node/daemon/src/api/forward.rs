@@ -21,7 +21,7 @@ use serde::de::DeserializeOwned;
 use tower::ServiceExt;
 use waybook_location_tree::{MAX_DEPTH, PlaceName};
 
-use super::rights::Origin;
+use super::rights::{Origin, Via};
 use super::{ControlApi, Kind, Problem, Shared, unread};
 use crate::kept::Kept;
 use crate::slots::Slot;
@@ -66,6 +66,7 @@ pub(super) fn dispatch(shared: &Arc<Shared>, local: Router) -> Router {
                 Err(problem) => problem.into_response(),
                 Ok(target) if target == name => {
                     request.extensions_mut().insert(Origin(name));
+                    request.extensions_mut().insert(Via(None));
                     answer_here(local, request).await
                 }
                 Ok(target) => pass_on(&shared, &name, None, &target, 0, request).await,
@@ -123,6 +124,7 @@ async fn from_peer(
     let target = target(shared, &request)?;
     if target == *name {
         request.extensions_mut().insert(Origin(origin));
+        request.extensions_mut().insert(Via(Some(from.clone())));
         return Ok(answer_here(api.local.clone(), request).await);
     }
     Ok(pass_on(shared, &origin, Some(from), &target, hops, request).await)

@@ -4,7 +4,9 @@ use std::sync::Arc;
 
 use axum::Json;
 use axum::extract::State;
-use waybook_agents::SessionId;
+use waybook_agents::{Incarnation, SessionId};
+use waybook_location_tree::PlaceName;
+use waybook_place::{Instant, Place};
 
 use super::extract::Named;
 use super::model::{AddressesInfo, BookingInfo, HopInfo, LinkInfo, PlaceInfo, Role, TreePlaceInfo};
@@ -21,38 +23,46 @@ type Answer<T> = Result<Json<T>, Problem>;
     responses((status = 200, body = PlaceInfo), (status = "default", body = Problem))
 )]
 pub(super) async fn place(State(shared): State<Arc<Shared>>) -> Answer<PlaceInfo> {
+    let addresses = addresses(&shared);
+    let info = shared
+        .parts
+        .place
+        .query(move |place, now| place_info(place, now, addresses))
+        .await?;
+    Ok(Json(info))
+}
+
+/// Where the place is reached.
+pub(super) fn addresses(shared: &Shared) -> AddressesInfo {
     let text = |address: Option<std::net::SocketAddr>| address.map(|a| a.to_string());
     let addresses = &shared.parts.addresses;
-    let addresses = AddressesInfo {
+    AddressesInfo {
         api: text(addresses.api),
         gateway: text(addresses.gateway),
         listen: text(addresses.listen),
         parent: addresses.parent.clone(),
+    }
+}
+
+/// What the place says of itself.
+pub(super) fn place_info(place: &Place, now: Instant, addresses: AddressesInfo) -> PlaceInfo {
+    let link = |(neighbour, incarnation): (&PlaceName, Incarnation)| LinkInfo {
+        place: neighbour.to_string(),
+        incarnation: incarnation.0,
+        role: Role::of(place.name(), neighbour),
     };
-    let info = shared
-        .parts
-        .place
-        .query(move |place, now| PlaceInfo {
-            name: place.name().to_string(),
-            incarnation: place.incarnation().0,
-            version: env!("CARGO_PKG_VERSION").to_owned(),
-            strategy: place.config().strategy.clone(),
-            recovering: place.is_recovering(),
-            draining: place.drain_view(now).map(Into::into),
-            links: place
-                .links()
-                .map(|(neighbour, incarnation)| LinkInfo {
-                    place: neighbour.to_string(),
-                    incarnation: incarnation.0,
-                    role: Role::of(place.name(), neighbour),
-                })
-                .collect(),
-            addresses,
-            resources: place.resources().iter().map(Into::into).collect(),
-            counters: place.counters().into(),
-        })
-        .await?;
-    Ok(Json(info))
+    PlaceInfo {
+        name: place.name().to_string(),
+        incarnation: place.incarnation().0,
+        version: env!("CARGO_PKG_VERSION").to_owned(),
+        strategy: place.config().strategy.clone(),
+        recovering: place.is_recovering(),
+        draining: place.drain_view(now).map(Into::into),
+        links: place.links().map(link).collect(),
+        addresses,
+        resources: place.resources().iter().map(Into::into).collect(),
+        counters: place.counters().into(),
+    }
 }
 
 /// The place and all below it, as far as they have said how they do.

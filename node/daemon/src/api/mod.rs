@@ -10,6 +10,7 @@ mod auth;
 mod components;
 mod document;
 mod ends;
+mod events;
 mod extract;
 mod forward;
 mod handlers;
@@ -19,9 +20,11 @@ mod log;
 mod metrics;
 pub mod model;
 mod operate;
+mod page;
 mod presentations;
 mod problem;
 mod profiles;
+mod recent;
 mod rights;
 mod routes;
 mod sessions;
@@ -56,6 +59,7 @@ pub use document::document;
 pub use ends::Ends;
 pub use links::Counts;
 pub use problem::{Kind, More, Problem};
+pub use recent::Recent;
 pub use rights::Rights;
 
 /// Greatest length of a request's headers, in bytes: a signed manifest is in them.
@@ -129,6 +133,8 @@ pub struct Parts {
     pub log: Arc<dyn LogControl>,
     /// Reads the configuration again.
     pub reload: Arc<dyn Reload>,
+    /// What has happened lately.
+    pub recent: Arc<Recent>,
 }
 
 /// The control API of one place. Cheap to clone.
@@ -149,6 +155,8 @@ pub(crate) struct Shared {
     uploads: tokio::sync::Semaphore,
     /// The requests under way, by the neighbour that they come from, or this place.
     slots: Arc<Slots<PlaceName>>,
+    /// Looks at the place for those who watch it.
+    watched: events::Watched,
     /// Where clients come in.
     door: Arc<Door>,
     /// Ends the requests that wait for something to happen.
@@ -219,6 +227,7 @@ impl ControlApi {
         let shared = Arc::new(Shared {
             uploads: tokio::sync::Semaphore::new(limits.uploads),
             slots: Slots::new(limits.requests, most),
+            watched: events::Watched::new(&limits),
             door: Door::new(DoorConfig {
                 setting: "api.connections",
                 connections: limits.connections,

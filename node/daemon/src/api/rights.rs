@@ -71,6 +71,10 @@ impl Rights {
 #[derive(Debug, Clone)]
 pub(crate) struct Origin(pub(crate) PlaceName);
 
+/// The neighbour that a request came by; none if it is a local client's.
+#[derive(Debug, Clone)]
+pub(crate) struct Via(pub(crate) Option<PlaceName>);
+
 /// Lets through what its origin may do.
 pub(super) async fn check(
     State((shared, right)): State<(Arc<Shared>, Right)>,

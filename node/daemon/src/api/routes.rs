@@ -9,7 +9,7 @@ use axum::routing::{MethodRouter, delete, get, post, put};
 
 use super::rights::{Right, check};
 use super::{
-    Kind, PREFIX, Problem, Shared, components, handlers, links, log, metrics, operate,
+    Kind, PREFIX, Problem, Shared, components, events, handlers, links, log, metrics, operate,
     presentations, sessions, setups,
 };
 
@@ -47,11 +47,15 @@ fn routes() -> Vec<Route> {
         ("/sessions/{id}", Open, delete(sessions::close)),
         ("/sessions/{id}/claim", Open, post(sessions::claim)),
         ("/sessions/{id}/end", Read, get(sessions::end)),
+        ("/hops", Read, get(events::hops)),
         ("/hops/{id}", Read, get(handlers::hop)),
         ("/setups", Read, get(setups::list)),
         ("/setups/{id}", Read, get(setups::show)),
         ("/setups/{id}/spans", Read, get(setups::spans)),
         ("/setups/{id}/trace", Read, get(setups::trace)),
+        ("/refusals", Read, get(events::refusals)),
+        ("/walks", Read, get(events::walks)),
+        ("/events", Read, get(events::events)),
         ("/dry-run", Open, post(sessions::dry_run)),
         ("/components", Read, get(components::list)),
         ("/components", Operate, post(components::add)),

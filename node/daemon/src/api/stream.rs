@@ -9,7 +9,7 @@ use futures_util::{Stream, stream};
 use http::{HeaderMap, header};
 use serde::Serialize;
 use tokio::sync::mpsc::Receiver;
-use waybook_place::io::Outcome;
+use waybook_place::io::{Established, Outcome};
 use waybook_plan::NoPlan;
 
 use super::model::{EstablishedInfo, ProgressInfo, RefusalInfo};
@@ -89,11 +89,15 @@ fn stopping(shared: &Shared) -> Problem {
 
 /// What became of an open: a session or a problem.
 fn judge(shared: &Shared, outcome: &Outcome, key: &str) -> Result<EstablishedInfo, Problem> {
-    let problem = match outcome {
-        Outcome::Established(established) => {
-            let urls = shared.parts.urls.urls(established.session);
-            return Ok(EstablishedInfo::new(established, key, urls));
-        }
+    let established = told(outcome).map_err(|problem| problem.at(&shared.parts.name))?;
+    let urls = shared.parts.urls.urls(established.session);
+    Ok(EstablishedInfo::new(established, key, urls))
+}
+
+/// What a client is told of its open.
+pub(super) fn told(outcome: &Outcome) -> Result<&Established, Problem> {
+    Err(match outcome {
+        Outcome::Established(established) => return Ok(established),
         Outcome::Refused {
             session,
             refused,
@@ -118,8 +122,7 @@ fn judge(shared: &Shared, outcome: &Outcome, key: &str) -> Result<EstablishedInf
         Outcome::NoPlan(why) => no_plan(why),
         Outcome::Rejected { why } => Kind::Rejected.because(why.clone()),
         Outcome::Closed => Kind::Closed.because("the session was closed before it was established"),
-    };
-    Err(problem.at(&shared.parts.name))
+    })
 }
 
 /// Why there is nothing to try.

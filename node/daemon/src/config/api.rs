@@ -24,13 +24,15 @@ pub struct ApiLimits {
     pub connections: usize,
     /// Requests under way at once, those that wait for something to happen included.
     pub requests: usize,
+    /// Streams of events at once.
+    pub event_streams: usize,
     /// Components being uploaded at once.
     pub uploads: usize,
     /// How long a client may take to send its headers.
     pub header_timeout: Duration,
     /// How long a client or neighbour may be silent within a request's body.
     pub body_timeout: Duration,
-    /// How much of `requests` one neighbour may have, in percent (`limits.neighbour-share`).
+    /// How much of `requests` and `event_streams` one neighbour may have, in percent (`limits.neighbour-share`).
     pub neighbour_share: u8,
 }
 
@@ -39,6 +41,7 @@ impl Default for ApiLimits {
         Self {
             connections: 4096,
             requests: 4096,
+            event_streams: 256,
             uploads: 4,
             header_timeout: Duration::from_secs(15),
             body_timeout: Duration::from_secs(30),

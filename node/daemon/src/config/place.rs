@@ -381,6 +381,7 @@ fn api(section: &Section<'_>) -> ApiConfig {
     let limits = ApiLimits {
         connections: section.count("connections", d.connections, 1_000_000),
         requests: section.count("requests", d.requests, 1_000_000),
+        event_streams: section.count("event-streams", d.event_streams, 1_000_000),
         uploads: section.count("uploads", d.uploads, 1_000_000),
         header_timeout: section.duration("header-timeout", d.header_timeout),
         body_timeout: section.duration("body-timeout", d.body_timeout),

@@ -154,6 +154,25 @@ impl Place {
         self.hops.get(&session).map(|hop| self.view(hop, now))
     }
 
+    /// How many sessions this place is a hop of, and so many of them at the most, the newest
+    /// first.
+    #[must_use]
+    pub fn newest_hops(&self, most: usize, now: Instant) -> (usize, Vec<HopView>) {
+        let hops = self.hops.iter();
+        let mut newest: Vec<_> = hops.map(|(session, hop)| (hop.arrived, *session)).collect();
+        let all = newest.len();
+        if all > most {
+            // Far fewer are to be sorted than there may be.
+            newest.select_nth_unstable_by(most, |a, b| b.cmp(a));
+            newest.truncate(most);
+        }
+        newest.sort_unstable_by(|a, b| b.cmp(a));
+        let views = newest
+            .iter()
+            .filter_map(|(_, session)| self.hop(*session, now));
+        (all, views.collect())
+    }
+
     fn view(&self, hop: &Hop, now: Instant) -> HopView {
         let solution = hop.visitor.solution();
         HopView {

@@ -147,6 +147,8 @@ pub struct HopInfo {
     pub previous: Option<String>,
     /// The next place towards the server.
     pub next: Option<String>,
+    /// Every place from the client's to the server's.
+    pub path: Vec<String>,
     /// Since the agent arrived.
     pub age: Span,
     /// Until the booking ends if nobody refreshes it.
@@ -168,6 +170,7 @@ impl From<&HopView> for HopInfo {
             components: view.components.iter().map(Into::into).collect(),
             previous: view.previous.as_ref().map(ToString::to_string),
             next: view.next.as_ref().map(ToString::to_string),
+            path: view.path.iter().map(ToString::to_string).collect(),
             age: view.age.into(),
             lease: view.lease.map(Into::into),
             cut: view.cut.map(Into::into),

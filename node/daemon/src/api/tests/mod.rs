@@ -1,6 +1,7 @@
 //! The API over real places, joined by pipes instead of a network.
 
 mod code;
+mod events;
 mod net;
 mod open;
 mod silent;

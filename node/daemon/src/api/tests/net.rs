@@ -18,7 +18,7 @@ use waybook_plan::{NoPlan, Resource};
 
 use super::code::Shelf;
 
-use crate::api::{Addresses, ControlApi, Ends, Parts, Rights, SessionUrls, Shared, Urls};
+use crate::api::{Addresses, ControlApi, Ends, Parts, Recent, Rights, SessionUrls, Shared, Urls};
 use crate::config::{ApiLimits, RemoteRights};
 use crate::{Command, Io, OpenEvent, Opening, OrderResult, PeerApi, PeerStreams, PlaceHandle};
 
@@ -82,7 +82,12 @@ impl PeerStreams for Pipes {
     }
 }
 
-fn parts(name: &PlaceName, place: PlaceHandle, wiring: &Arc<Mutex<Wiring>>, ends: Ends) -> Parts {
+fn parts(
+    name: &PlaceName,
+    place: PlaceHandle,
+    wiring: &Arc<Mutex<Wiring>>,
+    (ends, recent): (Ends, Arc<Recent>),
+) -> Parts {
     let arrived = wiring.lock().unwrap().arrived.clone();
     Parts {
         code: Arc::new(Shelf::new(place.clone(), arrived)),
@@ -104,6 +109,7 @@ fn parts(name: &PlaceName, place: PlaceHandle, wiring: &Arc<Mutex<Wiring>>, ends
         setups: Arc::new(crate::trace::Setups::new(100)),
         log: Arc::new(()),
         reload: Arc::new(()),
+        recent,
     }
 }
 
@@ -113,7 +119,7 @@ pub(in crate::api) fn shared(of: &str) -> Arc<Shared> {
         &name(of),
         PlaceHandle::new().0,
         &Arc::default(),
-        Ends::default(),
+        <(Ends, Arc<Recent>)>::default(),
     );
     ControlApi::new(parts).shared
 }
@@ -129,6 +135,11 @@ pub(crate) struct Net {
 impl Net {
     /// Starts these places, parents first, all connected.
     pub(crate) fn start(names: &[&str]) -> Self {
+        Self::start_with(names, |_| {})
+    }
+
+    /// As [`start`](Self::start), with other limits.
+    pub(crate) fn start_with(names: &[&str], limit: impl Fn(&mut ApiLimits)) -> Self {
         let wiring = Arc::<Mutex<Wiring>>::default();
         let mut handles = BTreeMap::new();
         let mut endings = BTreeMap::new();
@@ -136,8 +147,10 @@ impl Net {
         for text in names {
             let name = name(text);
             let (handle, mut receiver) = PlaceHandle::new();
-            let ends = Ends::default();
-            let api = ControlApi::new(parts(&name, handle.clone(), &wiring, ends.clone()));
+            let ends = <(Ends, Arc<Recent>)>::default();
+            let mut parts = parts(&name, handle.clone(), &wiring, ends.clone());
+            limit(&mut parts.limits);
+            let api = ControlApi::new(parts);
             wiring.lock().unwrap().apis.insert(name.clone(), api);
             handles.insert(name.clone(), handle);
             endings.insert(name.clone(), ends);
@@ -212,7 +225,7 @@ impl Net {
 struct Driver {
     began: tokio::time::Instant,
     places: BTreeMap<PlaceName, Place>,
-    ends: BTreeMap<PlaceName, Ends>,
+    ends: BTreeMap<PlaceName, (Ends, Arc<Recent>)>,
     opens: BTreeMap<(PlaceName, RequestId), mpsc::Sender<OpenEvent>>,
     dry_runs: BTreeMap<(PlaceName, RequestId), oneshot::Sender<Result<Survey, NoPlan>>>,
     orders: BTreeMap<(PlaceName, RequestId), oneshot::Sender<OrderResult>>,
@@ -239,7 +252,7 @@ fn code(name: &PlaceName) -> CodeConfig {
 impl Driver {
     fn new<'a>(
         names: impl Iterator<Item = &'a PlaceName> + Clone,
-        ends: BTreeMap<PlaceName, Ends>,
+        ends: BTreeMap<PlaceName, (Ends, Arc<Recent>)>,
         left: watch::Sender<usize>,
         held: watch::Receiver<bool>,
         full: Arc<Mutex<Option<String>>>,
@@ -369,10 +382,11 @@ impl Driver {
         while let Some((at, input)) = inputs.pop() {
             let now = self.now();
             let mut out = Vec::new();
-            self.places
-                .get_mut(&at)
-                .unwrap()
-                .handle(now, input, &mut out);
+            let place = self.places.get_mut(&at).unwrap();
+            let recent = &self.ends[&at].1;
+            recent.goes_in(now, &input, place);
+            place.handle(now, input, &mut out);
+            recent.come_out(now, &out, place);
             let mut new = Vec::new();
             for output in out {
                 match output {
@@ -414,7 +428,7 @@ impl Driver {
                     let _ = answer.send(survey);
                 }
             }
-            Output::Ended { session, why } => self.ends[at].report(session, &why),
+            Output::Ended { session, why } => self.ends[at].0.report(session, &why),
             Output::CodeDone { request, result } => {
                 if let Some(answer) = self.orders.remove(&(at.clone(), request)) {
                     let _ = answer.send(result);
