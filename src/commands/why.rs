@@ -64,30 +64,15 @@ pub(super) async fn find(
     let mut found: Option<(Client, SetupInfo)> = None;
     for client in global.clients(at)? {
         for setup in client.setups().await?.into_iter().filter(is_meant) {
-            match &found {
-                None => {}
-                // Without a name, the latest one of a client here.
-                Some((_, other)) if id.is_none() => {
-                    if setup.hop > 0 || setup.began <= other.began {
-                        continue;
+            if let Some((_, other)) = &found {
+                match is_rather_meant(&setup, other, id.is_some()) {
+                    Some(true) => {}
+                    Some(false) => continue,
+                    None => {
+                        return Err(Fail::usage(format!(
+                            "more than one request begins with `{wanted}`"
+                        )));
                     }
-                }
-                // Other places of its path remember it as well.
-                Some((_, other)) if other.session == setup.session && other.session.is_some() => {
-                    if other.hop <= setup.hop {
-                        continue;
-                    }
-                }
-                // A key may have been used again; its latest request is meant.
-                Some((_, other)) if other.key == setup.key && other.user == setup.user => {
-                    if other.began >= setup.began {
-                        continue;
-                    }
-                }
-                Some(_) => {
-                    return Err(Fail::usage(format!(
-                        "more than one request begins with `{wanted}`"
-                    )));
                 }
             }
             found = Some((client.clone(), setup));
@@ -109,6 +94,22 @@ pub(super) async fn find(
     // Only the client's place knows all of it.
     let place = PlaceName::new(&setup.client).map_err(Fail::failed)?;
     Ok((client.at(place), setup))
+}
+
+/// Whether a set-up is meant and not the other one; nobody can tell where both have that name.
+fn is_rather_meant(setup: &SetupInfo, other: &SetupInfo, is_named: bool) -> Option<bool> {
+    if !is_named {
+        // The latest one of a client here.
+        Some(setup.hop == 0 && setup.began > other.began)
+    } else if setup.session.is_some() && setup.session == other.session {
+        // Other places of its path remember it as well.
+        Some(setup.hop < other.hop)
+    } else if (&setup.key, &setup.user) == (&other.key, &other.user) {
+        // The key has been used again.
+        Some(setup.began > other.began)
+    } else {
+        None
+    }
 }
 
 /// What has become of a set-up, in a few words.

@@ -278,7 +278,7 @@ fn a_collector_gets_one_trace_of_all_places() {
         );
         match span.name.as_str() {
             "waybook open" => {
-                assert_eq!(span.parent_span_id, 0xb7ad_6b71_6920_3331_u64.to_be_bytes())
+                assert_eq!(span.parent_span_id, 0xb7ad_6b71_6920_3331_u64.to_be_bytes());
             }
             _ => assert!(
                 numbers.contains(&span.parent_span_id),

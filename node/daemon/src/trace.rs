@@ -1,9 +1,9 @@
 //! Set-ups as they were: which agent did what when, at this place.
 //!
-//! A [`Tracer`] looks at the place from outside, as the figures' observer does: at what goes in
+//! A `Tracer` looks at the place from outside, as the figures' observer does: at what goes in
 //! and comes out, and at what its agents have become. What it sees is kept for a while
 //! ([`Setups`]), for people who ask what happened, and is sent to a collector if one is
-//! configured ([`Exporter`]).
+//! configured (`Exporter`).
 //!
 //! No place knows the spans of the others. They fit together all the same: all are parts of the
 //! trace that the agent carries (see [`TraceContext`](waybook_agents::TraceContext)), and the

@@ -117,7 +117,7 @@ impl Tracer {
             Input::ComponentFailed { instance, why } => self.started(now, *instance, Err(why)),
             Input::Fetched { fetch } => self.fetched(now, *fetch, None),
             Input::FetchFailed { fetch, failure } => {
-                self.fetched(now, *fetch, Some(code::said(failure)));
+                self.fetched(now, *fetch, Some(&code::said(failure)));
             }
             _ => {}
         }

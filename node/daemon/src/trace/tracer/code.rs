@@ -100,13 +100,13 @@ impl Tracer {
     }
 
     /// Code has come, or why not.
-    pub(super) fn fetched(&mut self, now: Instant, fetch: FetchId, problem: Option<String>) {
+    pub(super) fn fetched(&mut self, now: Instant, fetch: FetchId, problem: Option<&str>) {
         self.fetches.remove(&fetch);
         let waiting = self.downloads.remove(&fetch).unwrap_or_default();
         let mut kept = self.setups.lock();
         for (session, span) in waiting {
             if let Some(setup) = kept.of(session) {
-                setup.finish(span, now, problem.clone());
+                setup.finish(span, now, problem.map(str::to_owned));
             }
         }
     }
