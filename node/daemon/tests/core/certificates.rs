@@ -2,11 +2,11 @@
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use waybook_daemon::RunningDaemon;
 use waybook_daemon::config::{DaemonConfig, IdentityPaths};
-use waybook_daemon::identity::{Authority, DEFAULT_VALIDITY, Which};
+use waybook_daemon::identity::{Authority, DEFAULT_VALIDITY, Identity, Which};
 
 use waybook_daemon::Existing::{Keep, Replace};
 
@@ -114,6 +114,15 @@ async fn a_revoked_child_is_cut_off_until_it_has_a_new_certificate() {
     let waited = tokio::time::timeout(crate::tree::PATIENCE, trouble.wait_for(refused)).await;
     waited.expect("the child hears why").unwrap();
     eventually(async || core.links().counters().refused > 0).await;
+    // Nor would a place start with it that knows.
+    let own = IdentityPaths::in_folder(&identity(&forest, "core/a"));
+    let knowing = IdentityPaths {
+        revoked: Some(list.clone()),
+        ..own
+    };
+    let now = SystemTime::now();
+    let error = Identity::load(&knowing, &name("core/a"), now).unwrap_err();
+    assert!(error.to_string().contains("has been revoked"), "{error}");
     // Nobody else has lost anything.
     joined(&core, &b).await;
     assert_eq!(core.links().neighbours()[&name("core/b")].connections, 1);
@@ -167,7 +176,7 @@ async fn an_authority_is_replaced_while_places_run() {
         )
         .unwrap();
     }
-    let soon = std::time::SystemTime::now() + DEFAULT_VALIDITY * 3 / 4;
+    let soon = SystemTime::now() + DEFAULT_VALIDITY * 3 / 4;
     for daemon in [&core, &a] {
         eventually(async || daemon.core().certificates.status().not_after < soon).await;
         assert_eq!(problem(daemon), "");
@@ -249,8 +258,8 @@ async fn certificates_that_openssl_makes_are_as_good() {
         cat bologna-ca.crt >> lab/place.crt";
     shell(&folder, wrong);
     let paths = IdentityPaths::in_folder(&folder.join("lab"));
-    let now = std::time::SystemTime::now();
-    let error = waybook_daemon::identity::Identity::load(&paths, &name("core/rome"), now);
+    let now = SystemTime::now();
+    let error = Identity::load(&paths, &name("core/rome"), now);
     let error = error.unwrap_err().to_string();
     assert!(
         error.contains("is not acceptable") && error.contains("NameConstraint"),
@@ -263,7 +272,7 @@ async fn certificates_that_openssl_makes_are_as_good() {
         -days 1 -extfile half.cnf -extensions place -out lab/place.crt\n\
         cat bologna-ca.crt >> lab/place.crt";
     shell(&folder, wrong);
-    let error = waybook_daemon::identity::Identity::load(&paths, &name("core/bologna/lab"), now);
+    let error = Identity::load(&paths, &name("core/bologna/lab"), now);
     let error = error.unwrap_err().to_string();
     assert!(error.contains("serverAuth and clientAuth"), "{error}");
 }
