@@ -9,7 +9,9 @@ use waybook_location_tree::PlaceName;
 use waybook_place::{Instant, Place};
 
 use super::extract::Named;
-use super::model::{AddressesInfo, BookingInfo, CertificateInfo, HopInfo, LinkInfo, PlaceInfo, Role, TreePlaceInfo};
+use super::model::{
+    AddressesInfo, BookingInfo, CertificateInfo, HopInfo, LinkInfo, PlaceInfo, Role, TreePlaceInfo,
+};
 use super::{Kind, Problem, Shared};
 
 type Answer<T> = Result<Json<T>, Problem>;
