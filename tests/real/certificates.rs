@@ -120,7 +120,7 @@ fn a_revoked_place_is_cut_off_and_others_play_on() {
             let links = places.ask(places.client(1)?.links());
             let links = links.map_err(|error| error.to_string())?;
             let child = links.neighbours.iter().find(|n| n.place == "r/a/x");
-            match child.is_some_and(|child| child.refused > 0) {
+            match child.is_some_and(|child| child.refused_connections > 0) {
                 true => Ok(()),
                 false => Err(format!("{links:?}")),
             }
