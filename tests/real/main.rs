@@ -5,6 +5,7 @@
 mod scenarios;
 
 mod browser;
+mod certificates;
 mod closing;
 mod code;
 mod daemons;

@@ -23,8 +23,8 @@ pub use news::{NewsInfo, RefusedInfo, WalkInfo, WalkKind};
 pub use open::{OpenForm, ProfileForm};
 pub use operate::{ChangeInfo, CordonInfo, DrainForm, DrainingInfo, ReloadInfo};
 pub use place::{
-    AddressesInfo, BookingInfo, CountersInfo, LinkInfo, LogForm, LogInfo, PlaceInfo,
-    PresentationInfo, QualityInfo, ResourceInfo, Role, TreePlaceInfo,
+    AddressesInfo, BookingInfo, CertificateInfo, CountersInfo, LinkInfo, LogForm, LogInfo,
+    PlaceInfo, PresentationInfo, QualityInfo, ResourceInfo, Role, TreePlaceInfo,
 };
 pub use plan::{
     AnswerInfo, LackInfo, RefusalInfo, SolutionInfo, StageInfo, SurveyInfo, SurveyedPlace,

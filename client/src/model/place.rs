@@ -25,6 +25,9 @@ pub struct PlaceInfo {
     pub links: Vec<LinkInfo>,
     /// Where it is reached.
     pub addresses: AddressesInfo,
+    /// How it is with its certificate. Older places do not say.
+    #[serde(default)]
+    pub certificate: Option<CertificateInfo>,
     /// Its resources.
     pub resources: Vec<ResourceInfo>,
     /// What it has counted in this life.
@@ -40,6 +43,15 @@ pub struct LinkInfo {
     pub incarnation: u64,
     /// What the neighbour is to this place.
     pub role: Role,
+}
+
+/// How it is with a place's certificate.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct CertificateInfo {
+    /// When the one in use ends, in milliseconds since 1970.
+    pub expires: u64,
+    /// Why what is in its files now was not taken up, if it was not.
+    pub problem: Option<String>,
 }
 
 /// What a neighbour is to a place.

@@ -98,16 +98,31 @@ pub struct IdentityPaths {
     /// The certificates of the authorities that neighbours may be certified by.
     /// Default: `identity/authority.crt` in the data folder.
     pub authority: PathBuf,
+    /// Lists of revoked certificates (CRL). Unless set, `revoked.crl` beside the authorities,
+    /// where there is one.
+    pub revoked: Option<PathBuf>,
+    /// How often the files are looked at for changes. Default: a minute.
+    pub check: Duration,
 }
 
 impl IdentityPaths {
-    /// The three files in one folder, under the names that issuing gives them.
+    /// The files in one folder, under the names that issuing gives them.
     #[must_use]
     pub fn in_folder(folder: &Path) -> Self {
         Self {
             certificate: folder.join("place.crt"),
             key: folder.join("place.key"),
             authority: folder.join("authority.crt"),
+            revoked: None,
+            check: Duration::from_secs(60),
+        }
+    }
+
+    /// Where revoked certificates are listed, and whether that file must be there.
+    pub(crate) fn revoked(&self) -> (PathBuf, bool) {
+        match &self.revoked {
+            Some(path) => (path.clone(), true),
+            None => (self.authority.with_file_name("revoked.crl"), false),
         }
     }
 }

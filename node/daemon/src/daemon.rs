@@ -16,10 +16,11 @@ use waybook_place::Place;
 use waybook_place::io::{Input, RecordKey};
 
 use crate::api::Recent;
+use crate::certificates::Certificates;
 use crate::config::DaemonConfig;
 use crate::files::{self, FileError};
 use crate::handle::PlaceHandle;
-use crate::identity::Identity;
+use crate::identity::{self, Identity};
 use crate::link::{DataSink, LinkConfig, Links};
 use crate::machinery::{CodeKeeper, Machinery};
 use crate::metrics::{Observer, Recorded};
@@ -64,6 +65,8 @@ pub struct Core {
     pub peers: Arc<dyn PeerStreams>,
     /// The links, for what they count and who is connected.
     pub links: Links,
+    /// The place's identity, as its files have it.
+    pub certificates: Arc<Certificates>,
     /// What local clients of the API show.
     pub token: String,
     /// What sessions' URLs are derived from.
@@ -153,6 +156,8 @@ impl Daemon {
         B: FnOnce(Core) -> F,
         F: Future<Output = Result<Rooms, Box<dyn std::error::Error + Send + Sync>>>,
     {
+        // Before they are read: what changes meanwhile is seen later.
+        let digests = identity::digests(&config.identity);
         let identity = Identity::load(&config.identity, &config.place.name, wall_clock)?;
         let folder = config.data_dir.clone();
         let opened = tokio::task::spawn_blocking(move || Store::open(&folder, wall_clock)).await;
@@ -169,7 +174,10 @@ impl Daemon {
             setting: "listen",
             error,
         };
-        let (links, link_events) = Links::bind(identity, link_config).map_err(socket)?;
+        let bound = Links::bind(identity.clone(), link_config);
+        let (links, link_events) = bound.map_err(socket)?;
+        let paths = config.identity.clone();
+        let certificates = Certificates::new(paths, digests, &identity, links.clone());
         let quic = links.local_addr().map_err(socket)?;
         let (handle, commands) = PlaceHandle::new();
         let resources = config.place.capacity.keys().cloned();
@@ -185,6 +193,7 @@ impl Daemon {
             place: handle.clone(),
             peers: Arc::new(links.clone()),
             links: links.clone(),
+            certificates: Arc::new(certificates),
             token: store.token().to_owned(),
             gateway_secret: store.gateway_secret(),
             incarnation: store.incarnation(),
@@ -223,6 +232,7 @@ impl Daemon {
         let stopping = CancellationToken::new();
         let pump = tokio::spawn(pump.run(outputs, commands, link_events, stopping.clone()));
         links.run(rooms.sink);
+        tokio::spawn(core.certificates.clone().keep(stopping.clone()));
         tracing::info!(
             place = %addresses.name,
             %quic,

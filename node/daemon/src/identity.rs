@@ -4,8 +4,11 @@
 //! ends of a connection show theirs; the name that counts is the one in the certificate
 //! that the finished handshake has verified.
 
+mod accept;
 mod authority;
+mod issued;
 mod load;
+mod revoked;
 
 use std::any::Any;
 use std::sync::Arc;
@@ -13,11 +16,14 @@ use std::time::SystemTime;
 
 use rustls::crypto::CryptoProvider;
 use rustls::pki_types::CertificateDer;
+use rustls::server::danger::ClientCertVerifier;
 use waybook_location_tree::PlaceName;
 use x509_parser::extensions::GeneralName;
 use x509_parser::prelude::{FromDer, X509Certificate};
 
 pub use authority::{Authority, DEFAULT_VALIDITY};
+pub use issued::{Revocation, Which};
+pub(crate) use load::{Digests, digests};
 
 /// The protocol's name in the handshake.
 pub const ALPN: &[u8] = b"waybook/1";
@@ -26,7 +32,12 @@ pub const ALPN: &[u8] = b"waybook/1";
 #[derive(Debug, Clone)]
 pub struct Identity {
     name: PlaceName,
+    not_before: SystemTime,
     not_after: SystemTime,
+    /// What the certificate, the authorities and the revocations are, for people.
+    told: Told,
+    /// Says which certificates of neighbours are acceptable, those revoked left out.
+    verifier: Arc<dyn ClientCertVerifier>,
     pub(crate) server: Arc<rustls::ServerConfig>,
     pub(crate) client: Arc<rustls::ClientConfig>,
     /// Derived from the private key; lets a restarted place tell its neighbours at once
@@ -34,11 +45,29 @@ pub struct Identity {
     pub(crate) reset_key: [u8; 32],
 }
 
+/// What an identity was made of, for people.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Told {
+    pub(crate) certificate: String,
+    pub(crate) authority: String,
+    pub(crate) revoked: String,
+}
+
 impl Identity {
     /// The name that the certificate carries.
     #[must_use]
     pub fn name(&self) -> &PlaceName {
         &self.name
+    }
+
+    /// When the certificate begins to hold.
+    #[must_use]
+    pub fn not_before(&self) -> SystemTime {
+        self.not_before
+    }
+
+    pub(crate) fn told(&self) -> &Told {
+        &self.told
     }
 
     /// When the certificate ends.
@@ -66,15 +95,24 @@ fn name_in(certificate: &CertificateDer<'_>) -> Result<PlaceName, String> {
     }
 }
 
+/// What the other end of a connection has shown, from what the connection says of it.
+///
+/// # Errors
+/// A sentence, if that is nothing.
+pub(crate) fn shown(
+    identity: Option<Box<dyn Any>>,
+) -> Result<Vec<CertificateDer<'static>>, String> {
+    let chain = identity.and_then(|i| i.downcast::<Vec<CertificateDer<'static>>>().ok());
+    let chain = chain.filter(|chain| !chain.is_empty());
+    let chain = chain.ok_or("the other end has shown no certificate")?;
+    Ok(*chain)
+}
+
 /// The name of the place at the other end, from what a connection says of its verified
 /// certificate.
 ///
 /// # Errors
 /// A sentence, if there is no certificate or it does not name a place.
 pub(crate) fn peer_name(identity: Option<Box<dyn Any>>) -> Result<PlaceName, String> {
-    let chain = identity.and_then(|i| i.downcast::<Vec<CertificateDer<'static>>>().ok());
-    match chain.as_deref().and_then(|chain| chain.first()) {
-        Some(certificate) => name_in(certificate),
-        None => Err("the other end has shown no certificate".to_owned()),
-    }
+    name_in(&shown(identity)?[0])
 }

@@ -7,6 +7,7 @@
 //! `trace` how each set-up went.
 
 pub mod api;
+mod certificates;
 pub mod code;
 pub mod config;
 mod daemon;
@@ -34,6 +35,7 @@ pub mod store;
 pub mod trace;
 mod uploads;
 
+pub use certificates::{CertificateStatus, Certificates};
 pub use config::Change;
 pub use daemon::{Addresses, Core, Daemon, DaemonError, Rooms, RunningDaemon, StopRoom};
 pub use door::DoorCounters;

@@ -21,8 +21,8 @@ mod tests;
 use std::collections::BTreeMap;
 use std::io;
 use std::net::SocketAddr;
-use std::sync::Arc;
-use std::time::Duration;
+use std::sync::{Arc, PoisonError, RwLock};
+use std::time::{Duration, SystemTime};
 
 use quinn::VarInt;
 use tokio::sync::{OwnedSemaphorePermit, mpsc, watch};
@@ -33,7 +33,7 @@ use waybook_location_tree::PlaceName;
 
 use crate::Io;
 use crate::config::{ParentConfig, TransportConfig};
-use crate::identity::Identity;
+use crate::identity::{self, Identity};
 use counters::{Counting, Each};
 pub use counters::{LinkCounters, NeighbourCounters};
 use registry::Registry;
@@ -60,6 +60,8 @@ pub enum CloseCode {
     Outdated = 7,
     /// The other end has not greeted in time.
     Silent = 8,
+    /// The certificate counts no more: it is revoked, over, or of an authority that is not trusted.
+    Certificate = 9,
 }
 
 impl From<CloseCode> for VarInt {
@@ -126,10 +128,11 @@ pub struct LinkConfig {
 }
 
 struct Shared {
-    identity: Identity,
+    name: PlaceName,
+    /// As what this place connects from now on.
+    present: RwLock<Arc<Present>>,
     config: LinkConfig,
     endpoint: quinn::Endpoint,
-    client: quinn::ClientConfig,
     registry: Registry,
     counting: Counting,
     /// Why there is no connection to the parent, when there should be one.
@@ -138,7 +141,24 @@ struct Shared {
     tasks: TaskTracker,
 }
 
+/// An identity, and how its connections are dialled.
+struct Present {
+    identity: Identity,
+    client: quinn::ClientConfig,
+}
+
 impl Shared {
+    fn present(&self) -> Arc<Present> {
+        let present = self.present.read();
+        Arc::clone(&present.unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// Whether the certificate at the other end of a connection counts at that time.
+    fn accepts(&self, connection: &quinn::Connection, now: SystemTime) -> Result<(), String> {
+        let chain = identity::shown(connection.peer_identity())?;
+        self.present().identity.accepts(&chain, now)
+    }
+
     /// Where a neighbour's messages are counted.
     fn counted(&self, neighbour: &PlaceName) -> Arc<Each> {
         self.counting.of(neighbour, self.config.children)
@@ -161,13 +181,15 @@ impl Links {
         config: LinkConfig,
     ) -> io::Result<(Self, mpsc::UnboundedReceiver<LinkEvent>)> {
         let (endpoint, client) = endpoint::bind(&identity, &config)?;
+        let name = identity.name().clone();
+        let present = Present { identity, client };
         let (events, receiver) = mpsc::unbounded_channel();
         let shared = Shared {
-            identity,
+            name,
+            present: RwLock::new(Arc::new(present)),
             registry: Registry::new(events, &config.transport),
             config,
             endpoint,
-            client,
             counting: Counting::default(),
             trouble: watch::Sender::default(),
             stopping: CancellationToken::new(),
@@ -184,6 +206,32 @@ impl Links {
         shared.tasks.spawn(accepting);
         if let Some(parent) = shared.config.parent.clone() {
             shared.tasks.spawn(dial::keep(shared.clone(), parent, sink));
+        }
+    }
+
+    /// From now on connects as that identity, which must be of the same name. Connections that
+    /// stand remain, as far as it accepts them.
+    ///
+    /// # Errors
+    /// If the identity cannot be used for QUIC; nothing has changed then.
+    pub(crate) fn renew(&self, identity: Identity) -> io::Result<()> {
+        let shared = &self.shared;
+        let (server, client) = endpoint::settings(&identity, &shared.config)?;
+        let present = Arc::new(Present { identity, client });
+        let before = shared.present.write();
+        *before.unwrap_or_else(PoisonError::into_inner) = present;
+        shared.endpoint.set_server_config(Some(server));
+        self.check(SystemTime::now());
+        Ok(())
+    }
+
+    /// Closes the connections of neighbours whose certificates do not count at that time.
+    pub(crate) fn check(&self, now: SystemTime) {
+        for (neighbour, connection) in self.shared.registry.connections() {
+            if let Err(why) = self.shared.accepts(&connection, now) {
+                tracing::warn!(%neighbour, why, "a neighbour is cut off");
+                connection.close(CloseCode::Certificate.into(), why.as_bytes());
+            }
         }
     }
 

@@ -1,13 +1,15 @@
-//! Reading the configuration again while the place runs.
+//! Reading the configuration and the identity again while the place runs.
 
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::SystemTime;
 
 use waybook_place::Settings;
 use waybook_place::io::Input;
 
-use crate::PlaceHandle;
+use crate::certificates::Certificates;
 use crate::config::{Bound, Change, ConfigError, DaemonConfig, take_up};
+use crate::{FileError, PlaceHandle};
 
 /// Reads the configuration again. All of it is taken up that can be, or nothing.
 pub trait Reload: Send + Sync {
@@ -35,6 +37,9 @@ pub enum ReloadError {
     /// What is wrong with the file.
     #[error("{0}")]
     File(ConfigError),
+    /// What is wrong with the identity's files.
+    #[error(transparent)]
+    Identity(FileError),
     /// It did not come from a file.
     #[error("the place was not started from a file that could be read again")]
     NoFile,
@@ -52,14 +57,21 @@ pub(crate) struct Reloader {
     running: Mutex<DaemonConfig>,
     bound: Bound,
     place: PlaceHandle,
+    certificates: Arc<Certificates>,
 }
 
 impl Reloader {
-    pub(crate) fn new(running: DaemonConfig, bound: Bound, place: PlaceHandle) -> Self {
+    pub(crate) fn new(
+        running: DaemonConfig,
+        bound: Bound,
+        place: PlaceHandle,
+        certificates: Arc<Certificates>,
+    ) -> Self {
         Self {
             running: Mutex::new(running),
             bound,
             place,
+            certificates,
         }
     }
 }
@@ -71,7 +83,9 @@ impl Reload for Reloader {
         let source = running.source.clone().ok_or(ReloadError::NoFile)?;
         let read = DaemonConfig::load(&source.path, &source.overrides);
         let read = read.map_err(ReloadError::File)?;
-        let (changed, restart) = take_up(&mut running, &read, self.bound);
+        let renewed = self.certificates.look(SystemTime::now());
+        let renewed = renewed.map_err(ReloadError::Identity)?;
+        let (mut changed, restart) = take_up(&mut running, &read, self.bound);
         let told = Settings::from(running.place.clone());
         self.place.input(Input::Reload(Arc::clone(&told.common)));
         for Change {
@@ -82,6 +96,7 @@ impl Reload for Reloader {
         {
             tracing::info!(%setting, %before, %now, "a setting has changed");
         }
+        changed.splice(..0, renewed);
         if !restart.is_empty() {
             let settings = restart.join(", ");
             tracing::warn!(%settings, "settings that change with the next start only");

@@ -28,8 +28,8 @@ use crate::reload::Reloader;
 use crate::service::Service;
 use crate::uploads::Uploads;
 use crate::{
-    CodeKeeper, Core, Daemon, DaemonError, DoorCounters, Io, LogControl, Machinery, Reload, Rooms,
-    RunningDaemon, SessionEvent, Start, StopRoom,
+    CertificateStatus, Certificates, CodeKeeper, Core, Daemon, DaemonError, DoorCounters, Io,
+    LogControl, Machinery, Reload, Rooms, RunningDaemon, SessionEvent, Start, StopRoom,
 };
 
 /// Files that may be open at one time, sockets among them, if the system allows so many.
@@ -170,6 +170,7 @@ async fn rooms(
         DaemonConfig::clone(config),
         bound,
         core.place.clone(),
+        core.certificates.clone(),
     ));
     let control = ControlApi::new(Parts {
         place: core.place.clone(),
@@ -192,6 +193,7 @@ async fn rooms(
             links: core.links.clone(),
             plane: plane.clone(),
             engine: engine.clone(),
+            certificates: core.certificates.clone(),
         }),
         recorded: core.recorded.clone(),
         setups: core.setups.clone(),
@@ -432,6 +434,7 @@ struct Counted {
     links: Links,
     plane: DataPlane,
     engine: Wasm,
+    certificates: Arc<Certificates>,
 }
 
 impl Counts for Counted {
@@ -449,6 +452,10 @@ impl Counts for Counted {
 
     fn wasm(&self) -> waybook_wasm::Snapshot {
         self.engine.counters()
+    }
+
+    fn certificate(&self) -> Option<CertificateStatus> {
+        Some(self.certificates.status())
     }
 }
 

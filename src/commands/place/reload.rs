@@ -15,7 +15,8 @@ Examples:
   waybook place reload core/bologna/lab
 
 Capacity, limits, `strategy` and `servers-per-plan` change at once, and no session ends for it:
-what is booked beyond a smaller capacity stays, and nothing more is granted before it is less. What
+what is booked beyond a smaller capacity stays, and nothing more is granted before it is less. So do
+its certificate, the authorities that it trusts, and what is revoked. What
 else is different in the file is named, and changes with the next start. A file that is wrong
 changes nothing. SIGHUP does the same.")]
 pub(crate) struct Reload {

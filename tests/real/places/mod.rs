@@ -382,6 +382,19 @@ impl Places {
         folder
     }
 
+    /// Has the tree's authority do something about a place's certificate.
+    pub(crate) fn authority(&self, number: usize, word: &str, more: &[&str]) {
+        let (place, ca) = (&self.all[number], self.ca.display().to_string());
+        let words = [word, place.name.as_str(), "--ca", &ca];
+        certify(&[&words, more].concat());
+    }
+
+    /// Gives a place the list of what is revoked.
+    pub(crate) fn tell_revoked(&self, number: usize) {
+        let list = self.all[number].data.join("identity/revoked.crl");
+        std::fs::copy(self.ca.join("revoked.crl"), list).unwrap();
+    }
+
     /// Sends a place's process a signal.
     pub(crate) fn signal(&self, number: usize, signal: Signal) {
         let child = self.all[number].child.as_ref().expect("it runs");

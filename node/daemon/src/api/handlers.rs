@@ -9,7 +9,9 @@ use waybook_location_tree::PlaceName;
 use waybook_place::{Instant, Place};
 
 use super::extract::Named;
-use super::model::{AddressesInfo, BookingInfo, HopInfo, LinkInfo, PlaceInfo, Role, TreePlaceInfo};
+use super::model::{
+    AddressesInfo, BookingInfo, CertificateInfo, HopInfo, LinkInfo, PlaceInfo, Role, TreePlaceInfo,
+};
 use super::{Kind, Problem, Shared};
 
 type Answer<T> = Result<Json<T>, Problem>;
@@ -24,10 +26,11 @@ type Answer<T> = Result<Json<T>, Problem>;
 )]
 pub(super) async fn place(State(shared): State<Arc<Shared>>) -> Answer<PlaceInfo> {
     let addresses = addresses(&shared);
+    let certificate = certificate(&shared);
     let info = shared
         .parts
         .place
-        .query(move |place, now| place_info(place, now, addresses))
+        .query(move |place, now| place_info(place, now, addresses, certificate))
         .await?;
     Ok(Json(info))
 }
@@ -44,8 +47,18 @@ pub(super) fn addresses(shared: &Shared) -> AddressesInfo {
     }
 }
 
+/// How it is with the place's certificate.
+pub(super) fn certificate(shared: &Shared) -> Option<CertificateInfo> {
+    shared.parts.counts.certificate().map(Into::into)
+}
+
 /// What the place says of itself.
-pub(super) fn place_info(place: &Place, now: Instant, addresses: AddressesInfo) -> PlaceInfo {
+pub(super) fn place_info(
+    place: &Place,
+    now: Instant,
+    addresses: AddressesInfo,
+    certificate: Option<CertificateInfo>,
+) -> PlaceInfo {
     let link = |(neighbour, incarnation): (&PlaceName, Incarnation)| LinkInfo {
         place: neighbour.to_string(),
         incarnation: incarnation.0,
@@ -60,6 +73,7 @@ pub(super) fn place_info(place: &Place, now: Instant, addresses: AddressesInfo) 
         draining: place.drain_view(now).map(Into::into),
         links: place.links().map(link).collect(),
         addresses,
+        certificate,
         resources: place.resources().iter().map(Into::into).collect(),
         counters: place.counters().into(),
     }

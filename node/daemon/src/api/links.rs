@@ -9,8 +9,8 @@ use waybook_location_tree::PlaceName;
 
 use super::model::{DoorInfo, LinksInfo, NeighbourInfo, TransportInfo};
 use super::{Problem, Shared};
-use crate::DoorCounters;
 use crate::link::{LinkCounters, NeighbourCounters};
+use crate::{CertificateStatus, DoorCounters};
 
 /// Knows what has been counted outside the place. The links and the data plane do.
 pub trait Counts: Send + Sync {
@@ -25,6 +25,9 @@ pub trait Counts: Send + Sync {
 
     /// Of WebAssembly components.
     fn wasm(&self) -> waybook_wasm::Snapshot;
+
+    /// How it is with the place's certificate.
+    fn certificate(&self) -> Option<CertificateStatus>;
 }
 
 /// Nothing is counted.
@@ -43,6 +46,10 @@ impl Counts for () {
 
     fn wasm(&self) -> waybook_wasm::Snapshot {
         waybook_wasm::Snapshot::default()
+    }
+
+    fn certificate(&self) -> Option<CertificateStatus> {
+        None
     }
 }
 

@@ -48,6 +48,7 @@ async fn text(shared: &Shared) -> Result<String, Problem> {
         gateway: counts.gateway(),
         api: api_door(shared),
         wasm: counts.wasm(),
+        certificate: counts.certificate(),
     };
     Ok(metrics::text(&shared.parts.recorded, &now))
 }

@@ -189,7 +189,7 @@ pub(super) async fn reload(State(shared): State<Arc<Shared>>) -> Result<Json<Rel
     let read = read.map_err(|error| Kind::Failed.because(error.to_string()).at(name))?;
     let done = read.map_err(|error| {
         let kind = match &error {
-            crate::ReloadError::File(_) => Kind::Invalid,
+            crate::ReloadError::File(_) | crate::ReloadError::Identity(_) => Kind::Invalid,
             crate::ReloadError::NoFile => Kind::Rejected,
         };
         kind.because(error.to_string()).at(name)

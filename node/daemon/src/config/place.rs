@@ -111,11 +111,18 @@ fn identity(section: &Section<'_>, data_dir: Option<&Path>) -> Option<IdentityPa
     let certificate = path("certificate", "place.crt");
     let key = path("key", "place.key");
     let authority = path("authority", "authority.crt");
+    let revoked = path("revoked", "revoked.crl");
+    let check = section.duration("check", Duration::from_secs(60));
+    if check < Duration::from_millis(100) {
+        section.problem("check", "must be at least 100 ms");
+    }
     let default = IdentityPaths::in_folder(&data_dir?.join("identity"));
     Some(IdentityPaths {
         certificate: certificate.unwrap_or(default.certificate),
         key: key.unwrap_or(default.key),
         authority: authority.unwrap_or(default.authority),
+        revoked,
+        check,
     })
 }
 

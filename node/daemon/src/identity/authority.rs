@@ -2,14 +2,16 @@
 //!
 //! Its folder holds `authority.key` (secret), `authority.crt` (whom places trust) and,
 //! for an authority of a locality, `chain.crt` (its own certificate and those above it,
-//! below the root), which every certificate that it issues carries along.
+//! below the root), which every certificate that it issues carries along. `issued/` has what was
+//! issued, and `revoked.crl` what of it was revoked.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use rcgen::{
-    BasicConstraints, CertificateParams, DistinguishedName, DnType, ExtendedKeyUsagePurpose,
-    GeneralSubtree, IsCa, Issuer, KeyPair, KeyUsagePurpose, NameConstraints, SanType, SerialNumber,
+    BasicConstraints, Certificate, CertificateParams, DistinguishedName, DnType,
+    ExtendedKeyUsagePurpose, GeneralSubtree, IsCa, Issuer, KeyPair, KeyUsagePurpose,
+    NameConstraints, PublicKeyData, SanType, SerialNumber,
 };
 use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, ServerName};
@@ -26,15 +28,16 @@ const BACKDATE: Duration = Duration::from_secs(3600);
 
 /// Certifies the names of places.
 pub struct Authority {
-    issuer: Issuer<'static, KeyPair>,
+    pub(super) folder: PathBuf,
+    pub(super) issuer: Issuer<'static, KeyPair>,
     /// What places trust, in PEM.
     root: String,
     /// This authority's own certificate and those above it, in PEM; empty for a root.
-    chain: String,
+    pub(super) chain: String,
     /// The locality that it is limited to; none for a root.
     subtree: Option<PlaceName>,
     /// When its own certificate ends; nothing that it issues holds longer.
-    not_after: SystemTime,
+    pub(super) not_after: SystemTime,
 }
 
 impl std::fmt::Debug for Authority {
@@ -63,6 +66,7 @@ impl Authority {
         let (params, not_after) = authority_params(name, validity, None);
         let certificate = params.self_signed(&key).map_err(fail)?;
         let authority = Self {
+            folder: folder.to_owned(),
             issuer: Issuer::new(params, key),
             root: certificate.pem(),
             chain: String::new(),
@@ -107,6 +111,7 @@ impl Authority {
         let issuer = Issuer::from_ca_cert_der(&certificate, key)
             .map_err(|error| FileError::new(own_path, error))?;
         Ok(Self {
+            folder: folder.to_owned(),
             issuer,
             root,
             chain,
@@ -137,22 +142,13 @@ impl Authority {
         self.check_name(place, folder)?;
         let fail = |error: rcgen::Error| FileError::new(folder, error);
         let key = KeyPair::generate().map_err(fail)?;
-        let mut params = base_params(place.as_str(), self.capped(validity)).0;
-        let dns = place.dns_name().try_into().map_err(fail)?;
-        params.subject_alt_names = vec![SanType::DnsName(dns)];
-        params.is_ca = IsCa::ExplicitNoCa;
-        params.key_usages = vec![KeyUsagePurpose::DigitalSignature];
-        params.extended_key_usages = vec![
-            ExtendedKeyUsagePurpose::ClientAuth,
-            ExtendedKeyUsagePurpose::ServerAuth,
-        ];
-        params.use_authority_key_identifier_extension = true;
-        let certificate = params.signed_by(&key, &self.issuer).map_err(fail)?;
+        let certificate = self.certify(place, &key, validity).map_err(fail)?;
         let chain = certificate.pem() + &self.chain;
         files::private_folder(folder)?;
         // The key first: with `Keep`, a folder in use fails here and stays as it is.
         let pem = key.serialize_pem();
         write(folder, "place.key", &pem, 0o600, existing)?;
+        self.note(place, &certificate)?;
         write(folder, "place.crt", &chain, 0o644, Existing::Replace)?;
         write(
             folder,
@@ -161,6 +157,25 @@ impl Authority {
             0o644,
             Existing::Replace,
         )
+    }
+
+    /// Certifies that a key is a place's.
+    pub(super) fn certify(
+        &self,
+        place: &PlaceName,
+        key: &impl PublicKeyData,
+        validity: Duration,
+    ) -> Result<Certificate, rcgen::Error> {
+        let mut params = base_params(place.as_str(), self.capped(validity)).0;
+        params.subject_alt_names = vec![SanType::DnsName(place.dns_name().try_into()?)];
+        params.is_ca = IsCa::ExplicitNoCa;
+        params.key_usages = vec![KeyUsagePurpose::DigitalSignature];
+        params.extended_key_usages = vec![
+            ExtendedKeyUsagePurpose::ClientAuth,
+            ExtendedKeyUsagePurpose::ServerAuth,
+        ];
+        params.use_authority_key_identifier_extension = true;
+        params.signed_by(key, &self.issuer)
     }
 
     /// Makes an authority that can certify only the places of one locality, for the
@@ -182,6 +197,7 @@ impl Authority {
         let (params, not_after) = authority_params(&name, self.capped(validity), Some(subtree));
         let certificate = params.signed_by(&key, &self.issuer).map_err(fail)?;
         let authority = Self {
+            folder: folder.to_owned(),
             chain: certificate.pem() + &self.chain,
             issuer: Issuer::new(params, key),
             root: self.root.clone(),
@@ -189,6 +205,7 @@ impl Authority {
             not_after,
         };
         authority.save(folder, existing)?;
+        self.note(subtree, &certificate)?;
         Ok(authority)
     }
 
@@ -210,7 +227,7 @@ impl Authority {
     }
 
     /// Refuses a name that no place would accept from this authority.
-    fn check_name(&self, name: &PlaceName, folder: &Path) -> Result<(), FileError> {
+    pub(super) fn check_name(&self, name: &PlaceName, folder: &Path) -> Result<(), FileError> {
         if let Some(subtree) = self.subtree.as_ref().filter(|s| !s.contains(name)) {
             let what = format!("this authority may certify `{subtree}` and below, not `{name}`");
             return Err(FileError::new(folder, what));
@@ -230,7 +247,7 @@ impl Authority {
     }
 }
 
-fn write(
+pub(super) fn write(
     folder: &Path,
     name: &str,
     text: &str,
@@ -284,7 +301,7 @@ fn authority_params(
 }
 
 /// The locality that an authority's certificate is limited to.
-fn subtree_of(certificate: &X509Certificate<'_>) -> Result<Option<PlaceName>, String> {
+pub(super) fn subtree_of(certificate: &X509Certificate<'_>) -> Result<Option<PlaceName>, String> {
     let constraints = certificate
         .name_constraints()
         .map_err(|error| format!("the name constraints do not parse: {error}"))?;

@@ -1,6 +1,7 @@
 //! One connection, from the end of its handshake to its close.
 
 use std::sync::Arc;
+use std::time::SystemTime;
 
 use quinn::{Connection, ConnectionError, SendStream, VarInt};
 use tokio::sync::mpsc;
@@ -88,17 +89,13 @@ pub(super) fn explain(error: &ConnectionError) -> String {
     }
 }
 
-/// Without its control stream a connection is of no use.
 /// Whose connection it is, if it is that of a neighbour at all.
 fn neighbour_of(shared: &Shared, connection: &Connection) -> Option<PlaceName> {
     let name = identity::peer_name(connection.peer_identity()).ok()?;
-    shared
-        .identity
-        .name()
-        .is_neighbour_of(&name)
-        .then_some(name)
+    shared.name.is_neighbour_of(&name).then_some(name)
 }
 
+/// Without its control stream a connection is of no use.
 fn ended() -> Reason {
     let what = "the control stream has ended".to_owned();
     Reason(CloseCode::Protocol, what)
@@ -114,7 +111,7 @@ struct Greeted {
 
 /// Checks who the other end is, and exchanges hellos on the control stream.
 async fn greet(shared: &Shared, connection: &Connection, side: Side) -> Result<Greeted, Reason> {
-    let own = shared.identity.name();
+    let own = &shared.name;
     let wrong_name = |what| Reason(CloseCode::WrongName, what);
     let name = identity::peer_name(connection.peer_identity()).map_err(wrong_name)?;
     match side {
@@ -134,6 +131,8 @@ async fn greet(shared: &Shared, connection: &Connection, side: Side) -> Result<G
         }
         Side::Child | Side::Parent => {}
     }
+    let counts = shared.accepts(connection, SystemTime::now());
+    counts.map_err(|why| Reason(CloseCode::Certificate, why))?;
     // What is said here matters only if the connection still stands.
     let (mut send, receive) = match side {
         Side::Child => connection.open_bi().await.map_err(|_| ended())?,
@@ -218,6 +217,13 @@ async fn attend(
         let what = format!("a later life of `{name}` is connected");
         return Some(Reason(CloseCode::Outdated, what));
     };
+    // It may have been revoked after it was looked at and before it was known to be connected.
+    if let Err(why) = shared.accepts(connection, SystemTime::now()) {
+        shared.registry.deregister(&registration);
+        shared.counting.refused.add(1);
+        counted.refused.add(1);
+        return Some(Reason(CloseCode::Certificate, why));
+    }
     shared.counting.connections.add(1);
     counted.connections.add(1);
     if side == Side::Child {

@@ -51,7 +51,7 @@ pub(super) async fn keep(shared: Arc<Shared>, parent: ParentConfig, sink: Arc<dy
 /// Dials once and serves the connection until it ends. Says why there is none any more.
 async fn dial(shared: &Arc<Shared>, parent: &ParentConfig, sink: &Arc<dyn DataSink>) -> String {
     // A place with a parent has a name with one.
-    let Some(name) = shared.identity.name().parent() else {
+    let Some(name) = shared.name.parent() else {
         return "a root has no parent".to_owned();
     };
     let addresses = match tokio::net::lookup_host(&parent.address).await {
@@ -71,10 +71,10 @@ async fn dial(shared: &Arc<Shared>, parent: &ParentConfig, sink: &Arc<dyn DataSi
             );
             continue;
         }
-        let connecting =
-            shared
-                .endpoint
-                .connect_with(shared.client.clone(), address, &name.dns_name());
+        let client = shared.present().client.clone();
+        let connecting = shared
+            .endpoint
+            .connect_with(client, address, &name.dns_name());
         let connecting = match connecting {
             Ok(connecting) => connecting,
             Err(error) => {

@@ -30,15 +30,7 @@ pub(super) fn bind(
     identity: &Identity,
     config: &LinkConfig,
 ) -> io::Result<(Endpoint, ClientConfig)> {
-    let transport = Arc::new(transport(config)?);
-    let server = QuicServerConfig::try_from(identity.server.clone()).map_err(io::Error::other)?;
-    let mut server = ServerConfig::with_crypto(Arc::new(server));
-    server.transport_config(transport.clone());
-    server.max_incoming(MOST_HANDSHAKES);
-    let client = QuicClientConfig::try_from(identity.client.clone()).map_err(io::Error::other)?;
-    let mut client = ClientConfig::new(Arc::new(client));
-    client.transport_config(transport);
-
+    let (server, client) = settings(identity, config)?;
     let mut endpoint = EndpointConfig::new(Arc::new(ResetKey(identity.reset_key)));
     // With the default identifiers, which hold a check of their own, a restarted place
     // would ignore what is sent to its former life in place of resetting it.
@@ -53,6 +45,22 @@ pub(super) fn bind(
     let _ = rustix::net::sockopt::set_socket_send_buffer_size(&socket, SOCKET_BUFFER);
     let endpoint = Endpoint::new(endpoint, Some(server), socket, Arc::new(TokioRuntime))?;
     Ok((endpoint, client))
+}
+
+/// How connections are accepted, and how they are dialled.
+pub(super) fn settings(
+    identity: &Identity,
+    config: &LinkConfig,
+) -> io::Result<(ServerConfig, ClientConfig)> {
+    let transport = Arc::new(transport(config)?);
+    let server = QuicServerConfig::try_from(identity.server.clone()).map_err(io::Error::other)?;
+    let mut server = ServerConfig::with_crypto(Arc::new(server));
+    server.transport_config(transport.clone());
+    server.max_incoming(MOST_HANDSHAKES);
+    let client = QuicClientConfig::try_from(identity.client.clone()).map_err(io::Error::other)?;
+    let mut client = ClientConfig::new(Arc::new(client));
+    client.transport_config(transport);
+    Ok((server, client))
 }
 
 fn transport(config: &LinkConfig) -> io::Result<TransportConfig> {

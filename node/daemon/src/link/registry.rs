@@ -209,6 +209,13 @@ impl Registry {
         self.neighbours.get(to).map(|n| n.connection.clone())
     }
 
+    /// The present connections to all neighbours.
+    pub(super) fn connections(&self) -> Vec<(PlaceName, Connection)> {
+        let all = self.neighbours.iter();
+        all.map(|n| (n.key().clone(), n.connection.clone()))
+            .collect()
+    }
+
     fn tell(&self, event: LinkEvent) {
         // The place's task ends first when the daemon stops.
         let _ = self.events.send(event);

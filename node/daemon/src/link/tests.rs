@@ -343,3 +343,21 @@ async fn a_neighbour_that_does_not_listen_is_cut_off() {
     post.links.send(&name("core/x"), message());
     assert_eq!(post.links.counters().unsent, 2);
 }
+
+/// A connection outlasts no certificate, however long ago its handshake was.
+#[tokio::test]
+async fn a_neighbour_whose_certificate_is_over_is_cut_off() {
+    let world = World::new();
+    let mut post = world.post("core", None, TransportConfig::default());
+    let child = world.dial("core/x", &post, "core").await;
+    let _control = greet(&child, "core/x", 1).await;
+    assert_eq!(post.event().await, "up core/x 1");
+    let end = SystemTime::now() + DEFAULT_VALIDITY;
+    post.links.check(end - Duration::from_secs(60));
+    assert!(child.close_reason().is_none());
+    post.links.check(end + Duration::from_secs(1));
+    let (code, reason) = closed(&child).await;
+    assert_eq!(code, CloseCode::Certificate.into());
+    assert!(reason.contains("`core/x` is over"), "{reason}");
+    assert_eq!(post.event().await, "down core/x");
+}

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::fmt::Write;
+use std::time::UNIX_EPOCH;
 
 use waybook_location_tree::PlaceName;
 use waybook_place::{BookingPhase, Counters, NeighbourView, Place, ResourceView};
@@ -9,8 +10,8 @@ use waybook_plan::Resource;
 
 use super::page::Page;
 use super::process;
-use crate::DoorCounters;
 use crate::link::{LinkCounters, NeighbourCounters};
+use crate::{CertificateStatus, DoorCounters};
 
 /// What the place says of itself at one moment.
 #[derive(Debug)]
@@ -66,6 +67,7 @@ pub(crate) struct Now {
     pub(crate) gateway: DoorCounters,
     pub(crate) api: DoorCounters,
     pub(crate) wasm: waybook_wasm::Snapshot,
+    pub(crate) certificate: Option<CertificateStatus>,
 }
 
 impl Now {
@@ -76,8 +78,26 @@ impl Now {
         self.show_neighbours(&mut page);
         self.show_doors(&mut page);
         self.show_wasm(&mut page);
+        self.show_certificate(&mut page);
         page.write(text);
         process::write(text);
+    }
+
+    fn show_certificate(&self, page: &mut Page) {
+        let Some(certificate) = &self.certificate else {
+            return;
+        };
+        let end = certificate.not_after.duration_since(UNIX_EPOCH);
+        page.one_gauge(
+            "certificate_expiry_timestamp_seconds",
+            "When the place's certificate ends, in seconds since 1970",
+            end.unwrap_or_default().as_secs_f64(),
+        );
+        page.one_gauge(
+            "certificate_files_rejected",
+            "Whether the identity's files have changed and are not taken up, because of what is wrong with them",
+            f64::from(u8::from(certificate.problem.is_some())),
+        );
     }
 
     fn show_wasm(&self, page: &mut Page) {

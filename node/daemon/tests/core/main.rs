@@ -1,5 +1,6 @@
 //! The daemon's core: settings, identity, data folder, connections, order of events.
 
+mod certificates;
 mod config;
 mod daemon;
 mod identity;

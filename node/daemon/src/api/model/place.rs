@@ -1,5 +1,7 @@
 //! What a place shows of itself and of its locality.
 
+use std::time::UNIX_EPOCH;
+
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 use waybook_agents::{IndexEntry, PlaceSummary};
@@ -8,6 +10,7 @@ use waybook_place::{BookingView, Counters, ResourceView};
 use waybook_plan::{Position, Quality, Runtime};
 
 use super::{Amount, DrainingInfo, Phase, Quantity, Span, amounts};
+use crate::CertificateStatus;
 
 /// A place.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
@@ -30,6 +33,8 @@ pub struct PlaceInfo {
     pub links: Vec<LinkInfo>,
     /// Where it is reached.
     pub addresses: AddressesInfo,
+    /// How it is with its certificate.
+    pub certificate: Option<CertificateInfo>,
     /// Its resources.
     pub resources: Vec<ResourceInfo>,
     /// What it has counted in this life.
@@ -45,6 +50,27 @@ pub struct LinkInfo {
     pub incarnation: u64,
     /// What the neighbour is to this place.
     pub role: Role,
+}
+
+/// How it is with a place's certificate.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct CertificateInfo {
+    /// When the one in use ends, in milliseconds since 1970.
+    #[schema(example = 1_790_000_000_000_u64)]
+    pub expires: u64,
+    /// Why what is in its files now was not taken up, if it was not.
+    pub problem: Option<String>,
+}
+
+impl From<CertificateStatus> for CertificateInfo {
+    fn from(status: CertificateStatus) -> Self {
+        let end = status.not_after.duration_since(UNIX_EPOCH);
+        let end = end.unwrap_or_default().as_millis();
+        Self {
+            expires: u64::try_from(end).unwrap_or(u64::MAX),
+            problem: status.problem,
+        }
+    }
 }
 
 /// What a neighbour is to a place.
