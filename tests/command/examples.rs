@@ -52,7 +52,7 @@ fn the_examples_open_watch_wait_through_a_restart_and_close() {
     let waiting = runtime.spawn({
         let (lab, id) = (lab.clone(), session.session.clone());
         async move {
-            let tell = move |_: &_| drop(told.send(()));
+            let tell = move |_: &_| told.send(()).unwrap_or_default();
             reconnect::ended(&lab, &id, tell).await
         }
     });

@@ -1,12 +1,11 @@
 import { WaybookProblem } from './errors.js';
-import { Requests } from './requests.js';
-import { base64, isAway, sleep } from './support.js';
+import { Operating } from './operating.js';
+import { isAway, sleep } from './support.js';
 
 /**
  * @import {
- *   BookingInfo, CodeDetail, CodeInfo, EndInfo, EstablishedInfo, HopInfo, LinksInfo, LogInfo, OpenForm,
- *   PlaceInfo, PresentationInfo, ProgressInfo, ReleaseInfo, SessionDetail, SessionInfo, SetupDetail,
- *   SetupInfo, StrategyInfo, SurveyInfo, TraceInfo, TransferInfo, TreePlaceInfo
+ *   EndInfo, EstablishedInfo, HopInfo, OpenForm, PlaceInfo, PresentationInfo, ProgressInfo, SessionDetail,
+ *   SessionInfo, SetupDetail, SetupInfo, SurveyInfo, TraceInfo, TreePlaceInfo
  * } from '../types/forms.js'
  */
 
@@ -45,25 +44,14 @@ const LONGEST_PAUSE = 5000;
  * Every method rejects with a `WaybookProblem` if the daemon answers with one, with
  * `WaybookUnreachable` if there is no answer, and with `WaybookAnswer` if it cannot be read.
  */
-export class Waybook {
-  /** @type {Requests} */ #requests;
-
-  /**
-   * @param {string | URL} url Where the control API answers, such as `http://127.0.0.1:7000`.
-   * @param {string} token The token of the place's data folder (its file `token`).
-   * @param {Settings} [settings]
-   */
-  constructor(url, token, settings = {}) {
-    this.#requests = new Requests(url, token, settings);
-  }
-
+export class Waybook extends Operating {
   /**
    * The same daemon, asked on behalf of another place: requests travel through the tree, and that
    * place answers.
    * @param {string} place
    */
   at(place) {
-    const { url, token, settings } = this.#requests;
+    const { url, token, settings } = this.requests;
     return new Waybook(url, token, { ...settings, at: place });
   }
 
@@ -73,7 +61,7 @@ export class Waybook {
    * @returns {Promise<PlaceInfo>}
    */
   place(asking) {
-    return this.#requests.ask('GET', ['place'], asking);
+    return this.requests.ask('GET', ['place'], asking);
   }
 
   /**
@@ -82,53 +70,7 @@ export class Waybook {
    * @returns {Promise<TreePlaceInfo[]>}
    */
   tree(asking) {
-    return this.#requests.ask('GET', ['tree'], asking);
-  }
-
-  /**
-   * What came from the place's neighbours and clients, and what of it was in vain.
-   * @param {Asking} [asking]
-   * @returns {Promise<LinksInfo>}
-   */
-  links(asking) {
-    return this.#requests.ask('GET', ['links'], asking);
-  }
-
-  /**
-   * What the daemon logs.
-   * @param {Asking} [asking]
-   * @returns {Promise<LogInfo>}
-   */
-  log(asking) {
-    return this.#requests.ask('GET', ['log'], asking);
-  }
-
-  /**
-   * The daemon logs that from now on, until it is started again.
-   * @param {string} filter
-   * @param {Asking} [asking]
-   * @returns {Promise<LogInfo>}
-   */
-  setLog(filter, asking) {
-    return this.#requests.ask('PUT', ['log'], { ...asking, form: { filter } });
-  }
-
-  /**
-   * The place's figures for collectors, in the text of OpenMetrics.
-   * @param {Asking} [asking]
-   * @returns {Promise<string>}
-   */
-  metrics(asking) {
-    return this.#requests.text('GET', ['metrics'], asking);
-  }
-
-  /**
-   * The bookings at the place.
-   * @param {Asking} [asking]
-   * @returns {Promise<BookingInfo[]>}
-   */
-  bookings(asking) {
-    return this.#requests.ask('GET', ['bookings'], asking);
+    return this.requests.ask('GET', ['tree'], asking);
   }
 
   /**
@@ -137,7 +79,7 @@ export class Waybook {
    * @returns {Promise<PresentationInfo[]>}
    */
   presentations(asking) {
-    return this.#requests.ask('GET', ['presentations'], asking);
+    return this.requests.ask('GET', ['presentations'], asking);
   }
 
   /**
@@ -148,7 +90,7 @@ export class Waybook {
    */
   publish(toml, asking) {
     const headers = { 'content-type': 'application/toml' };
-    return this.#requests.ask('PUT', ['presentations'], { ...asking, headers, body: toml });
+    return this.requests.ask('PUT', ['presentations'], { ...asking, headers, body: toml });
   }
 
   /**
@@ -157,7 +99,7 @@ export class Waybook {
    * @param {Asking} [asking]
    */
   withdraw(title, asking) {
-    return this.#requests.tell('DELETE', ['presentations', title], asking);
+    return this.requests.tell('DELETE', ['presentations', title], asking);
   }
 
   /**
@@ -171,7 +113,7 @@ export class Waybook {
    * @returns {Promise<EstablishedInfo>}
    */
   open(form, { onProgress, signal } = {}) {
-    return this.#requests.watch(['sessions'], form, 'established', onProgress, signal);
+    return this.requests.watch(['sessions'], form, 'established', onProgress, signal);
   }
 
   /**
@@ -181,7 +123,7 @@ export class Waybook {
    * @returns {Promise<SurveyInfo>}
    */
   dryRun(form, asking) {
-    return this.#requests.ask('POST', ['dry-run'], { ...asking, form });
+    return this.requests.ask('POST', ['dry-run'], { ...asking, form });
   }
 
   /**
@@ -190,7 +132,7 @@ export class Waybook {
    * @returns {Promise<SessionInfo[]>}
    */
   sessions(asking) {
-    return this.#requests.ask('GET', ['sessions'], asking);
+    return this.requests.ask('GET', ['sessions'], asking);
   }
 
   /**
@@ -200,7 +142,7 @@ export class Waybook {
    * @returns {Promise<SessionDetail>}
    */
   session(id, asking) {
-    return this.#requests.ask('GET', ['sessions', id], asking);
+    return this.requests.ask('GET', ['sessions', id], asking);
   }
 
   /**
@@ -210,7 +152,7 @@ export class Waybook {
    * @returns {Promise<HopInfo>}
    */
   hop(id, asking) {
-    return this.#requests.ask('GET', ['hops', id], asking);
+    return this.requests.ask('GET', ['hops', id], asking);
   }
 
   /**
@@ -219,7 +161,7 @@ export class Waybook {
    * @param {Asking} [asking]
    */
   claim(id, asking) {
-    return this.#requests.tell('POST', ['sessions', id, 'claim'], asking);
+    return this.requests.tell('POST', ['sessions', id, 'claim'], asking);
   }
 
   /**
@@ -228,7 +170,7 @@ export class Waybook {
    * @param {Asking} [asking]
    */
   close(id, asking) {
-    return this.#requests.tell('DELETE', ['sessions', id], asking);
+    return this.requests.tell('DELETE', ['sessions', id], asking);
   }
 
   /**
@@ -244,7 +186,7 @@ export class Waybook {
     for (let pause = FIRST_PAUSE; ; pause = Math.min(2 * pause, LONGEST_PAUSE)) {
       const began = Date.now();
       try {
-        return await this.#requests.ask('GET', ['sessions', id, 'end'], { signal });
+        return await this.requests.ask('GET', ['sessions', id, 'end'], { signal });
       } catch (error) {
         if (error instanceof WaybookProblem && error.end) return error.end;
         if (!isAway(error)) throw error;
@@ -262,7 +204,7 @@ export class Waybook {
    * @returns {Promise<SetupInfo[]>}
    */
   setups(asking) {
-    return this.#requests.ask('GET', ['setups'], asking);
+    return this.requests.ask('GET', ['setups'], asking);
   }
 
   /**
@@ -272,7 +214,7 @@ export class Waybook {
    * @returns {Promise<SetupDetail>}
    */
   setup(session, asking) {
-    return this.#requests.ask('GET', ['setups', session], asking);
+    return this.requests.ask('GET', ['setups', session], asking);
   }
 
   /**
@@ -282,99 +224,6 @@ export class Waybook {
    * @returns {Promise<TraceInfo>}
    */
   trace(session, asking) {
-    return this.#requests.ask('GET', ['setups', session, 'trace'], asking);
-  }
-
-  /**
-   * The code that the place holds or that is on its way there; `everywhere`, also what the rest of
-   * its locality is known to hold.
-   * @param {Asking & { everywhere?: boolean }} [asking]
-   * @returns {Promise<CodeInfo[]>}
-   */
-  components({ everywhere = false, signal } = {}) {
-    return this.#requests.ask('GET', ['components'], { signal, query: everywhere ? { everywhere: 'true' } : {} });
-  }
-
-  /**
-   * All that the place knows of some code.
-   * @param {string} code `name@version`, `name`, or `sha256:` and at least six digits.
-   * @param {Asking} [asking]
-   * @returns {Promise<CodeDetail>}
-   */
-  component(code, asking) {
-    return this.#requests.ask('GET', ['components', code], asking);
-  }
-
-  /**
-   * Adds code at the place.
-   * @param {Blob | BufferSource} binary
-   * @param {Asking & { manifest?: string, signature?: string }} [asking] The text of its
-   *   `component.toml`, and of the file that `waybook component sign` writes.
-   * @returns {Promise<CodeInfo>}
-   */
-  addComponent(binary, { manifest, signature, signal } = {}) {
-    /** @type {Record<string, string>} */
-    const headers = { 'content-type': 'application/wasm' };
-    if (manifest !== undefined) headers['waybook-manifest'] = base64(manifest);
-    if (signature !== undefined) headers['waybook-signature'] = signature.trim();
-    return this.#requests.ask('POST', ['components'], { signal, headers, body: binary });
-  }
-
-  /**
-   * The place no longer holds the code, nor offers it.
-   * @param {string} code
-   * @param {Asking} [asking]
-   */
-  removeComponent(code, asking) {
-    return this.#requests.tell('DELETE', ['components', code], asking);
-  }
-
-  /**
-   * Keeps code at the place whatever happens, or no longer.
-   * @param {string} code
-   * @param {boolean} pinned
-   * @param {Asking} [asking]
-   */
-  pinComponent(code, pinned, asking) {
-    return this.#requests.tell('POST', ['components', code, pinned ? 'pin' : 'unpin'], asking);
-  }
-
-  /**
-   * Fetches what a reference (`name@range`) stands for, with its dependencies. Given up, the
-   * transfer goes on.
-   * @param {string} reference
-   * @param {Asking & { onProgress?: (progress: TransferInfo) => void }} [asking]
-   * @returns {Promise<CodeInfo[]>}
-   */
-  prefetch(reference, { onProgress, signal } = {}) {
-    return this.#requests.watch(['components', 'prefetch'], { reference }, 'fetched', onProgress, signal);
-  }
-
-  /**
-   * Drops all code that is neither pinned, nor running, nor was added at the place, and lists it.
-   * @param {Asking} [asking]
-   * @returns {Promise<ReleaseInfo[]>}
-   */
-  collectComponents(asking) {
-    return this.#requests.ask('POST', ['components', 'collect'], asking);
-  }
-
-  /**
-   * How the place's download agents look for code.
-   * @param {Asking} [asking]
-   * @returns {Promise<StrategyInfo>}
-   */
-  downloadStrategy(asking) {
-    return this.#requests.ask('GET', ['code', 'strategy'], asking);
-  }
-
-  /**
-   * Changes how the download agents that the place launches from now on look for code.
-   * @param {string} strategy
-   * @param {Asking} [asking]
-   * @returns {Promise<StrategyInfo>}
-   */
-  setDownloadStrategy(strategy, asking) {
-    return this.#requests.ask('PUT', ['code', 'strategy'], { ...asking, form: { strategy } });
+    return this.requests.ask('GET', ['setups', session, 'trace'], asking);
   }
 }

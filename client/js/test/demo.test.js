@@ -85,15 +85,29 @@ describe('the demo', () => {
     for (const { session } of others) await lab.close(session);
   });
 
-  it('opens again what is better once there is room', async () => {
+  it('plays on when a capacity is lowered, and opens again with what is left', async () => {
     await browser.click('open');
-    await browser.until('it is open', "document.getElementById('quality').textContent === 'high'");
+    await browser.until('it plays', "document.getElementById('quality').textContent === 'high' && document.getElementById('film').currentTime > 0.5");
     const before = await browser.text('session');
+    await tree.change(LAB, 'down = "100 Mbit/s"', 'down = "150 kbit/s"');
+    // What is booked stays.
+    assert.equal((await sameAsTheApi()).session, before);
+    const at = await browser.look("document.getElementById('film').currentTime");
+    await browser.until('the film goes on', `document.getElementById('film').currentTime > ${at} + 0.5`);
     assert.equal(await browser.text('open'), 'Open again');
     await browser.click('open');
     await browser.until('there is another', `!['–', '${before}'].includes(document.getElementById('session').textContent)`);
-    await sameAsTheApi();
+    assert.equal((await sameAsTheApi()).quality, 'low');
     assert.equal((await lab.ended(before)).kind, 'closed');
+    const why = await browser.look("[...document.querySelectorAll('#refused tr')].map((row) => row.textContent)");
+    assert.ok(why.some((/** @type {string} */ row) => row.startsWith(`high${LAB}down lacks 250 kbit/s`)), String(why));
+    await browser.until('it plays at what is left', "document.getElementById('playing').textContent.startsWith('320')");
+    if (pictures) await browser.picture(`${pictures}/lowered.png`);
+    await tree.change(LAB, 'down = "150 kbit/s"', 'down = "100 Mbit/s"');
+    const low = await browser.text('session');
+    await browser.click('open');
+    await browser.until('it is better again', `document.getElementById('quality').textContent === 'high'`);
+    assert.equal((await lab.ended(low)).kind, 'closed');
   });
 
   it('asks nobody but its server and the gateway, and nothing fails', async () => {

@@ -16,6 +16,7 @@ const CALLS = {
   close: ['ID'], ended: ['ID'], setups: [], setup: ['ID'], trace: ['ID'],
   components: [{ everywhere: true }], component: ['ID'], addComponent: [new Uint8Array()],
   removeComponent: ['ID'], pinComponent: ['ID', true], prefetch: ['ID'], collectComponents: [],
+  drain: [], undrain: [], cordon: ['ID'], uncordon: ['ID'], reload: [],
   downloadStrategy: [], setDownloadStrategy: ['ID'],
 };
 
@@ -32,12 +33,14 @@ async function asked(call) {
 }
 
 test('every method asks for a path that the API has', async () => {
-  const methods = Object.getOwnPropertyNames(Waybook.prototype).filter((name) => !['constructor', 'at'].includes(name));
+  const classes = [Waybook.prototype, Object.getPrototypeOf(Waybook.prototype)];
+  const methods = classes.flatMap(Object.getOwnPropertyNames).filter((name) => !['constructor', 'at'].includes(name));
   assert.deepEqual(methods.sort(), Object.keys(CALLS).sort());
   for (const [name, args] of Object.entries(CALLS)) {
     const [{ url, init }] = await asked((client) => client[name](...args));
     const path = url.pathname.replace('/below', '').replace('/ID', '/{id}');
-    const known = description.paths[path] ?? description.paths[path.replace('{id}', '{title}')];
+    const names = ['id', 'title', 'resource'].map((name) => path.replace('{id}', `{${name}}`));
+    const known = names.map((name) => description.paths[name]).find(Boolean);
     const operation = known?.[init.method.toLowerCase()];
     assert.ok(operation, `${name}: ${init.method} ${path} is not in docs/openapi.json`);
     const parameters = operation.parameters.map((parameter) => parameter.name);

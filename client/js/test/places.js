@@ -2,7 +2,7 @@
 
 import assert from 'node:assert/strict';
 import { execFile, spawn } from 'node:child_process';
-import { access, mkdtemp, readFile, rm } from 'node:fs/promises';
+import { access, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -85,6 +85,20 @@ export class Tree {
   async client(name, settings) {
     const { api, token } = await this.address(name);
     return new Waybook(`http://${api}`, token, settings);
+  }
+
+  /**
+   * Changes a place's configuration, as its operator does, and has it read again.
+   * @param {string} name
+   * @param {string} was
+   * @param {string} is
+   */
+  async change(name, was, is) {
+    const { config } = await this.placed(name);
+    const text = await readFile(config, 'utf8');
+    assert.ok(text.includes(was), text);
+    await writeFile(config, text.replace(was, is));
+    await this.run('place', 'reload', name);
   }
 
   /**

@@ -40,6 +40,16 @@ export interface BookingInfo {
   session: string;
 }
 
+/** A setting that has changed. */
+export interface ChangeInfo {
+  /** What it was. */
+  before: string;
+  /** What it is. */
+  now: string;
+  /** Its name. */
+  setting: string;
+}
+
 /** All that a place knows of some code. */
 export interface CodeDetail {
   /** What and where it is. */
@@ -79,6 +89,14 @@ export interface ComponentInfo {
   shared: boolean;
   /** How long its start took. */
   took: Span;
+}
+
+/** What is cordoned at a place. */
+export interface CordonInfo {
+  /** The kinds of resource of which no more is booked. */
+  cordoned: Array<string>;
+  /** The place. */
+  place: string;
 }
 
 /** What a place has counted since it started. */
@@ -136,11 +154,27 @@ export interface DoorInfo {
   requests: number;
 }
 
+/** How a place is to be drained. */
+export interface DrainForm {
+  /** What is left after that long ends. Without it, that is waited for. */
+  deadline?: null | SpanForm;
+}
+
+/** How far a place is with being drained. */
+export interface DrainingInfo {
+  /** Until what is left ends; none if that is waited for. */
+  left?: null | Span;
+  /** Opens of the place's clients that have no session yet. */
+  opens: number;
+  /** Sessions that are left, those being set up included. */
+  sessions: number;
+}
+
 /** Why a session is over. */
 export interface EndInfo {
   /**
    * The kind of reason: `closed`, `unclaimed`, `idle`, `expired`,
-   * `replaced`, `reconciled` or `broken`.
+   * `replaced`, `reconciled`, `drained` or `broken`.
    */
   kind: string;
   /** Where and why the path broke. */
@@ -215,6 +249,8 @@ export interface HopInfo {
   lease?: null | Span;
   /** The next place towards the server. */
   next?: string | null;
+  /** Every place from the client's to the server's. */
+  path: Array<string>;
   /** How firm the booking is. */
   phase: Phase;
   /** The next place towards the client. */
@@ -363,6 +399,31 @@ export interface NeighbourInfo {
   visits: PaceInfo;
 }
 
+/**
+ * What has become otherwise at a place. In the event `snapshot` it is all that there is, and in
+ * `change` what is new since the event before.
+ */
+export interface NewsInfo {
+  /** Whether what the place knows of code may be otherwise. */
+  code?: boolean;
+  /** Places of its locality of which there is no word any more. */
+  gone?: Array<string>;
+  /** Of these the newest 1000, as far as they are new or otherwise. */
+  hops?: Array<HopInfo>;
+  /** Sessions that are no longer among them. */
+  left?: Array<string>;
+  /** The place, unless it is as it was. */
+  place?: null | PlaceInfo;
+  /** Set-ups that were refused, oldest first. */
+  refusals?: Array<RefusedInfo>;
+  /** How many sessions it is a hop of, unless it is as many as before. */
+  sessions?: number | null;
+  /** Places of its locality that are new, or do otherwise. */
+  tree?: Array<TreePlaceInfo>;
+  /** Agents that came or went, oldest first. */
+  walks?: Array<WalkInfo>;
+}
+
 /** What happened within a span. */
 export interface NoteInfo {
   /** When, counted as the span's beginning is. */
@@ -420,6 +481,8 @@ export interface PlaceInfo {
   addresses: AddressesInfo;
   /** What it has counted in this life. */
   counters: CountersInfo;
+  /** How far it is with being drained; none if it takes new sessions. */
+  draining?: null | DrainingInfo;
   /** Its life, from start to stop; later lives have greater numbers. */
   incarnation: number;
   /** Its neighbours with a connection. */
@@ -553,6 +616,34 @@ export interface RefusalInfo {
   text: string;
 }
 
+/**
+ * A set-up that was refused: that of a client of the place, or what of another place's set-up
+ * was refused here.
+ */
+export interface RefusedInfo {
+  /** How long ago. */
+  age: Span;
+  /** The client's place, where it is known. */
+  client?: string | null;
+  /**
+   * The kind of problem that the client was told, such as `refused` or `no-plan`; `passing`
+   * for another place's set-up, which may have been given another solution.
+   */
+  kind: string;
+  /** Counted since the daemon started. */
+  number: number;
+  /** For each solution, where and why. */
+  refused: Array<RefusalInfo>;
+  /** The session, unless there was nothing to try. */
+  session?: string | null;
+  /** What the client was told. */
+  text: string;
+  /** The title. */
+  title: string;
+  /** The user, of a client of this place. */
+  user?: string | null;
+}
+
 /** One version of a component as somebody released it. */
 export interface ReleaseInfo {
   /** Components that stand right behind it in the chain, as `name@range`. */
@@ -579,10 +670,29 @@ export interface ReleaseInfo {
   version: string;
 }
 
+/** What became of reading a place's configuration again. */
+export interface ReloadInfo {
+  /** What has changed. */
+  changed: Array<ChangeInfo>;
+  /** The file that was read. */
+  file: string;
+  /** The place. */
+  place: string;
+  /**
+   * The place's resources now. What is booked beyond the capacity stays, and nothing more is
+   * granted before it is less.
+   */
+  resources: Array<ResourceInfo>;
+  /** Settings that are different in the file, and change with the next start only. */
+  restart: Array<string>;
+}
+
 /** A resource of a place. */
 export interface ResourceInfo {
   /** What the place has. */
   capacity: Quantity;
+  /** Whether an operator keeps more of it from being booked. */
+  cordoned: boolean;
   /** Booked by established sessions. */
   established: Quantity;
   /** What is left. */
@@ -870,6 +980,10 @@ export interface TreePlaceInfo {
   booked: Array<Amount>;
   /** What it has of each resource. */
   capacity: Array<Amount>;
+  /** The kinds of resource of which no more is booked there. */
+  cordoned: Array<string>;
+  /** Whether it is being drained: it takes no new sessions. */
+  draining: boolean;
   /** The share of its scarcest resource that is booked, in thousandths. */
   load: number;
   /** The place. */
@@ -893,3 +1007,24 @@ export interface UrlsInfo {
   /** A path of the gateway's own address. */
   path: string;
 }
+
+/** An agent, or word of one, that crossed an edge of the place. */
+export interface WalkInfo {
+  /** How long ago. */
+  age: Span;
+  /** From which place. */
+  from: string;
+  /** What went. */
+  kind: WalkKind;
+  /** Counted since the daemon started. */
+  number: number;
+  /** The session's title, or what the code is called by. */
+  title: string;
+  /** To which place. */
+  to: string;
+  /** The session that it went for; the digest of the code, for a download agent. */
+  whose: string;
+}
+
+/** What crosses an edge. */
+export type WalkKind = "visit" | "ready" | "refuse" | "download" | "download-back";
