@@ -23,6 +23,19 @@
 //! let bookings = client.at("core/bologna".parse().unwrap()).bookings().await?;
 //! # Ok(()) }
 //! ```
+//!
+//! The folder `examples` has whole programs, each of which takes a place's data folder. With the demo's
+//! places up (`waybook up configs/demo/topology.toml`):
+//!
+//! - `open` opens a session and tells what happens on the way:
+//!   `cargo run -p waybook-client --example open -- .waybook/places/core.bologna.lab film`
+//! - `watch` shows where a session is and what it has booked there.
+//! - `close` closes one, and says how it ended.
+//! - `reconnect` waits for a session's end, also while its daemon restarts:
+//!
+//! ```no_run
+#![doc = include_str!("../examples/reconnect.rs")]
+//! ```
 
 mod client;
 mod connect;

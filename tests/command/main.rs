@@ -1,8 +1,10 @@
 //! The `waybook` command as a person and a program see it.
 
 mod component;
+mod examples;
 mod inputs;
 mod install;
+mod javascript;
 mod notebook;
 mod operators;
 mod player;

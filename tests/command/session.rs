@@ -102,7 +102,7 @@ fn interrupt(tree: &Tree) {
 }
 
 /// A place that was killed is started again by itself, and the tree is whole again.
-fn restart_by_hand(tree: &Tree, place: &str) {
+pub(crate) fn restart_by_hand(tree: &Tree, place: &str) {
     let up = tree.0.join(".waybook");
     let state = std::fs::read_to_string(up.join("up.json")).unwrap();
     let state: Value = serde_json::from_str(&state).unwrap();
@@ -126,14 +126,7 @@ fn restart_by_hand(tree: &Tree, place: &str) {
         }
         let tree = run(
             &tree.0,
-            &[
-                "open",
-                "film",
-                "--at",
-                "core/bologna",
-                "--dry-run",
-                "--json",
-            ],
+            &["open", "film", "--at", place, "--dry-run", "--json"],
         );
         code(&tree) == 0
     });
