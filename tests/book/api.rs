@@ -106,7 +106,7 @@ fn request(path: &str, method: &str, operation: &Value) -> String {
     let what = format!(
         "{} {}",
         text(operation, "summary"),
-        text(operation, "description")
+        example(text(operation, "description")).0
     );
     format!(
         "| `{} {path}` | {} | {} | {} | {} |\n",
