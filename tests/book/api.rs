@@ -184,6 +184,14 @@ pub(crate) fn reference(api: &Value) -> String {
                 named,
                 "{method} {path}: the tag {tag:?} has no section; give it one here"
             );
+            if let (_, Some(code)) = example(text(operation, "description")) {
+                let method = method.to_uppercase();
+                let _ = write!(
+                    examples.entry(tag).or_default(),
+                    "\nAn example of `{method} {path}`:\n\n<!-- not run: it names what is yours -->\n\
+                     ```sh\n{code}```\n"
+                );
+            }
             by_tag
                 .entry(tag)
                 .or_default()
