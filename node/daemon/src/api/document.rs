@@ -1,10 +1,12 @@
 //! The description of the API, made from the handlers and the forms themselves.
 
+use utoipa::openapi::extensions::Extensions;
 use utoipa::openapi::security::{Http, HttpAuthScheme, SecurityScheme};
 use utoipa::{Modify, OpenApi};
 
 use super::{
-    components, events, handlers, links, log, metrics, operate, presentations, sessions, setups,
+    components, events, handlers, links, log, metrics, operate, presentations, routes, sessions,
+    setups,
 };
 
 #[derive(OpenApi)]
@@ -61,7 +63,7 @@ use super::{
         description,
     ),
     security(("token" = [])),
-    modifiers(&Token)
+    modifiers(&Token, &Rights)
 )]
 struct Description;
 
@@ -91,6 +93,31 @@ impl Modify for Token {
             .components
             .get_or_insert_default()
             .add_security_scheme("token", scheme);
+    }
+}
+
+/// Says with each operation which right of `[api.remote]` another place needs for it.
+struct Rights;
+
+impl Modify for Rights {
+    fn modify(&self, openapi: &mut utoipa::openapi::OpenApi) {
+        use http::Method;
+        for (path, item) in &mut openapi.paths.paths {
+            let operations = [
+                (Method::GET, &mut item.get),
+                (Method::PUT, &mut item.put),
+                (Method::POST, &mut item.post),
+                (Method::PATCH, &mut item.patch),
+                (Method::DELETE, &mut item.delete),
+            ];
+            for (method, operation) in operations {
+                if let (Some(operation), Some(right)) = (operation, routes::right_of(&method, path))
+                {
+                    let said = Extensions::from_iter([("x-waybook-right", right.setting())]);
+                    operation.extensions.get_or_insert_default().merge(said);
+                }
+            }
+        }
     }
 }
 

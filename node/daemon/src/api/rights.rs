@@ -22,6 +22,17 @@ pub(crate) enum Right {
     Operate,
 }
 
+impl Right {
+    /// Its setting in `[api.remote]`.
+    pub(crate) fn setting(self) -> &'static str {
+        match self {
+            Self::Read => "read",
+            Self::Open => "open",
+            Self::Operate => "operate",
+        }
+    }
+}
+
 /// The rights at one place.
 #[derive(Debug, Clone)]
 pub struct Rights {
@@ -38,12 +49,12 @@ impl Rights {
 
     /// Whether a request that comes from `origin` may do that here.
     pub(crate) fn allow(&self, right: Right, origin: &PlaceName) -> Result<(), Problem> {
-        let (who, setting, doing) = match right {
-            Right::Read => (&self.remote.read, "read", "look"),
-            Right::Open => (&self.remote.open, "open", "open or close sessions"),
+        let setting = right.setting();
+        let (who, doing) = match right {
+            Right::Read => (&self.remote.read, "look"),
+            Right::Open => (&self.remote.open, "open or close sessions"),
             Right::Operate => (
                 &self.remote.operate,
-                "operate",
                 "publish, withdraw, manage code or change how it runs",
             ),
         };

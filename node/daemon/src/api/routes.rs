@@ -70,6 +70,16 @@ fn routes() -> Vec<Route> {
     ]
 }
 
+/// The right that a request takes, for the description. Looking takes no more than `read`, and
+/// what changes something at one path takes one right.
+pub(super) fn right_of(method: &http::Method, path: &str) -> Option<Right> {
+    let path = path.strip_prefix(PREFIX)?;
+    let looks = method == http::Method::GET;
+    let rights = routes().into_iter().filter(|(at, ..)| *at == path);
+    let mut rights = rights.map(|(_, right, _)| right);
+    rights.find(|right| (*right == Right::Read) == looks)
+}
+
 /// The handlers. Requests must have passed [`forward`](super::forward), which says where
 /// they come from.
 pub(super) fn router(shared: &Arc<Shared>) -> Router {
@@ -129,8 +139,14 @@ mod tests {
     async fn the_description_tells_of_every_route_and_of_no_other() {
         let shared = crate::api::tests::shared("core");
         let mut routed = BTreeSet::new();
-        for (path, _, handler) in routes() {
-            routed.extend(methods(path, handler.with_state(shared.clone())).await);
+        for (path, right, handler) in routes() {
+            let here = methods(path, handler.with_state(shared.clone())).await;
+            for route in &here {
+                let (method, path) = route.split_once(' ').unwrap();
+                let said = right_of(&method.parse().unwrap(), path);
+                assert_eq!(said, Some(right), "{route}");
+            }
+            routed.extend(here);
         }
         routed.insert(format!("GET {PREFIX}/openapi.json"));
 
