@@ -154,6 +154,9 @@ fn client_and_daemon_have_the_same_forms() {
         ReloadInfo: client::ReloadInfo, daemon::ReloadInfo;
         StrategyForm: client::StrategyForm, daemon::StrategyForm;
         StrategyInfo: client::StrategyInfo, daemon::StrategyInfo;
+        NewsInfo: client::NewsInfo, daemon::NewsInfo;
+        WalkInfo: client::WalkInfo, daemon::WalkInfo;
+        RefusedInfo: client::RefusedInfo, daemon::RefusedInfo;
         Problem: client::Problem, api::Problem;
     );
     // Every form that a request or an answer consists of has been tried.

@@ -40,6 +40,14 @@ export interface BookingInfo {
   session: string;
 }
 
+/** How it is with a place's certificate. */
+export interface CertificateInfo {
+  /** When the one in use ends, in milliseconds since 1970. */
+  expires: number;
+  /** Why what is in its files now was not taken up, if it was not. */
+  problem?: string | null;
+}
+
 /** A setting that has changed. */
 export interface ChangeInfo {
   /** What it was. */
@@ -479,6 +487,8 @@ export type Phase = "held" | "ready" | "established";
 export interface PlaceInfo {
   /** Where it is reached. */
   addresses: AddressesInfo;
+  /** How it is with its certificate. */
+  certificate?: null | CertificateInfo;
   /** What it has counted in this life. */
   counters: CountersInfo;
   /** How far it is with being drained; none if it takes new sessions. */
