@@ -1,5 +1,5 @@
-//! How agents may walk: solution numbers only grow, no solution is tried twice, and the
-//! hand-offs never exceed the lengths of the solutions' paths together.
+//! How agents may walk: solution numbers only grow, no solution is tried twice, and for none is
+//! the agent handed on more often than its path has edges.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
@@ -7,17 +7,12 @@ use std::time::Duration;
 use waybook_agents::{SessionId, Visit};
 use waybook_location_tree::PlaceName;
 use waybook_place::Instant;
-use waybook_plan::SolutionNumber;
+use waybook_plan::{Plan, SolutionNumber};
 
 use crate::transcript::short;
 
-#[derive(Debug)]
-struct Walk {
-    /// How many hand-offs the plan allows.
-    most: usize,
-    /// Where the agent was sent, with which number. A repeated hand-off counts once.
-    sent: BTreeSet<(PlaceName, SolutionNumber)>,
-}
+/// Where an agent was sent, with which number. A repeated hand-off counts once.
+type Walk = BTreeSet<(PlaceName, SolutionNumber)>;
 
 /// The walks of the set-ups that have been seen.
 #[derive(Debug, Default)]
@@ -42,13 +37,9 @@ impl Walks {
         let agent = &visit.agent;
         let (session, number) = (agent.session(), agent.number());
         let old = &mut self.old;
-        let walk = self.live.entry(session).or_insert_with(|| {
-            old.remove(&session).unwrap_or_else(|| Walk {
-                most: hand_offs(agent.plan(), number),
-                sent: BTreeSet::new(),
-            })
-        });
-        let greatest = walk.sent.iter().filter(|(place, _)| place == to);
+        let walk = self.live.entry(session);
+        let walk = walk.or_insert_with(|| old.remove(&session).unwrap_or_default());
+        let greatest = walk.iter().filter(|(place, _)| place == to);
         let greatest = greatest.map(|(_, number)| *number).max();
         if greatest.is_some_and(|greatest| number < greatest) {
             return Err(format!(
@@ -56,12 +47,13 @@ impl Walks {
                 short(session)
             ));
         }
-        walk.sent.insert((to.clone(), number));
-        if walk.sent.len() > walk.most {
+        walk.insert((to.clone(), number));
+        let times = walk.iter().filter(|(_, with)| *with == number).count();
+        let edges = edges(agent.plan(), number);
+        if times > edges {
             return Err(format!(
-                "{} is handed on more than {} times",
-                short(session),
-                walk.most
+                "{} is handed on {times} times with solution {number}, whose path has {edges} edges",
+                short(session)
             ));
         }
         Ok(())
@@ -80,8 +72,8 @@ impl Walks {
     }
 }
 
-/// How many edges the solutions from that number on have together.
-fn hand_offs(plan: &waybook_plan::Plan, from: SolutionNumber) -> usize {
-    let solutions = plan.solutions.iter().filter(|s| s.number >= from);
-    solutions.map(|s| s.stages.len() - 1).sum()
+/// How many edges the path of a solution has.
+fn edges(plan: &Plan, number: SolutionNumber) -> usize {
+    let solution = plan.solutions.iter().find(|s| s.number == number);
+    solution.map_or(0, |solution| solution.stages.len() - 1)
 }

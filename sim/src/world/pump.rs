@@ -266,10 +266,12 @@ impl World {
         let Some(place) = slot.place_mut() else {
             return Ok(());
         };
-        if let Input::Fetched { fetch } | Input::FetchFailed { fetch, .. } = &input {
-            let news = (place.name().clone(), *fetch);
-            self.transfers.untold.remove(&news);
-        }
+        let told = match &input {
+            Input::Fetched { fetch } | Input::FetchFailed { fetch, .. } => {
+                Some((place.name().clone(), *fetch))
+            }
+            _ => None,
+        };
         self.handled += 1;
         let reloads = matches!(input, Input::Reload(_));
         let unanswered = place.counters().unanswered;
@@ -299,7 +301,12 @@ impl World {
             let name = self.slots.name(at);
             self.clients.expect_nothing_at(name);
         }
-        self.carry_out(at, out)
+        self.carry_out(at, out)?;
+        if let Some(news) = told {
+            // Until now: a deadline that is over comes first, and gives the transfer up.
+            self.transfers.untold.remove(&news);
+        }
+        Ok(())
     }
 
     pub(super) fn carry_out(

@@ -14,7 +14,7 @@ use waybook_sim::fuzz::{Case, Failure, Tally, draw, execute};
 use crate::support::seeds;
 
 /// Cases that failed once. Each says in its first lines what failed.
-const FAILED_ONCE: [(&str, &str); 3] = [
+const FAILED_ONCE: [(&str, &str); 5] = [
     (
         "clock-set-back",
         include_str!("../cases/clock-set-back.toml"),
@@ -26,6 +26,14 @@ const FAILED_ONCE: [(&str, &str); 3] = [
     (
         "add-waits-for-the-machine",
         include_str!("../cases/add-waits-for-the-machine.toml"),
+    ),
+    (
+        "transfer-ends-at-its-deadline",
+        include_str!("../cases/transfer-ends-at-its-deadline.toml"),
+    ),
+    (
+        "two-solutions-after-a-crash",
+        include_str!("../cases/two-solutions-after-a-crash.toml"),
     ),
 ];
 
