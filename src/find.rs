@@ -7,7 +7,7 @@ use waybook_client::Client;
 use waybook_location_tree::PlaceName;
 
 use crate::fail::{Done, Exit, Fail};
-use crate::up_state::UpState;
+use crate::up_state::{UpPlace, UpState};
 
 /// What they stand under in every command's help, apart from its own options.
 const EVERYWHERE: &str = "Options of every command";
@@ -63,19 +63,19 @@ impl Global {
         let state = self.up()?;
         let named = at.and_then(|at| state.places.iter().find(|place| place.name == *at));
         if let Some(place) = named {
-            return Ok(Client::from_folder(&place.data)?);
+            return of(place);
         }
         // The first one is the root; should it be down, another one may know the way.
         let mut found = Err(self.nothing_up());
         for place in &state.places {
-            match Client::from_folder(&place.data) {
+            match of(place) {
                 Ok(client) => {
                     return Ok(match at {
                         Some(at) => client.at(at.clone()),
                         None => client,
                     });
                 }
-                Err(error) => found = Err(error.into()),
+                Err(error) => found = Err(error),
             }
         }
         found
@@ -91,21 +91,25 @@ impl Global {
         self.client(at)
     }
 
-    /// Clients of the place meant, or of all places that run here if none is named.
+    /// Clients of the place meant, or of all places that run here if none is named. Of those
+    /// that should run here and do not it is said that they are left out.
     pub(crate) fn clients(&self, at: Option<&PlaceName>) -> Done<Vec<Client>> {
         if at.is_some() || self.data.is_some() {
             return Ok(vec![self.client(at)?]);
         }
         let mut clients = Vec::new();
-        let mut fail = self.nothing_up();
+        let mut fails = Vec::new();
         for place in self.up()?.places {
-            match Client::from_folder(&place.data) {
+            match of(&place) {
                 Ok(client) => clients.push(client),
-                Err(error) => fail = error.into(),
+                Err(fail) => fails.push(fail),
             }
         }
         if clients.is_empty() {
-            return Err(fail);
+            return Err(fails.pop().unwrap_or_else(|| self.nothing_up()));
+        }
+        for fail in fails {
+            eprintln!("waybook: left out: {}", fail.into_message());
         }
         Ok(clients)
     }
@@ -134,4 +138,21 @@ impl Global {
             ),
         )
     }
+}
+
+/// A client of a place that `waybook up` has started.
+fn of(place: &UpPlace) -> Done<Client> {
+    // One that was killed could not take back where it is reached.
+    if !place.is_alive() {
+        return Err(Fail::new(
+            Exit::Unreachable,
+            format!(
+                "{name} does not run: its process has ended, and {log} may say why; \
+                 `waybook place restart {name}` starts it again",
+                name = place.name,
+                log = place.log.display(),
+            ),
+        ));
+    }
+    Ok(Client::from_folder(&place.data)?)
 }

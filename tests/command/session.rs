@@ -101,8 +101,8 @@ fn interrupt(tree: &Tree) {
     assert_eq!(tree.json(&["sessions"]).as_array().unwrap().len(), 1);
 }
 
-/// A place that was killed is started again by itself, and the tree is whole again.
-pub(crate) fn restart_by_hand(tree: &Tree, place: &str) {
+/// Kills a place; its configuration.
+pub(crate) fn kill(tree: &Tree, place: &str) -> String {
     let up = tree.0.join(".waybook");
     let state = std::fs::read_to_string(up.join("up.json")).unwrap();
     let state: Value = serde_json::from_str(&state).unwrap();
@@ -110,13 +110,18 @@ pub(crate) fn restart_by_hand(tree: &Tree, place: &str) {
     let killed = places.iter().find(|p| p["name"] == place).unwrap();
     let pid = i32::try_from(killed["pid"].as_i64().unwrap()).unwrap();
     kill_process(Pid::from_raw(pid).unwrap(), Signal::KILL).unwrap();
-    let config = killed["config"].as_str().unwrap();
+    killed["config"].as_str().unwrap().to_owned()
+}
+
+/// A place that is killed is started again by itself, and the tree is whole again.
+pub(crate) fn restart_by_hand(tree: &Tree, place: &str) {
+    let config = kill(tree, place);
     // The dead one's last thread lets go of the folder when it is gone.
     let mut again = None;
     wait_until("the place starts again", || {
         let child = again.get_or_insert_with(|| {
             let mut run = waybook(&tree.0);
-            run.args(["place", "run", "--config", config])
+            run.args(["place", "run", "--config", &config])
                 .stderr(Stdio::null());
             run.spawn().unwrap()
         });
@@ -223,4 +228,34 @@ fn a_session_by_hand() {
     let down = tree.json(&["down"]);
     assert_eq!(down["stopped"].as_array().unwrap().len(), 7);
     assert_eq!(down["killed"], serde_json::json!([]));
+}
+
+/// Whatever looked at all places failed when one of them had been killed, since it still said where
+/// it was reached.
+#[test]
+fn a_place_that_was_killed_is_left_out() {
+    let home = tempfile::tempdir().unwrap();
+    let tree = Tree::up(home.path());
+    tree.json(&["publish", &config("film.toml")]);
+    let open = ["open", "film", "--at", "core/milano/office", "--detach"];
+    let id = &tree.json(&open)["data"]["session"];
+    let id = id.as_str().unwrap().to_owned();
+    kill(&tree, LAB);
+    let gone =
+        |said: &str| said.contains(&format!("{LAB} does not run")) && said.contains("restart");
+    let mut sessions = run(home.path(), &["sessions", "--json"]);
+    // It takes the kernel a moment to end it.
+    wait_until("it is told", || {
+        sessions = run(home.path(), &["sessions", "--json"]);
+        gone(&err(&sessions))
+    });
+    assert_eq!(code(&sessions), 0, "{}", err(&sessions));
+    assert!(out(&sessions).contains(&id), "{}", out(&sessions));
+    for command in ["session", "trace"] {
+        let said = run(home.path(), &[command, &id]);
+        assert_eq!(code(&said), 0, "{}", err(&said));
+    }
+    let alone = run(home.path(), &["sessions", "--at", LAB]);
+    assert_eq!(code(&alone), 4);
+    assert!(gone(&err(&alone)), "{}", err(&alone));
 }
