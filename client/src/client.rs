@@ -490,7 +490,11 @@ impl Client {
         serde_json::from_slice(&bytes).map_err(|error| Error::Answer(error.to_string()))
     }
 
-    fn request(&self, method: Method, path: &str) -> Result<http::request::Builder, Error> {
+    pub(crate) fn request(
+        &self,
+        method: Method,
+        path: &str,
+    ) -> Result<http::request::Builder, Error> {
         let query = match &self.at {
             // Names are letters, digits, `-` and `/`, all of which stand for themselves.
             Some(place) if path.contains('?') => format!("&at={place}"),
@@ -516,7 +520,11 @@ impl Client {
     }
 
     /// Sends a request over a connection of its own; problems are errors.
-    async fn send<B>(&self, request: http::request::Builder, body: B) -> Result<Incoming, Error>
+    pub(crate) async fn send<B>(
+        &self,
+        request: http::request::Builder,
+        body: B,
+    ) -> Result<Incoming, Error>
     where
         B: Body<Data = Bytes, Error: std::error::Error + Send + Sync> + Send + Unpin + 'static,
     {

@@ -37,6 +37,7 @@
 #![doc = include_str!("../examples/reconnect.rs")]
 //! ```
 
+mod backup;
 mod client;
 mod connect;
 mod error;

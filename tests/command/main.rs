@@ -1,5 +1,6 @@
 //! The `waybook` command as a person and a program see it.
 
+mod backup;
 mod component;
 mod examples;
 mod inputs;

@@ -130,6 +130,7 @@ impl World {
             urls: Arc::new(NoUrls),
             addresses: Addresses::default(),
             rights: Rights::new(name(HERE), RemoteRights::default()),
+            folder: folder.path().to_owned(),
             profiles: folder.path().join("profiles"),
             ends: ends.clone(),
             code: Arc::new(NoStore),

@@ -1,5 +1,6 @@
 //! How the daemon's rooms talk to the task that owns the place.
 
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use tokio::sync::{broadcast, mpsc, oneshot};
@@ -32,6 +33,8 @@ pub enum Command {
     /// Wants to know when what was decided so far is on disk: all of it, or what concerns one
     /// record.
     Written(Option<RecordKey>, oneshot::Sender<Written>),
+    /// Wants a copy of what has been decided so far, in a file that is not there yet.
+    CopyRecords(PathBuf, oneshot::Sender<Written>),
 }
 
 /// Says something on the way of an open, if there is room for it beside the last event.
@@ -150,6 +153,16 @@ impl PlaceHandle {
     pub async fn written(&self, record: Option<RecordKey>) -> Result<Written, Stopping> {
         let (answer, receiver) = oneshot::channel();
         let _ = self.commands.send(Command::Written(record, answer));
+        receiver.await.map_err(|_| Stopping)
+    }
+
+    /// Copies the records of what was decided so far to a file that is not there yet.
+    ///
+    /// # Errors
+    /// [`Stopping`] if the daemon stops; within, why they could not be copied.
+    pub(crate) async fn copy_records(&self, to: PathBuf) -> Result<Written, Stopping> {
+        let (answer, receiver) = oneshot::channel();
+        let _ = self.commands.send(Command::CopyRecords(to, answer));
         receiver.await.map_err(|_| Stopping)
     }
 

@@ -7,6 +7,7 @@
 //! `trace` how each set-up went.
 
 pub mod api;
+pub mod backup;
 mod certificates;
 pub mod code;
 pub mod config;

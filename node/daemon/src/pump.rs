@@ -1,6 +1,7 @@
 //! The task that owns the place: feeds it inputs and carries out its outputs in order.
 
 use std::collections::BTreeMap;
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use tokio::sync::{broadcast, mpsc, oneshot};
@@ -69,6 +70,8 @@ pub(crate) struct Pump {
     requests: Requests,
     /// Who waits for what has been decided to be on disk, and of which record.
     unwritten: Vec<(Option<RecordKey>, oneshot::Sender<Written>)>,
+    /// Who wants a copy of what the outputs at hand say.
+    uncopied: Vec<(PathBuf, oneshot::Sender<Written>)>,
 }
 
 /// The clients that wait for answers.
@@ -114,6 +117,7 @@ impl Pump {
             carriers,
             requests: Requests::default(),
             unwritten: Vec::new(),
+            uncopied: Vec::new(),
         }
     }
 
@@ -138,6 +142,9 @@ impl Pump {
             }
             for (record, answer) in self.unwritten.drain(..) {
                 self.carriers.store.when_written(record, answer);
+            }
+            for (to, answer) in self.uncopied.drain(..) {
+                self.carriers.store.copy_records(to, answer);
             }
             let timeout = self.place.next_timeout().map(|at| self.clock.moment(at));
             let tick = async {
@@ -203,6 +210,7 @@ impl Pump {
             Command::Query(look) => look(&self.place, now),
             // What has been decided is still to be carried out.
             Command::Written(record, answer) => self.unwritten.push((record, answer)),
+            Command::CopyRecords(to, answer) => self.uncopied.push((to, answer)),
         }
     }
 

@@ -185,6 +185,7 @@ async fn rooms(
             parent: config.parent.as_ref().map(|parent| parent.address.clone()),
         },
         rights: Rights::new(config.place.name.clone(), config.api.remote.clone()),
+        folder: config.data_dir.clone(),
         profiles: config.data_dir.join("profiles"),
         ends: ends.clone(),
         code: Arc::new(Uploads(repository.clone())),

@@ -164,6 +164,12 @@ impl Store {
         self.writer.when_written(record, answer);
     }
 
+    /// Copies all records, as they are when everything that was put is on disk, to a file that is
+    /// not there yet, and answers then.
+    pub(crate) fn copy_records(&self, to: PathBuf, answer: oneshot::Sender<Written>) {
+        self.writer.copy(to, answer);
+    }
+
     /// Writes `runtime.json` for the commands that look for the running daemon.
     ///
     /// # Errors

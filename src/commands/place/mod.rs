@@ -1,5 +1,6 @@
 //! `waybook place`: runs one place, and changes one that runs.
 
+mod backup;
 mod cordon;
 mod drain;
 mod reload;
@@ -29,6 +30,10 @@ pub(crate) enum Place {
     Reload(reload::Reload),
     /// Restart a place that `waybook up` started
     Restart(restart::Restart),
+    /// Copy what a place keeps into a file, while it runs
+    Backup(backup::Backup),
+    /// Make a data folder of such a file
+    Restore(backup::Restore),
     /// Wait until a place is ready
     Wait(wait::Wait),
 }
@@ -39,6 +44,7 @@ impl Place {
         let command = match self {
             Self::Run(run) => return run.run(),
             Self::Restart(restart) => return restart.run(global),
+            Self::Restore(restore) => return restore.run(global),
             command => command,
         };
         let runtime = tokio::runtime::Builder::new_current_thread()
@@ -47,12 +53,13 @@ impl Place {
             .map_err(Fail::failed)?;
         runtime.block_on(async {
             match command {
-                Self::Run(_) | Self::Restart(_) => Ok(()),
+                Self::Run(_) | Self::Restart(_) | Self::Restore(_) => Ok(()),
                 Self::Drain(command) => command.run(global).await,
                 Self::Undrain(command) => command.run(global).await,
                 Self::Cordon(command) => command.run(global).await,
                 Self::Uncordon(command) => command.run(global).await,
                 Self::Reload(command) => command.run(global).await,
+                Self::Backup(command) => command.run(global).await,
                 Self::Wait(command) => command.run(global).await,
             }
         })

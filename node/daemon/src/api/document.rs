@@ -5,8 +5,8 @@ use utoipa::openapi::security::{Http, HttpAuthScheme, SecurityScheme};
 use utoipa::{Modify, OpenApi};
 
 use super::{
-    components, events, handlers, links, log, metrics, operate, presentations, routes, sessions,
-    setups,
+    backup, components, events, handlers, links, log, metrics, operate, presentations, routes,
+    sessions, setups,
 };
 
 #[derive(OpenApi)]
@@ -31,6 +31,7 @@ use super::{
         operate::cordon,
         operate::uncordon,
         operate::reload,
+        backup::backup,
         events::events,
         events::walks,
         events::hops,

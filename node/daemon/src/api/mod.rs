@@ -7,6 +7,7 @@
 //! [`model`]; the types of the core stay free of them.
 
 mod auth;
+mod backup;
 mod components;
 mod document;
 mod ends;
@@ -115,6 +116,8 @@ pub struct Parts {
     pub addresses: Addresses,
     /// What other places may ask.
     pub rights: Rights,
+    /// The data folder.
+    pub folder: PathBuf,
     /// Where profiles are, one file `USER.toml` each.
     pub profiles: PathBuf,
     /// Which sessions have ended, and why.
@@ -151,6 +154,8 @@ pub(crate) struct Shared {
     token: blake3::Hash,
     /// Held while code is being added, so that one upload is judged at a time.
     adding: tokio::sync::Mutex<()>,
+    /// Held while a backup is made: one at a time.
+    backups: Arc<tokio::sync::Semaphore>,
     /// Bounds the code that is being uploaded.
     uploads: tokio::sync::Semaphore,
     /// The requests under way, by the neighbour that they come from, or this place.
@@ -225,6 +230,7 @@ impl ControlApi {
         let limits = parts.limits;
         let most = share(limits.requests, limits.neighbour_share);
         let shared = Arc::new(Shared {
+            backups: Arc::new(tokio::sync::Semaphore::new(1)),
             uploads: tokio::sync::Semaphore::new(limits.uploads),
             slots: Slots::new(limits.requests, most),
             watched: events::Watched::new(&limits),

@@ -1,17 +1,19 @@
 //! Writes records behind the place's back, in batches.
 
 use std::collections::BTreeMap;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
 use std::thread::JoinHandle;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use redb::Database;
+use redb::{
+    Database, ReadTransaction, ReadableDatabase, ReadableTable, TableDefinition, WriteTransaction,
+};
 use tokio::sync::oneshot;
 use waybook_agents::wire;
 use waybook_place::io::RecordKey;
 
-use super::{RECORDS, TIMES};
+use super::{NUMBERS, RECORDS, TIMES};
 use crate::handle::Written;
 
 /// How long to wait after a failed write before the next attempt.
@@ -21,6 +23,8 @@ enum Order {
     Put(RecordKey, Option<Vec<u8>>),
     /// For whoever waits for all records, or for one.
     Flush(Option<RecordKey>, oneshot::Sender<Written>),
+    /// For whoever wants a copy of all records, in a file that is not there yet.
+    Copy(PathBuf, oneshot::Sender<Written>),
 }
 
 /// A thread that owns the database.
@@ -66,6 +70,12 @@ impl Writer {
             let _ = orders.send(Order::Flush(record, answer));
         }
     }
+
+    pub(super) fn copy(&self, to: PathBuf, answer: oneshot::Sender<Written>) {
+        if let Some(orders) = &self.orders {
+            let _ = orders.send(Order::Copy(to, answer));
+        }
+    }
 }
 
 impl Drop for Writer {
@@ -106,6 +116,33 @@ impl Records {
         self.database = Some(database);
         Ok(())
     }
+
+    /// Copies everything that has been written.
+    fn copy(&self, to: &Path) -> Result<(), redb::Error> {
+        let database = self.database.as_ref();
+        let from = database.expect("what was just written to").begin_read()?;
+        let database = Database::create(to)?;
+        let into = database.begin_write()?;
+        copy_table(&from, &into, RECORDS)?;
+        copy_table(&from, &into, TIMES)?;
+        copy_table(&from, &into, NUMBERS)?;
+        into.commit()?;
+        Ok(())
+    }
+}
+
+fn copy_table<K: redb::Key, V: redb::Value>(
+    from: &ReadTransaction,
+    into: &WriteTransaction,
+    table: TableDefinition<'_, K, V>,
+) -> Result<(), redb::Error> {
+    let from = from.open_table(table)?;
+    let mut into = into.open_table(table)?;
+    for entry in from.iter()? {
+        let (key, value) = entry?;
+        into.insert(key.value(), value.value())?;
+    }
+    Ok(())
 }
 
 fn run(records: &mut Records, orders: &Receiver<Order>) {
@@ -116,6 +153,7 @@ fn run(records: &mut Records, orders: &Receiver<Order>) {
             false => orders.recv_timeout(RETRY),
         };
         let mut waiting = Vec::new();
+        let mut copies = Vec::new();
         let ended = matches!(first, Err(RecvTimeoutError::Disconnected));
         // What came while the last batch was written makes the next batch.
         for order in first.into_iter().chain(orders.try_iter()) {
@@ -131,6 +169,7 @@ fn run(records: &mut Records, orders: &Receiver<Order>) {
                     let _ = answer.send(Ok(()));
                 }
                 Order::Flush(_, answer) => waiting.push(answer),
+                Order::Copy(to, answer) => copies.push((to, answer)),
             }
         }
         let written = match pending.is_empty() {
@@ -145,6 +184,13 @@ fn run(records: &mut Records, orders: &Receiver<Order>) {
         }
         for answer in waiting {
             let _ = answer.send(written.clone());
+        }
+        for (to, answer) in copies {
+            let copied = written.clone().and_then(|()| {
+                let copied = records.copy(&to);
+                copied.map_err(|error| format!("{}: {error}", to.display()))
+            });
+            let _ = answer.send(copied);
         }
         if ended {
             return;
