@@ -11,6 +11,7 @@ mod operators;
 mod player;
 mod session;
 mod sim;
+mod trouble;
 
 use std::path::Path;
 use std::process::{Command, Output};

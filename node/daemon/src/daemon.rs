@@ -39,7 +39,7 @@ pub enum DaemonError {
     #[error(transparent)]
     File(#[from] FileError),
     /// A socket cannot be bound; the sentence names the setting and the address.
-    #[error("{setting}: {error}")]
+    #[error("{setting}: {error}{}", hint(error))]
     Socket {
         /// The setting.
         setting: &'static str,
@@ -52,6 +52,20 @@ pub enum DaemonError {
     /// A room did not start.
     #[error("{0}")]
     Room(Box<dyn std::error::Error + Send + Sync>),
+}
+
+/// What would help.
+fn hint(error: &std::io::Error) -> &'static str {
+    match error.kind() {
+        std::io::ErrorKind::AddrInUse => {
+            "; stop what listens there, or choose another port (0 for one that is free)"
+        }
+        std::io::ErrorKind::AddrNotAvailable => {
+            "; this machine has no such address (0.0.0.0 stands for all that it has)"
+        }
+        std::io::ErrorKind::PermissionDenied => "; ports below 1024 take a right of their own",
+        _ => "",
+    }
 }
 
 /// What the other rooms are made from.

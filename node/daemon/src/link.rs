@@ -8,6 +8,7 @@
 //! nothing of a replaced connection comes after the event that replaced it. Who a
 //! neighbour is follows from its verified certificate alone.
 
+mod alert;
 mod connection;
 mod counters;
 mod dial;

@@ -240,7 +240,8 @@ pub(super) fn pem_error(
     match error {
         Error::Io(error) if error.kind() == std::io::ErrorKind::NotFound => FileError::new(
             path,
-            "is missing; have an identity issued for this place, or set `[identity]`",
+            "is missing; `waybook ca issue PLACE --ca AUTHORITY --out FOLDER` makes what belongs into that \
+             folder, and `[identity]` says where else it is",
         ),
         Error::Io(error) => FileError::new(path, error),
         error => FileError::new(path, format!("must hold {wanted} in PEM: {error}")),

@@ -11,7 +11,7 @@ use waybook_location_tree::PlaceName;
 
 use super::frames::{FrameError, Frames};
 use super::registry::Registration;
-use super::{CloseCode, DataSink, Shared, streams};
+use super::{CloseCode, DataSink, Shared, alert, streams};
 use crate::identity;
 
 /// Messages that are encoded before a write.
@@ -85,7 +85,10 @@ pub(super) fn explain(error: &ConnectionError) -> String {
                 false => format!("the other end refuses: {reason}"),
             }
         }
-        error => error.to_string(),
+        error => match alert::meaning(error) {
+            Some(meaning) => format!("{meaning} ({error})"),
+            None => error.to_string(),
+        },
     }
 }
 

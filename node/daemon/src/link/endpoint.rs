@@ -12,7 +12,7 @@ use quinn::{
     MtuDiscoveryConfig, ServerConfig, TokioRuntime, TransportConfig, VarInt,
 };
 
-use super::connection::{Side, serve};
+use super::connection::{Side, explain, serve};
 use super::{DataSink, LinkConfig, Shared};
 use crate::identity::Identity;
 
@@ -115,7 +115,7 @@ async fn welcome(shared: Arc<Shared>, incoming: Incoming, sink: Arc<dyn DataSink
             serve(&shared, &connection, Side::Parent, &sink).await;
             return;
         }
-        Ok(Err(error)) => error.to_string(),
+        Ok(Err(error)) => explain(&error),
         Err(_) => format!("not done within {within:?}"),
     };
     shared.counting.failed_handshakes.add(1);
