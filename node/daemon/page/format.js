@@ -19,6 +19,12 @@ export const percent = thousandths => `${Math.floor(thousandths / 10)}.${thousan
 /** How urgent a load is. */
 export const urgency = thousandths => (thousandths >= 950 ? 'full' : thousandths >= 750 ? 'high' : 'fine');
 
+/** What an operator keeps from being booked at a place of the tree. */
+export const withheld = place => [
+  ...(place.draining ? ['draining'] : []),
+  ...(place.cordoned ?? []).map(resource => `${resource} cordoned`),
+];
+
 /** So many of something. */
 export const count = (number, one, many = `${one}s`) => `${number} ${number === 1 ? one : many}`;
 

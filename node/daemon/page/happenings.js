@@ -17,7 +17,8 @@ const KINDS = {
 
 const reason = one => h('li', {},
   one.quality ? [h('b', {}, one.quality), ' '] : `Solution ${one.solution} `,
-  'at ', placeLink(one.place), `: ${one.text}`);
+  'at ', placeLink(one.place), `: ${one.text}`,
+  one.remedy ? h('span', {class: 'remedy'}, one.remedy) : null);
 
 /** Solutions that were refused for one reason, one after the other, need to be read once only. */
 const reasons = refused => {

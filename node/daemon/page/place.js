@@ -37,9 +37,24 @@ class Load {
     bar.children[0].style.width = `${share(established.amount, capacity.amount) / 10}%`;
     bar.children[1].style.width = `${share(held.amount, capacity.amount) / 10}%`;
     const number = text => h('td', {class: 'number'}, text);
-    return row(one.resource, h('td', {class: 'bars'}, bar), number(percent(used)), number(established.text), number(held.text), number(one.free.text), number(capacity.text));
+    const name = one.cordoned
+      ? h('span', {}, one.resource, ' ', h('span', {class: 'state refused', title: 'No more of it is booked'}, 'cordoned')) : one.resource;
+    return row(name, h('td', {class: 'bars'}, bar), number(percent(used)), number(established.text), number(held.text), number(one.free.text), number(capacity.text));
   }
 }
+
+/** What keeps the place from being booked as usual. */
+const notice = (place, told) => {
+  const {draining, recovering} = place;
+  const parts = [];
+  if (recovering) parts.push('It has just restarted, and grants nothing before it knows what it has promised.');
+  if (draining) parts.push(`It is being drained: it takes no new sessions, and has ${count(draining.sessions, 'session')} left.`);
+  if (draining?.left) {
+    const end = new Date((told ?? Date.now()) + draining.left.micros / 1000);
+    parts.push(`They end at ${end.toLocaleTimeString([], {hour: '2-digit', minute: '2-digit'})}.`);
+  }
+  return parts.join(' ');
+};
 
 /** Everything that is shown of a place. */
 export class PlaceView {
@@ -65,8 +80,7 @@ export class PlaceView {
       this.sessions = this.anew(this.sessions, new Sessions());
     }
     const place = store.place;
-    const warning = problem ?? (place?.recovering
-      ? 'It has just restarted, and grants nothing before it knows what it has promised.' : '');
+    const warning = problem ?? (place ? notice(place, told) : '');
     say(this.notice, warning);
     this.notice.hidden = !warning;
     const known = Boolean(place) && place.name === name;

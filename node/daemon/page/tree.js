@@ -1,7 +1,7 @@
 // The tree of places: of thousands only those rows are there that are in view.
 
 import {h} from './dom.js';
-import {count, depthOf, labelOf, parentOf, percent, urgency} from './format.js';
+import {count, depthOf, labelOf, parentOf, percent, urgency, withheld} from './format.js';
 
 const ROW = 30;
 /** Rows beyond what is in view, so that scrolling shows no gaps. */
@@ -183,7 +183,7 @@ export class Tree {
       'aria-selected': String(name === this.selected),
       'aria-label': place.gone
         ? `${name}, no word of it any more`
-        : `${name}, load ${percent(place.load)}, ${count(place.sessions, 'session')}`,
+        : [name, `load ${percent(place.load)}`, count(place.sessions, 'session'), ...withheld(place)].join(', '),
       tabindex: name === this.active ? '0' : '-1',
     };
     for (const [key, value] of Object.entries(attributes)) {
@@ -193,10 +193,11 @@ export class Tree {
     row.style.transform = `translateY(${at * ROW}px)`;
     row.style.setProperty('--depth', depth);
     row.classList.toggle('gone', place.gone);
+    row.classList.toggle('withheld', withheld(place).length > 0);
     const [fold, label, , sessions, bar, load] = row.children;
     fold.textContent = folds ? (open ? '▾' : '▸') : '';
     label.textContent = depth ? labelOf(name) : name;
-    label.title = name;
+    label.title = [name, ...withheld(place)].join(', ');
     sessions.textContent = place.gone ? '' : place.sessions;
     bar.className = `bar ${urgency(place.load)}`;
     bar.firstChild.style.width = place.gone ? '0' : `${place.load / 10}%`;

@@ -63,7 +63,15 @@ fn said(places: &Places, root: &Client, at: &Client) -> Result<Value, String> {
         .map(|one| {
             let load = percent(u64::from(one.load));
             let s = if one.sessions == 1 { "" } else { "s" };
-            format!("{}, load {load}, {} session{s}", one.place, one.sessions)
+            let draining = one.draining.then(|| "draining".to_owned());
+            let cordoned = one.cordoned.iter().map(|kind| format!("{kind} cordoned"));
+            let withheld = draining.into_iter().chain(cordoned);
+            let withheld: String = withheld.map(|what| format!(", {what}")).collect();
+            let sessions = one.sessions;
+            format!(
+                "{}, load {load}, {sessions} session{s}{withheld}",
+                one.place
+            )
         })
         .collect();
     tree.sort();
@@ -72,7 +80,9 @@ fn said(places: &Places, root: &Client, at: &Client) -> Result<Value, String> {
         let share = (used * 1000 + one.capacity.amount / 2) / one.capacity.amount.max(1);
         let texts = [&one.established, &one.held, &one.free, &one.capacity].map(|q| q.text.clone());
         let texts = texts.into_iter();
-        let row = [one.resource.clone(), percent(share.min(1000))].into_iter();
+        let cordoned = if one.cordoned { " cordoned" } else { "" };
+        let name = format!("{}{cordoned}", one.resource);
+        let row = [name, percent(share.min(1000))].into_iter();
         json!(row.chain(texts).collect::<Vec<_>>())
     });
     let hops = places.ask(at.hops()).map_err(ask)?;
@@ -115,7 +125,10 @@ fn said(places: &Places, root: &Client, at: &Client) -> Result<Value, String> {
                 Some(quality) => quality.clone(),
                 None => format!("Solution {}", refusal.solution),
             };
-            let line = format!("{what} at {}: {}", refusal.place, refusal.text);
+            let line = format!(
+                "{what} at {}: {}\n{}",
+                refusal.place, refusal.text, refusal.remedy
+            );
             if !why.contains(&line) {
                 why.push(line);
             }
@@ -160,6 +173,16 @@ fn said(places: &Places, root: &Client, at: &Client) -> Result<Value, String> {
             holders
         ])
     });
+    let notice = match &place.draining {
+        None => String::new(),
+        Some(draining) => {
+            let s = if draining.sessions == 1 { "" } else { "s" };
+            format!(
+                "It is being drained: it takes no new sessions, and has {} session{s} left.",
+                draining.sessions
+            )
+        }
+    };
     Ok(json!({
         "place": place.name,
         "tree": tree,
@@ -172,7 +195,7 @@ fn said(places: &Places, root: &Client, at: &Client) -> Result<Value, String> {
         "code": code.collect::<Vec<_>>(),
         "hops": [],
         "drawn": [],
-        "notice": "",
+        "notice": notice,
         "connection": "Live",
     }))
 }
@@ -278,6 +301,24 @@ fn the_page_says_what_the_api_says_while_sessions_come_and_go() {
     let lines = shown["refusals"].to_string();
     assert!(lines.contains("lack"), "{lines}");
     assert!(lines.contains("nothing"), "{lines}");
+
+    // What the operator withholds is seen, in the tree and at the place.
+    places.ask(client.drain(None)).unwrap();
+    places.ask(client.cordon("cpu")).unwrap();
+    agrees(&places, &mut browser, &root, &client);
+    let seen = browser.see(SEEN);
+    assert!(
+        seen["notice"].as_str().unwrap().contains("drained"),
+        "{seen}"
+    );
+    assert!(seen["load"].to_string().contains("cpu cordoned"), "{seen}");
+    assert!(
+        seen["tree"].to_string().contains("draining, cpu cordoned"),
+        "{seen}"
+    );
+    places.ask(client.undrain()).unwrap();
+    places.ask(client.uncordon("cpu")).unwrap();
+    agrees(&places, &mut browser, &root, &client);
 
     // One session, from where it passes and where its client is.
     let one = &open[0];
