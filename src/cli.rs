@@ -3,8 +3,8 @@
 use clap::{Parser, Subcommand};
 
 use crate::commands::{
-    bookings, ca, check, close, completions, component, demo, down, links, log, man, open, page,
-    place, presentations, publish, session, sessions, sim, trace, tree, up, why, withdraw,
+    bookings, ca, check, close, completions, component, demo, down, join, links, log, man, open,
+    page, place, presentations, publish, session, sessions, sim, trace, tree, up, why, withdraw,
 };
 use crate::find::Global;
 
@@ -56,6 +56,8 @@ Examples:
   waybook place reload core/bologna/lab"
     )]
     Place(place::Place),
+    /// Make a place of this machine, with a token from its parent
+    Join(join::Join),
     /// Start all places of a topology on this machine
     Up(up::Up),
     /// Stop the places that `waybook up` started

@@ -152,6 +152,9 @@ fn client_and_daemon_have_the_same_forms() {
         DrainingInfo: client::DrainingInfo, daemon::DrainingInfo;
         CordonInfo: client::CordonInfo, daemon::CordonInfo;
         ReloadInfo: client::ReloadInfo, daemon::ReloadInfo;
+        InviteForm: client::InviteForm, daemon::InviteForm;
+        InvitedInfo: client::InvitedInfo, daemon::InvitedInfo;
+        InvitationInfo: client::InvitationInfo, daemon::InvitationInfo;
         StrategyForm: client::StrategyForm, daemon::StrategyForm;
         StrategyInfo: client::StrategyInfo, daemon::StrategyInfo;
         NewsInfo: client::NewsInfo, daemon::NewsInfo;

@@ -42,6 +42,8 @@ pub const TARGETS: &[(&str, Target)] = &[
     #[cfg(feature = "daemon")]
     ("neighbour", daemon::requests::neighbour),
     #[cfg(feature = "daemon")]
+    ("newcomer", daemon::newcomers::newcomer),
+    #[cfg(feature = "daemon")]
     ("place_file", daemon::files::place),
     #[cfg(feature = "daemon")]
     ("topology", daemon::files::topology),

@@ -8,6 +8,7 @@ pub(crate) mod completions;
 pub(crate) mod component;
 pub(crate) mod demo;
 pub(crate) mod down;
+pub(crate) mod join;
 pub(crate) mod links;
 pub(crate) mod log;
 pub(crate) mod man;
@@ -41,6 +42,7 @@ pub(crate) fn run(cli: Cli) -> Done {
         Command::Completions(command) => command.run(),
         Command::Man(command) => command.run(global),
         Command::Down(command) => command.run(global),
+        Command::Join(command) => command.run(global),
         Command::Place(command) => command.run(global),
         Command::Sim(command) => command.run(global),
         command => {
@@ -73,6 +75,7 @@ pub(crate) fn run(cli: Cli) -> Done {
                     | Command::Completions(_)
                     | Command::Man(_)
                     | Command::Down(_)
+                    | Command::Join(_)
                     | Command::Place(_)
                     | Command::Sim(_) => Ok(()),
                 }

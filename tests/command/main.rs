@@ -6,6 +6,7 @@ mod examples;
 mod inputs;
 mod install;
 mod javascript;
+mod join;
 mod notebook;
 mod operators;
 mod player;

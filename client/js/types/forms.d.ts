@@ -297,6 +297,51 @@ export interface HopTraceInfo {
   went_to: Array<string>;
 }
 
+/** An invitation. Times are in seconds since 1970. */
+export interface InvitationInfo {
+  /** Until when it is valid. */
+  expires: number;
+  /** Its number, to revoke it by. */
+  id: string;
+  /** For how long still; none if that is over. */
+  left?: null | Span;
+  /** When it was made. */
+  made: number;
+  /** The place that is invited. */
+  name: string;
+  /** Whether somebody may still come. */
+  open: boolean;
+  /** When it was revoked; none if it was not. */
+  revoked?: number | null;
+  /** Those that have. */
+  used: Array<UsedInfo>;
+  /** How many machines may use it. */
+  uses: number;
+}
+
+/** Whom to invite. */
+export interface InviteForm {
+  /**
+   * Where newcomers reach the place, each `host:port`; where its configuration says, if there
+   * are none.
+   */
+  addresses?: Array<string>;
+  /** The new place, right below the one that is asked. */
+  name: string;
+  /** How many machines may use it, one after the other; one unless it is said. */
+  uses?: number | null;
+  /** For how long; an hour unless it is said. */
+  valid?: null | SpanForm;
+}
+
+/** An invitation that was just made. */
+export interface InvitedInfo {
+  /** The invitation. */
+  invitation: InvitationInfo;
+  /** For `waybook join`. It is a secret, and told only now. */
+  token: string;
+}
+
 /** A resource that did not suffice. */
 export interface LackInfo {
   /** What the place has in all. */
@@ -1016,6 +1061,14 @@ export interface UrlsInfo {
   host: string;
   /** A path of the gateway's own address. */
   path: string;
+}
+
+/** A machine that has used an invitation. */
+export interface UsedInfo {
+  /** When, in seconds since 1970. */
+  at: number;
+  /** The SHA-256 of its public key, in hexadecimal. */
+  key: string;
 }
 
 /** An agent, or word of one, that crossed an edge of the place. */

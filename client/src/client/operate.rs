@@ -5,7 +5,10 @@ use http_body_util::Full;
 
 use super::{Client, escape};
 use crate::Error;
-use crate::model::{CordonInfo, DrainForm, DrainingInfo, ReloadInfo, SpanForm};
+use crate::model::{
+    CordonInfo, DrainForm, DrainingInfo, InvitationInfo, InviteForm, InvitedInfo, ReloadInfo,
+    SpanForm,
+};
 
 impl Client {
     /// The place takes no new sessions from now on, also after a restart. What is left after
@@ -57,5 +60,33 @@ impl Client {
     pub async fn reload(&self) -> Result<ReloadInfo, Error> {
         self.read(self.request(Method::POST, "/reload")?, Full::default())
             .await
+    }
+
+    /// The place invites a machine to become a place right below it.
+    ///
+    /// # Errors
+    /// As [`Client::place`]; a place without an authority to certify it with says what is lacking.
+    pub async fn invite(&self, form: &InviteForm) -> Result<InvitedInfo, Error> {
+        self.ask(Method::POST, "/invitations", form).await
+    }
+
+    /// Who is invited by the place, and who was within the last week.
+    ///
+    /// # Errors
+    /// As [`Client::place`].
+    pub async fn invitations(&self) -> Result<Vec<InvitationInfo>, Error> {
+        self.get("/invitations").await
+    }
+
+    /// An invitation is valid no more.
+    ///
+    /// # Errors
+    /// As [`Client::place`].
+    pub async fn revoke_invitation(&self, id: &str) -> Result<InvitationInfo, Error> {
+        self.read(
+            self.request(Method::DELETE, &format!("/invitations/{}", escape(id)))?,
+            Full::default(),
+        )
+        .await
     }
 }

@@ -3,6 +3,7 @@
 //! Amounts and times are given twice: exactly, for programs, and as text, for people.
 
 mod code;
+mod invitations;
 mod links;
 mod news;
 mod open;
@@ -18,6 +19,7 @@ pub use code::{
     CodeDetail, CodeInfo, HereInfo, HolderInfo, PrefetchForm, ReleaseInfo, StrategyForm,
     StrategyInfo, TransferInfo,
 };
+pub use invitations::{InvitationInfo, InviteForm, InvitedInfo, UsedInfo};
 pub use links::{DoorInfo, LinksInfo, NeighbourInfo, PaceInfo, TransportInfo};
 pub use news::{NewsInfo, RefusedInfo, WalkInfo, WalkKind};
 pub use open::{OpenForm, ProfileForm};

@@ -6,6 +6,7 @@
 pub(crate) mod code;
 pub(crate) mod files;
 mod keeper;
+pub(crate) mod newcomers;
 mod pipe;
 pub(crate) mod requests;
 mod sessions;

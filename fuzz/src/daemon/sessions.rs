@@ -140,6 +140,7 @@ impl World {
             setups: Arc::new(Setups::new(100)),
             log: Arc::new(()),
             reload: Arc::new(()),
+            invites: Arc::new(()),
             recent: Arc::default(),
         });
         plane.set_peer_api(Arc::new(api.clone()));

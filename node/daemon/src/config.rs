@@ -7,6 +7,7 @@
 mod api;
 mod check;
 mod code;
+mod join;
 mod place;
 mod reload;
 mod section;
@@ -23,6 +24,8 @@ use crate::data::DataLimits;
 use crate::trace::ExportConfig;
 pub use api::{ApiConfig, ApiLimits, RemoteRights, Who};
 pub use check::{FileKind, check_file, check_text};
+pub use join::JoinConfig;
+pub(crate) use join::host_and_port;
 pub use reload::Change;
 pub(crate) use reload::{Bound, take_up};
 pub use topology::{Deployment, Topology, TopologyPlace};
@@ -49,6 +52,8 @@ pub struct DaemonConfig {
     pub listen: SocketAddr,
     /// The parent to join (`[parent]`); none for a root, and only for one.
     pub parent: Option<ParentConfig>,
+    /// How new places may join below this one (`[join]`).
+    pub join: JoinConfig,
     /// Where sessions' URLs lead (`[gateway]`).
     pub gateway: GatewayConfig,
     /// The control API (`[api]`).
@@ -368,6 +373,38 @@ impl DaemonConfig {
         })
     }
 
+    /// The text of a configuration with what is laid over it, to be written to a file in that
+    /// folder.
+    ///
+    /// # Errors
+    /// As [`DaemonConfig::load`].
+    pub fn render(
+        text: &str,
+        name: &str,
+        folder: &Path,
+        overrides: &Overrides,
+    ) -> Result<String, ConfigError> {
+        Self::from_toml(text, name, folder, overrides)?;
+        let value = Self::overlaid(text, name, overrides, &section::Problems::default())?;
+        toml::to_string_pretty(&value.to_toml())
+            .map_err(|error| ConfigError::one(format!("{name}: {error}")))
+    }
+
+    /// A text's settings with what is laid over them.
+    fn overlaid(
+        text: &str,
+        name: &str,
+        overrides: &Overrides,
+        problems: &section::Problems,
+    ) -> Result<source::Value, ConfigError> {
+        let mut value = source::parse(name, text).map_err(ConfigError::one)?;
+        if let source::Kind::Table(table) = &mut value.kind {
+            source::set_from_environment(table, &overrides.environment);
+            source::set_from_flags(table, &overrides.flags, problems);
+        }
+        Ok(value)
+    }
+
     /// Reads a configuration from a text; `name` is what errors call the file, and
     /// `folder` is where relative paths start.
     ///
@@ -379,12 +416,8 @@ impl DaemonConfig {
         folder: &Path,
         overrides: &Overrides,
     ) -> Result<Self, ConfigError> {
-        let mut value = source::parse(name, text).map_err(ConfigError::one)?;
         let problems = section::Problems::default();
-        if let source::Kind::Table(table) = &mut value.kind {
-            source::set_from_environment(table, &overrides.environment);
-            source::set_from_flags(table, &overrides.flags, &problems);
-        }
+        let value = Self::overlaid(text, name, overrides, &problems)?;
         let config = place::read(&value, folder, &problems);
         problems.finish()?;
         config.ok_or_else(|| ConfigError::one(format!("{name}: not a place's configuration")))

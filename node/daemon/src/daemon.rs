@@ -21,6 +21,7 @@ use crate::config::DaemonConfig;
 use crate::files::{self, FileError};
 use crate::handle::PlaceHandle;
 use crate::identity::{self, Identity};
+use crate::join::Joining;
 use crate::link::{DataSink, LinkConfig, Links};
 use crate::machinery::{CodeKeeper, Machinery};
 use crate::metrics::{Observer, Recorded};
@@ -81,6 +82,8 @@ pub struct Core {
     pub links: Links,
     /// The place's identity, as its files have it.
     pub certificates: Arc<Certificates>,
+    /// Lets new places join.
+    pub(crate) joining: Arc<Joining>,
     /// What local clients of the API show.
     pub token: String,
     /// What sessions' URLs are derived from.
@@ -177,6 +180,7 @@ impl Daemon {
         let opened = tokio::task::spawn_blocking(move || Store::open(&folder, wall_clock)).await;
         let mut store = opened.map_err(|error| DaemonError::Room(error.into()))??;
         let records = store.take_records();
+        let joining = Arc::new(Joining::open(&config)?);
         let link_config = LinkConfig {
             listen: config.listen,
             parent: config.parent.clone(),
@@ -190,6 +194,7 @@ impl Daemon {
         };
         let bound = Links::bind(identity.clone(), link_config);
         let (links, link_events) = bound.map_err(socket)?;
+        links.let_in(joining.clone());
         let paths = config.identity.clone();
         let certificates = Certificates::new(paths, digests, &identity, links.clone());
         let quic = links.local_addr().map_err(socket)?;
@@ -208,6 +213,7 @@ impl Daemon {
             peers: Arc::new(links.clone()),
             links: links.clone(),
             certificates: Arc::new(certificates),
+            joining,
             token: store.token().to_owned(),
             gateway_secret: store.gateway_secret(),
             incarnation: store.incarnation(),

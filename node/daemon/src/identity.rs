@@ -8,6 +8,7 @@ mod accept;
 mod authority;
 mod issued;
 mod load;
+mod newcomer;
 mod revoked;
 
 use std::any::Any;
@@ -24,6 +25,7 @@ use x509_parser::prelude::{FromDer, X509Certificate};
 pub use authority::{Authority, DEFAULT_VALIDITY};
 pub use issued::{Revocation, Which};
 pub(crate) use load::{Digests, digests};
+pub(crate) use newcomer::{Pinned, key_hash, request};
 
 /// The protocol's name in the handshake.
 pub const ALPN: &[u8] = b"waybook/1";
@@ -40,6 +42,10 @@ pub struct Identity {
     verifier: Arc<dyn ClientCertVerifier>,
     pub(crate) server: Arc<rustls::ServerConfig>,
     pub(crate) client: Arc<rustls::ClientConfig>,
+    /// How newcomers, who have no certificate, are let in.
+    pub(crate) newcomers: Arc<rustls::ServerConfig>,
+    /// What newcomers know this place by.
+    pub(crate) key_hash: [u8; 32],
     /// Derived from the private key; lets a restarted place tell its neighbours at once
     /// that their connections are gone.
     pub(crate) reset_key: [u8; 32],

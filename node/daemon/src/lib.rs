@@ -3,8 +3,8 @@
 //! A daemon drives one [`Place`](waybook_place::Place): `pump` feeds it and carries
 //! out what it asks for, `link` keeps the QUIC connections to parent and children,
 //! `data` lets the sessions' HTTP through, `code` keeps and transfers code, `api` is the
-//! control API; both have a `door` for clients. `metrics` says how it goes,
-//! `trace` how each set-up went.
+//! control API; both have a `door` for clients. `join` lets new places in. `metrics` says how it
+//! goes, `trace` how each set-up went.
 
 pub mod api;
 pub mod backup;
@@ -18,6 +18,7 @@ mod files;
 mod handle;
 mod hop;
 pub mod identity;
+pub mod join;
 mod kept;
 pub mod link;
 mod logging;

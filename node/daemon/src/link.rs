@@ -22,10 +22,11 @@ mod tests;
 use std::collections::BTreeMap;
 use std::io;
 use std::net::SocketAddr;
-use std::sync::{Arc, PoisonError, RwLock};
+use std::sync::{Arc, OnceLock, PoisonError, RwLock};
 use std::time::{Duration, SystemTime};
 
 use quinn::VarInt;
+use rustls::pki_types::CertificateDer;
 use tokio::sync::{OwnedSemaphorePermit, mpsc, watch};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
@@ -35,6 +36,7 @@ use waybook_location_tree::PlaceName;
 use crate::Io;
 use crate::config::{ParentConfig, TransportConfig};
 use crate::identity::{self, Identity};
+use crate::join::Joining;
 use counters::{Counting, Each};
 pub use counters::{LinkCounters, NeighbourCounters};
 use registry::Registry;
@@ -138,14 +140,17 @@ struct Shared {
     counting: Counting,
     /// Why there is no connection to the parent, when there should be one.
     trouble: watch::Sender<Option<String>>,
+    /// Who serves machines that are no places yet, if anybody does.
+    joining: OnceLock<Arc<Joining>>,
     stopping: CancellationToken,
     tasks: TaskTracker,
 }
 
-/// An identity, and how its connections are dialled.
+/// An identity, and how its connections are dialled, and those of newcomers accepted.
 struct Present {
     identity: Identity,
     client: quinn::ClientConfig,
+    newcomers: Arc<quinn::ServerConfig>,
 }
 
 impl Shared {
@@ -181,9 +186,13 @@ impl Links {
         identity: Identity,
         config: LinkConfig,
     ) -> io::Result<(Self, mpsc::UnboundedReceiver<LinkEvent>)> {
-        let (endpoint, client) = endpoint::bind(&identity, &config)?;
+        let (endpoint, settings) = endpoint::bind(&identity, &config)?;
         let name = identity.name().clone();
-        let present = Present { identity, client };
+        let present = Present {
+            identity,
+            client: settings.client,
+            newcomers: settings.newcomers,
+        };
         let (events, receiver) = mpsc::unbounded_channel();
         let shared = Shared {
             name,
@@ -193,6 +202,7 @@ impl Links {
             endpoint,
             counting: Counting::default(),
             trouble: watch::Sender::default(),
+            joining: OnceLock::new(),
             stopping: CancellationToken::new(),
             tasks: TaskTracker::new(),
         };
@@ -217,11 +227,15 @@ impl Links {
     /// If the identity cannot be used for QUIC; nothing has changed then.
     pub(crate) fn renew(&self, identity: Identity) -> io::Result<()> {
         let shared = &self.shared;
-        let (server, client) = endpoint::settings(&identity, &shared.config)?;
-        let present = Arc::new(Present { identity, client });
+        let settings = endpoint::settings(&identity, &shared.config)?;
+        let present = Arc::new(Present {
+            identity,
+            client: settings.client,
+            newcomers: settings.newcomers,
+        });
         let before = shared.present.write();
         *before.unwrap_or_else(PoisonError::into_inner) = present;
-        shared.endpoint.set_server_config(Some(server));
+        shared.endpoint.set_server_config(Some(settings.server));
         self.check(SystemTime::now());
         Ok(())
     }
@@ -234,6 +248,28 @@ impl Links {
                 connection.close(CloseCode::Certificate.into(), why.as_bytes());
             }
         }
+    }
+
+    /// Lets newcomers in, as that one allows it. Only the first one that is told counts.
+    pub(crate) fn let_in(&self, joining: Arc<Joining>) {
+        let _ = self.shared.joining.set(joining);
+    }
+
+    /// Whether a neighbour with that chain of certificates would be accepted at that time.
+    ///
+    /// # Errors
+    /// A sentence that says why not.
+    pub(crate) fn accepts(
+        &self,
+        chain: &[CertificateDer<'static>],
+        now: SystemTime,
+    ) -> Result<(), String> {
+        self.shared.present().identity.accepts(chain, now)
+    }
+
+    /// What this place's key is known by.
+    pub(crate) fn key(&self) -> [u8; 32] {
+        self.shared.present().identity.key_hash
     }
 
     /// The address that the socket is bound to, with the actual port.

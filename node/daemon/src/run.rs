@@ -23,6 +23,7 @@ use crate::api::{self, ControlApi, Counts, Ends, Parts, Rights, SessionUrls};
 use crate::code::{self, Repository};
 use crate::config::{Bound, DaemonConfig, ProgramConfig, Ready};
 use crate::data::{CodeFiles, DataConfig, DataPlane, Program, Readiness, WasmConfig};
+use crate::join::{Desk, JoinCounters, Joining};
 use crate::link::{DataSink, LinkCounters, Links, NeighbourCounters};
 use crate::reload::Reloader;
 use crate::service::Service;
@@ -195,11 +196,17 @@ async fn rooms(
             plane: plane.clone(),
             engine: engine.clone(),
             certificates: core.certificates.clone(),
+            joining: core.joining.clone(),
         }),
         recorded: core.recorded.clone(),
         setups: core.setups.clone(),
         log,
         reload: reload.clone(),
+        invites: Arc::new(Desk {
+            name: config.place.name.clone(),
+            joining: core.joining.clone(),
+            links: core.links.clone(),
+        }),
         recent: core.recent.clone(),
     });
     plane.set_peer_api(Arc::new(control.clone()));
@@ -436,6 +443,7 @@ struct Counted {
     plane: DataPlane,
     engine: Wasm,
     certificates: Arc<Certificates>,
+    joining: Arc<Joining>,
 }
 
 impl Counts for Counted {
@@ -457,6 +465,10 @@ impl Counts for Counted {
 
     fn certificate(&self) -> Option<CertificateStatus> {
         Some(self.certificates.status())
+    }
+
+    fn newcomers(&self) -> JoinCounters {
+        self.joining.counters()
     }
 }
 

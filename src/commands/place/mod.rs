@@ -3,12 +3,15 @@
 mod backup;
 mod cordon;
 mod drain;
+mod invite;
 mod reload;
 mod restart;
 mod run;
 mod wait;
 
 use clap::Subcommand;
+
+pub(crate) use run::Run;
 
 use crate::fail::{Done, Fail};
 use crate::find::Global;
@@ -17,7 +20,7 @@ use crate::find::Global;
 #[derive(Subcommand)]
 pub(crate) enum Place {
     /// Run a place until it is told to stop
-    Run(run::Run),
+    Run(Run),
     /// Let a place take no new sessions
     Drain(drain::Drain),
     /// Let a drained place take new sessions again
@@ -26,6 +29,10 @@ pub(crate) enum Place {
     Cordon(cordon::Cordon),
     /// Let a cordoned resource be booked again
     Uncordon(cordon::Uncordon),
+    /// Invite a machine to become a place: print a token for `waybook join`
+    Invite(invite::Invite),
+    /// List who is invited, or take an invitation back
+    Invites(invite::Invites),
     /// Have a place read its configuration again
     Reload(reload::Reload),
     /// Restart a place that `waybook up` started
@@ -58,6 +65,8 @@ impl Place {
                 Self::Undrain(command) => command.run(global).await,
                 Self::Cordon(command) => command.run(global).await,
                 Self::Uncordon(command) => command.run(global).await,
+                Self::Invite(command) => command.run(global).await,
+                Self::Invites(command) => command.run(global).await,
                 Self::Reload(command) => command.run(global).await,
                 Self::Backup(command) => command.run(global).await,
                 Self::Wait(command) => command.run(global).await,

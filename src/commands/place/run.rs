@@ -31,6 +31,14 @@ pub(crate) struct Run {
 }
 
 impl Run {
+    /// Runs the place with that configuration file.
+    pub(crate) fn of(config: PathBuf) -> Self {
+        Self {
+            config,
+            set: Vec::new(),
+        }
+    }
+
     /// Does it.
     pub(crate) fn run(self) -> Done {
         let overrides = Overrides::from_process(self.set);

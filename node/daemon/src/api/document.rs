@@ -5,8 +5,8 @@ use utoipa::openapi::security::{Http, HttpAuthScheme, SecurityScheme};
 use utoipa::{Modify, OpenApi};
 
 use super::{
-    backup, components, events, handlers, links, log, metrics, operate, presentations, routes,
-    sessions, setups,
+    backup, components, events, handlers, invitations, links, log, metrics, operate, presentations,
+    routes, sessions, setups,
 };
 
 #[derive(OpenApi)]
@@ -32,6 +32,9 @@ use super::{
         operate::uncordon,
         operate::reload,
         backup::backup,
+        invitations::invite,
+        invitations::list,
+        invitations::revoke,
         events::events,
         events::walks,
         events::hops,

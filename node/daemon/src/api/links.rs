@@ -9,6 +9,7 @@ use waybook_location_tree::PlaceName;
 
 use super::model::{DoorInfo, LinksInfo, NeighbourInfo, TransportInfo};
 use super::{Problem, Shared};
+use crate::join::JoinCounters;
 use crate::link::{LinkCounters, NeighbourCounters};
 use crate::{CertificateStatus, DoorCounters};
 
@@ -28,6 +29,9 @@ pub trait Counts: Send + Sync {
 
     /// How it is with the place's certificate.
     fn certificate(&self) -> Option<CertificateStatus>;
+
+    /// Of machines that wanted to join.
+    fn newcomers(&self) -> JoinCounters;
 }
 
 /// Nothing is counted.
@@ -50,6 +54,10 @@ impl Counts for () {
 
     fn certificate(&self) -> Option<CertificateStatus> {
         None
+    }
+
+    fn newcomers(&self) -> JoinCounters {
+        JoinCounters::default()
     }
 }
 

@@ -49,6 +49,7 @@ async fn text(shared: &Shared) -> Result<String, Problem> {
         api: api_door(shared),
         wasm: counts.wasm(),
         certificate: counts.certificate(),
+        newcomers: counts.newcomers(),
     };
     Ok(metrics::text(&shared.parts.recorded, &now))
 }

@@ -16,6 +16,7 @@ mod extract;
 mod forward;
 mod handlers;
 mod health;
+mod invitations;
 mod links;
 mod log;
 mod metrics;
@@ -50,6 +51,7 @@ use waybook_place::io::RecordKey;
 
 use crate::config::ApiLimits;
 use crate::door::{Door, DoorConfig};
+use crate::join::Invites;
 use crate::metrics::Recorded;
 use crate::slots::{Full, Slot, Slots, share};
 use crate::trace::Setups;
@@ -136,6 +138,8 @@ pub struct Parts {
     pub log: Arc<dyn LogControl>,
     /// Reads the configuration again.
     pub reload: Arc<dyn Reload>,
+    /// Invites machines to become children.
+    pub invites: Arc<dyn Invites>,
     /// What has happened lately.
     pub recent: Arc<Recent>,
 }

@@ -18,7 +18,7 @@ pub(crate) enum Right {
     /// Open, claim and close sessions here, or try what an open would do.
     Open,
     /// Publish and withdraw presentations; add, fetch, keep and remove code; drain the place,
-    /// cordon its resources, have its configuration read again.
+    /// cordon its resources, have its configuration read again; invite new places.
     Operate,
 }
 
@@ -55,7 +55,7 @@ impl Rights {
             Right::Open => (&self.remote.open, "open or close sessions"),
             Right::Operate => (
                 &self.remote.operate,
-                "publish, withdraw, manage code or change how it runs",
+                "publish, withdraw, manage code, change how it runs or invite new places",
             ),
         };
         let allowed = *origin == self.name

@@ -9,8 +9,8 @@ use axum::routing::{MethodRouter, delete, get, post, put};
 
 use super::rights::{Right, check};
 use super::{
-    Kind, PREFIX, Problem, Shared, backup, components, events, handlers, links, log, metrics,
-    operate, presentations, sessions, setups,
+    Kind, PREFIX, Problem, Shared, backup, components, events, handlers, invitations, links, log,
+    metrics, operate, presentations, sessions, setups,
 };
 
 /// Greatest request that is read as a whole; uploads are streams.
@@ -34,6 +34,9 @@ fn routes() -> Vec<Route> {
         ("/cordons/{resource}", Operate, delete(operate::uncordon)),
         ("/reload", Operate, post(operate::reload)),
         ("/backup", Operate, get(backup::backup)),
+        ("/invitations", Read, get(invitations::list)),
+        ("/invitations", Operate, post(invitations::invite)),
+        ("/invitations/{id}", Operate, delete(invitations::revoke)),
         ("/bookings", Read, get(handlers::bookings)),
         ("/presentations", Read, get(presentations::list)),
         ("/presentations", Operate, put(presentations::publish)),

@@ -15,7 +15,7 @@ use super::{
     ApiConfig, ApiLimits, DaemonConfig, GatewayConfig, IdentityPaths, LogConfig, LogFormat,
     ParentConfig, ProgramConfig, Ready, RemoteRights, TraceConfig, TransportConfig, Who,
 };
-use super::{code, wasm};
+use super::{code, join, wasm};
 use crate::data::DataLimits;
 use crate::trace::{ExportConfig, check_endpoint};
 
@@ -30,6 +30,7 @@ pub(super) fn read(value: &Value, folder: &Path, problems: &Problems) -> Option<
     let listen = socket(&top, "listen", "127.0.0.1:4710");
     let parent = parent(&top, name.as_ref());
     let transport = transport(&top.section("transport"));
+    let join = join::read(&top.section("join"));
     let programs = programs(&top.section("programs"));
     let (mut limits, programs_limit) = {
         let section = top.section("limits");
@@ -68,6 +69,7 @@ pub(super) fn read(value: &Value, folder: &Path, problems: &Problems) -> Option<
         identity: identity?,
         listen,
         parent,
+        join,
         gateway,
         api,
         metrics,
@@ -83,7 +85,7 @@ pub(super) fn read(value: &Value, folder: &Path, problems: &Problems) -> Option<
     })
 }
 
-fn non_empty(text: &str) -> Result<String, &'static str> {
+pub(super) fn non_empty(text: &str) -> Result<String, &'static str> {
     match text.trim() {
         "" => Err("must not be empty"),
         _ => Ok(text.to_owned()),
@@ -128,14 +130,11 @@ fn identity(section: &Section<'_>, data_dir: Option<&Path>) -> Option<IdentityPa
 
 fn parent(top: &Section<'_>, name: Option<&PlaceName>) -> Option<ParentConfig> {
     let section = top.section("parent");
-    let read = |text: &str| {
-        let port = text.rsplit_once(':').filter(|(host, _)| !host.is_empty());
-        match port.and_then(|(_, port)| port.parse::<u16>().ok()) {
-            Some(1..) => Ok(text.to_owned()),
-            _ => Err(format!(
-                "`{text}` must be a host and a port, such as \"bologna.example:4700\""
-            )),
-        }
+    let read = |text: &str| match join::host_and_port(text) {
+        true => Ok(text.to_owned()),
+        false => Err(format!(
+            "`{text}` must be a host and a port, such as \"bologna.example:4700\""
+        )),
     };
     let up = name.map(PlaceName::parent);
     match (up, section.is_present()) {

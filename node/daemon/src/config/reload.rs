@@ -166,6 +166,7 @@ fn others(running: &DaemonConfig, read: &DaemonConfig, bound: Bound) -> Vec<Stri
         ("listen", socket(was.listen, is.listen, bound.listen)),
         ("identity", was.identity != is.identity),
         ("parent", was.parent != is.parent),
+        ("join", was.join != is.join),
         ("timing", was.place.timing != is.place.timing),
         ("transport", was.transport != is.transport),
         (

@@ -371,6 +371,9 @@ fn make_absolute(table: &mut Table, folder: &Path) {
             *text = folder.join(&*text).display().to_string();
         }
     };
+    if let Some(Kind::Table(settings)) = table.get_mut("join").map(|v| &mut v.kind) {
+        settings.get_mut("authority").into_iter().for_each(join);
+    }
     if let Some(Kind::Table(files)) = table.get_mut("files").map(|v| &mut v.kind)
         && let Some(Kind::List(roots)) = files.get_mut("roots").map(|v| &mut v.kind)
     {

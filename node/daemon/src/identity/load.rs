@@ -17,9 +17,10 @@ use x509_parser::prelude::{FromDer, X509Certificate};
 
 use super::accept::verify;
 use super::revoked::Revoked;
-use super::{ALPN, Identity, Told, authority, name_in, provider};
+use super::{ALPN, Identity, Told, authority, key_hash, name_in, provider};
 use crate::config::IdentityPaths;
 use crate::files::FileError;
+use crate::join;
 
 impl Identity {
     /// Loads and checks an identity for the place of that name, as of `now`.
@@ -107,6 +108,16 @@ impl Identity {
         server.session_storage = Arc::new(NoServerSessionStorage {});
         server.send_tls13_tickets = 0;
         server.max_early_data_size = 0;
+        let mut newcomers = rustls::ServerConfig::builder_with_provider(provider())
+            .with_protocol_versions(&[&rustls::version::TLS13])
+            .map_err(tls)?
+            .with_no_client_auth()
+            .with_single_cert(chain.clone(), key.clone_key())
+            .map_err(tls)?;
+        newcomers.alpn_protocols = vec![join::ALPN.to_vec()];
+        newcomers.session_storage = Arc::new(NoServerSessionStorage {});
+        newcomers.send_tls13_tickets = 0;
+        let key_hash = key_hash(leaf.public_key().raw);
         let mut client = rustls::ClientConfig::builder_with_provider(provider())
             .with_protocol_versions(&[&rustls::version::TLS13])
             .map_err(tls)?
@@ -124,6 +135,8 @@ impl Identity {
             verifier,
             server: Arc::new(server),
             client: Arc::new(client),
+            newcomers: Arc::new(newcomers),
+            key_hash,
             reset_key,
         })
     }

@@ -15,6 +15,7 @@ use quinn::{
 use super::connection::{Side, explain, serve};
 use super::{DataSink, LinkConfig, Shared};
 use crate::identity::Identity;
+use crate::join;
 
 /// Handshakes at one time beyond which a newcomer must first show that it receives what
 /// is sent to its address.
@@ -25,12 +26,21 @@ const MOST_HANDSHAKES: usize = 1024;
 const SOCKET_BUFFER: usize = 4 << 20;
 /// What may be under way on one connection unacknowledged, in bytes.
 const SEND_WINDOW: u64 = 32 << 20;
+/// What a newcomer may send before it is read, in bytes.
+const NEWCOMERS_WINDOW: u32 = 32 << 10;
 
-pub(super) fn bind(
-    identity: &Identity,
-    config: &LinkConfig,
-) -> io::Result<(Endpoint, ClientConfig)> {
-    let (server, client) = settings(identity, config)?;
+/// How connections are made as one identity.
+pub(super) struct Settings {
+    /// Neighbours that dial.
+    pub(super) server: ServerConfig,
+    /// Newcomers.
+    pub(super) newcomers: Arc<ServerConfig>,
+    /// The parent, which is dialled.
+    pub(super) client: ClientConfig,
+}
+
+pub(super) fn bind(identity: &Identity, config: &LinkConfig) -> io::Result<(Endpoint, Settings)> {
+    let settings = settings(identity, config)?;
     let mut endpoint = EndpointConfig::new(Arc::new(ResetKey(identity.reset_key)));
     // With the default identifiers, which hold a check of their own, a restarted place
     // would ignore what is sent to its former life in place of resetting it.
@@ -43,15 +53,13 @@ pub(super) fn bind(
         .map_err(|error| io::Error::new(error.kind(), format!("{}: {error}", config.listen)))?;
     let _ = rustix::net::sockopt::set_socket_recv_buffer_size(&socket, SOCKET_BUFFER);
     let _ = rustix::net::sockopt::set_socket_send_buffer_size(&socket, SOCKET_BUFFER);
-    let endpoint = Endpoint::new(endpoint, Some(server), socket, Arc::new(TokioRuntime))?;
-    Ok((endpoint, client))
+    let server = Some(settings.server.clone());
+    let endpoint = Endpoint::new(endpoint, server, socket, Arc::new(TokioRuntime))?;
+    Ok((endpoint, settings))
 }
 
 /// How connections are accepted, and how they are dialled.
-pub(super) fn settings(
-    identity: &Identity,
-    config: &LinkConfig,
-) -> io::Result<(ServerConfig, ClientConfig)> {
+pub(super) fn settings(identity: &Identity, config: &LinkConfig) -> io::Result<Settings> {
     let transport = Arc::new(transport(config)?);
     let server = QuicServerConfig::try_from(identity.server.clone()).map_err(io::Error::other)?;
     let mut server = ServerConfig::with_crypto(Arc::new(server));
@@ -60,7 +68,31 @@ pub(super) fn settings(
     let client = QuicClientConfig::try_from(identity.client.clone()).map_err(io::Error::other)?;
     let mut client = ClientConfig::new(Arc::new(client));
     client.transport_config(transport);
-    Ok((server, client))
+    let crypto = QuicServerConfig::try_from(identity.newcomers.clone());
+    let crypto = crypto.map_err(io::Error::other)?;
+    let mut newcomers = ServerConfig::with_crypto(Arc::new(crypto));
+    newcomers.transport_config(Arc::new(newcomers_transport(config)?));
+    Ok(Settings {
+        server,
+        newcomers: Arc::new(newcomers),
+        client,
+    })
+}
+
+/// Whoever has shown no certificate gets one stream, and no more of the memory than its request
+/// needs.
+fn newcomers_transport(config: &LinkConfig) -> io::Result<TransportConfig> {
+    let mut transport = TransportConfig::default();
+    let idle = config.transport.handshake_timeout * 2;
+    let idle = idle.try_into().map_err(io::Error::other)?;
+    transport.max_idle_timeout(Some(idle));
+    transport.max_concurrent_bidi_streams(VarInt::from_u32(1));
+    transport.max_concurrent_uni_streams(VarInt::from_u32(0));
+    transport.stream_receive_window(VarInt::from_u32(NEWCOMERS_WINDOW));
+    transport.receive_window(VarInt::from_u32(NEWCOMERS_WINDOW));
+    transport.datagram_receive_buffer_size(None);
+    transport.enable_segmentation_offload(config.transport.gso);
+    Ok(transport)
 }
 
 fn transport(config: &LinkConfig) -> io::Result<TransportConfig> {
@@ -95,6 +127,10 @@ pub(super) async fn accept(shared: Arc<Shared>, sink: Arc<dyn DataSink>) {
             incoming.refuse();
             continue;
         }
+        if incoming.orig_dst_cid().starts_with(join::MARK) {
+            receive(&shared, incoming);
+            continue;
+        }
         if handshakes > UNVALIDATED_HANDSHAKES && !incoming.remote_address_validated() {
             // Fails only for an address that is validated.
             let _ = incoming.retry();
@@ -104,6 +140,38 @@ pub(super) async fn accept(shared: Arc<Shared>, sink: Arc<dyn DataSink>) {
             .tasks
             .spawn(welcome(shared.clone(), incoming, sink.clone()));
     }
+}
+
+/// Lets a newcomer in, if any may come and it has the address that it says.
+fn receive(shared: &Arc<Shared>, incoming: Incoming) {
+    let Some(joining) = shared.joining.get().cloned() else {
+        incoming.refuse();
+        return;
+    };
+    if joining.is_open() && !incoming.remote_address_validated() {
+        // Fails only for an address that is validated.
+        let _ = incoming.retry();
+        return;
+    }
+    let from = incoming.remote_address().ip();
+    let Some(slot) = joining.knock(from) else {
+        incoming.refuse();
+        return;
+    };
+    let within = shared.config.transport.handshake_timeout;
+    let connecting = incoming.accept_with(shared.present().newcomers.clone());
+    shared.tasks.spawn(async move {
+        let _slot = slot;
+        let why = match connecting {
+            Ok(connecting) => match tokio::time::timeout(within, connecting).await {
+                Ok(Ok(connection)) => return joining.serve(connection).await,
+                Ok(Err(error)) => error.to_string(),
+                Err(_) => format!("not done within {within:?}"),
+            },
+            Err(error) => error.to_string(),
+        };
+        joining.failed(from, &why);
+    });
 }
 
 async fn welcome(shared: Arc<Shared>, incoming: Incoming, sink: Arc<dyn DataSink>) {

@@ -10,6 +10,7 @@ use waybook_plan::Resource;
 
 use super::page::Page;
 use super::process;
+use crate::join::JoinCounters;
 use crate::link::{LinkCounters, NeighbourCounters};
 use crate::{CertificateStatus, DoorCounters};
 
@@ -68,6 +69,7 @@ pub(crate) struct Now {
     pub(crate) api: DoorCounters,
     pub(crate) wasm: waybook_wasm::Snapshot,
     pub(crate) certificate: Option<CertificateStatus>,
+    pub(crate) newcomers: JoinCounters,
 }
 
 impl Now {
@@ -169,6 +171,17 @@ impl Now {
             "connection_overflows",
             "Connections closed because too much waited to be sent",
             links.overflows,
+        );
+        let newcomers = [
+            ("joined", self.newcomers.joined),
+            ("refused", self.newcomers.refused),
+            ("turned-away", self.newcomers.turned_away),
+            ("failed", self.newcomers.failed),
+        ];
+        page.counter(
+            "newcomers",
+            "Machines that wanted to join with a token, by what came of it",
+            newcomers.map(|(result, count)| (vec![("result", result.to_owned())], count)),
         );
     }
 

@@ -110,6 +110,7 @@ fn parts(
         setups: Arc::new(crate::trace::Setups::new(100)),
         log: Arc::new(()),
         reload: Arc::new(()),
+        invites: Arc::new(()),
         recent,
     }
 }
