@@ -4,7 +4,8 @@ use clap::{Parser, Subcommand};
 
 use crate::commands::{
     bookings, ca, check, close, completions, component, demo, down, join, links, log, man, open,
-    page, place, presentations, publish, session, sessions, sim, trace, tree, up, why, withdraw,
+    page, place, presentations, publish, session, sessions, sim, topology, trace, tree, up, why,
+    withdraw,
 };
 use crate::find::Global;
 
@@ -60,6 +61,14 @@ Examples:
     Join(join::Join),
     /// Start all places of a topology on this machine
     Up(up::Up),
+    /// Write the folders of a tree's machines from one file
+    #[command(
+        subcommand,
+        after_help = "\
+Examples:
+  waybook topology render tree.toml --out machines"
+    )]
+    Topology(topology::Topology),
     /// Stop the places that `waybook up` started
     Down(down::Down),
     /// Add, list, fetch and remove components

@@ -20,6 +20,7 @@ pub(crate) mod publish;
 pub(crate) mod session;
 pub(crate) mod sessions;
 pub(crate) mod sim;
+pub(crate) mod topology;
 pub(crate) mod trace;
 mod transfers;
 pub(crate) mod tree;
@@ -45,6 +46,7 @@ pub(crate) fn run(cli: Cli) -> Done {
         Command::Join(command) => command.run(global),
         Command::Place(command) => command.run(global),
         Command::Sim(command) => command.run(global),
+        Command::Topology(command) => command.run(global),
         command => {
             // A client waits far more than it works: one thread does.
             let runtime = tokio::runtime::Builder::new_current_thread()
@@ -77,7 +79,8 @@ pub(crate) fn run(cli: Cli) -> Done {
                     | Command::Down(_)
                     | Command::Join(_)
                     | Command::Place(_)
-                    | Command::Sim(_) => Ok(()),
+                    | Command::Sim(_)
+                    | Command::Topology(_) => Ok(()),
                 }
             })
         }

@@ -367,7 +367,7 @@ fn report(places: &[PlaceInfo], started: &[Started], global: &Global) -> Done {
 }
 
 /// Makes a folder that only its owner may look into.
-fn private_folder(path: &Path) -> Done {
+pub(super) fn private_folder(path: &Path) -> Done {
     DirBuilder::new()
         .recursive(true)
         .mode(0o700)

@@ -12,6 +12,7 @@ mod operators;
 mod player;
 mod session;
 mod sim;
+mod topology;
 mod trouble;
 
 use std::path::Path;

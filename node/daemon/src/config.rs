@@ -28,7 +28,7 @@ pub use join::JoinConfig;
 pub(crate) use join::host_and_port;
 pub use reload::Change;
 pub(crate) use reload::{Bound, take_up};
-pub use topology::{Deployment, Topology, TopologyPlace};
+pub use topology::{Deployment, Machine, Topology, TopologyPlace};
 pub use wasm::WasmLimits;
 
 /// Environment variables that begin like settings but belong to the `waybook` command.

@@ -31,8 +31,20 @@ pub struct TopologyPlace {
     pub name: PlaceName,
     /// The QUIC address that the file gives it, if it does.
     pub listen: Option<SocketAddr>,
+    /// What the file says of its machine.
+    pub machine: Machine,
     table: Table,
     origin: source::Origin,
+}
+
+/// What matters to whoever writes a place's folder for a machine of its own
+/// (`[place.machine]`). Places that are all on one machine go by none of it.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Machine {
+    /// Where the place's children reach it (`address`), `host:port`.
+    pub address: Option<String>,
+    /// Where its data is kept (`data-dir`); relative paths start at its configuration's folder.
+    pub data_dir: Option<PathBuf>,
 }
 
 /// What a topology file does not say of a place.
@@ -296,10 +308,16 @@ fn read_places(value: &Value, folder: &Path, problems: &Problems) -> Vec<Topolog
             capacity.remove(Resource::DOWN);
             capacity.remove(Resource::UP);
         }
-        source::lay_over(&mut table, own.clone());
+        let mut own = own.clone();
+        let machine = own.remove("machine");
+        let machine = machine.map_or_else(Machine::default, |value| {
+            read_machine(value, folder, problems)
+        });
+        source::lay_over(&mut table, own);
         places.push(TopologyPlace {
             name,
             listen,
+            machine,
             table,
             origin: value.origin.clone(),
         });
@@ -307,6 +325,33 @@ fn read_places(value: &Value, folder: &Path, problems: &Problems) -> Vec<Topolog
     // In the order of names every parent comes before its children.
     places.sort_by(|a, b| a.name.cmp(&b.name));
     places
+}
+
+fn read_machine(value: Value, folder: &Path, problems: &Problems) -> Machine {
+    // Read by itself, with its errors named as they stand in the file.
+    let origin = value.origin.clone();
+    let whole = Value {
+        origin,
+        kind: Kind::Table(Table::from([("machine".to_owned(), value)])),
+    };
+    let top = Section::top(&whole, folder, problems);
+    let section = top.section("machine");
+    let address =
+        section.parsed(
+            "address",
+            "bologna.example:4710",
+            |text: &str| match super::host_and_port(text) {
+                true => Ok(text.to_owned()),
+                false => Err(format!(
+                    "`{text}` must be a host and a port, such as \"bologna.example:4710\""
+                )),
+            },
+        );
+    let data_dir = section.parsed("data-dir", "/var/lib/waybook/bologna", place::non_empty);
+    Machine {
+        address,
+        data_dir: data_dir.map(PathBuf::from),
+    }
 }
 
 /// Reads every place as its daemon will, so that errors have the topology's lines.
