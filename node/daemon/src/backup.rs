@@ -6,7 +6,7 @@
 //! | entry | what |
 //! |---|---|
 //! | `backup.json` | the [`About`] |
-//! | as in the folder | every file that a next life needs: no machine code, which is made again, no code that has come in part, nothing of the running process |
+//! | as in the folder | every file that a next life needs: no machine code, which is made again, no code that has come in part, nothing of the running process, no invitations |
 //! | `records.redb` | the records as they were at one moment |
 //! | `end` | nothing: an archive without it was cut off |
 //!
@@ -23,6 +23,7 @@ use serde::{Deserialize, Serialize};
 use tar::{Archive, Builder, EntryType, Header};
 
 use crate::files::{self, FileError};
+use crate::join::INVITATIONS;
 
 /// What an archive says of itself.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -71,6 +72,10 @@ fn belongs(path: &Path, code: bool) -> bool {
     }
     let top = path.parent() == Some(Path::new(""));
     if top && ["lock", "runtime.json", RECORDS, "machine-code", "programs"].contains(&name) {
+        return false;
+    }
+    // A token that was used since would be good once more.
+    if top && name == INVITATIONS {
         return false;
     }
     match path.parent() {

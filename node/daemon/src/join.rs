@@ -20,6 +20,7 @@ pub(crate) use desk::Desk;
 pub use desk::{InviteError, Invites, Wanted};
 pub use door::JoinCounters;
 pub(crate) use door::Joining;
+pub(crate) use invitations::INVITATIONS;
 pub use invitations::{Invitation, Taken};
 pub use letter::{Answer, Request};
 pub use newcomer::{JoinError, Joined, Newcomer};

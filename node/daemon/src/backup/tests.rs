@@ -42,6 +42,7 @@ fn backed_up(home: &Path, code: bool) -> PathBuf {
         "programs/7",
         "lock",
         "runtime.json",
+        "invitations.json",
         ".token.77",
         "of-a-later-version",
     ] {

@@ -20,7 +20,7 @@ use crate::files::{self, Existing, FileError};
 use crate::identity;
 
 /// The file in the data folder.
-const FILE: &str = "invitations.json";
+pub(crate) const INVITATIONS: &str = "invitations.json";
 /// How long an invitation that is over is remembered.
 const REMEMBERED: Duration = Duration::from_secs(7 * 24 * 3600);
 
@@ -80,7 +80,7 @@ pub(super) struct Invitations {
 impl Invitations {
     /// Reads who was invited in earlier lives.
     pub(super) fn open(data_dir: &Path, most: usize) -> Result<Self, FileError> {
-        let path = data_dir.join(FILE);
+        let path = data_dir.join(INVITATIONS);
         let all: Vec<Invitation> = match path.exists() {
             false => Vec::new(),
             true => serde_json::from_str(&files::read_text(&path)?).map_err(|error| {
