@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use clap::Args;
-use waybook_client::Client;
+use waybook_client::{Client, Runtime};
 use waybook_location_tree::PlaceName;
 
 use crate::fail::{Done, Exit, Fail};
@@ -153,6 +153,11 @@ fn of(place: &UpPlace) -> Done<Client> {
                 log = place.log.display(),
             ),
         ));
+    }
+    // Nor can it say where it is before it has started again.
+    if Runtime::read(&place.data)?.pid != place.pid {
+        let what = format!("{} is starting: try again in a moment", place.name);
+        return Err(Fail::new(Exit::Unreachable, what));
     }
     Ok(Client::from_folder(&place.data)?)
 }
