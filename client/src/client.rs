@@ -1,6 +1,7 @@
 //! The client.
 
 mod operate;
+mod tokens;
 
 use std::path::Path;
 

@@ -105,6 +105,8 @@ impl Demo {
                 json: global.json,
                 dir: Some(folder.clone()),
                 data: None,
+                url: None,
+                token_file: None,
             },
             folder: &folder,
             facts: Facts {

@@ -20,6 +20,7 @@ pub(crate) mod publish;
 pub(crate) mod session;
 pub(crate) mod sessions;
 pub(crate) mod sim;
+pub(crate) mod token;
 pub(crate) mod topology;
 pub(crate) mod trace;
 mod transfers;
@@ -71,6 +72,7 @@ pub(crate) fn run(cli: Cli) -> Done {
                     Command::Links(command) => command.run(global).await,
                     Command::Log(command) => command.run(global).await,
                     Command::Page(command) => command.run(global).await,
+                    Command::Token(command) => command.run(global).await,
                     Command::Demo(command) => command.run(global).await,
                     Command::Ca(_)
                     | Command::Check(_)

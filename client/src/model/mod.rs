@@ -13,6 +13,7 @@ mod plan;
 mod problem;
 mod session;
 mod setup;
+mod token;
 mod values;
 
 pub use code::{
@@ -37,4 +38,5 @@ pub use session::{
     SessionDetail, SessionHop, SessionInfo, StepInfo, UrlsInfo,
 };
 pub use setup::{HopTraceInfo, NoteInfo, SetupDetail, SetupInfo, SpanInfo, TraceInfo, UntoldInfo};
+pub use token::{MadeTokenInfo, Right, TokenForm, TokenInfo};
 pub use values::{Amount, Quantity, Span, SpanForm};

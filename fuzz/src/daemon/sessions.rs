@@ -11,7 +11,9 @@ use std::time::Duration;
 use tempfile::TempDir;
 use tokio::io::{AsyncReadExt, AsyncWriteExt, DuplexStream};
 use waybook_agents::SessionId;
-use waybook_daemon::api::{Addresses, ControlApi, Ends, NoStore, Rights, SessionUrls, Urls};
+use waybook_daemon::api::{
+    Addresses, ControlApi, Ends, NoStore, Rights, SessionUrls, Tokens, Urls,
+};
 use waybook_daemon::config::{ApiLimits, RemoteRights};
 use waybook_daemon::data::{DataConfig, DataPlane};
 use waybook_daemon::trace::Setups;
@@ -127,6 +129,7 @@ impl World {
             name: name(HERE),
             peers,
             token: TOKEN.to_owned(),
+            tokens: Arc::new(Tokens::open(folder.path(), 10).expect("there are none")),
             urls: Arc::new(NoUrls),
             addresses: Addresses::default(),
             rights: Rights::new(name(HERE), RemoteRights::default()),

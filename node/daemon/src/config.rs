@@ -37,6 +37,9 @@ pub const NOT_SETTINGS: &[&str] = &[
     "WAYBOOK_DATA_DIR",
     "WAYBOOK_DIR",
     "WAYBOOK_LOG",
+    "WAYBOOK_TOKEN",
+    "WAYBOOK_TOKEN_FILE",
+    "WAYBOOK_URL",
 ];
 
 /// Everything that a daemon is told.

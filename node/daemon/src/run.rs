@@ -19,7 +19,7 @@ use waybook_place::io::{FetchId, InstanceId, RecordKey, Route};
 use waybook_plan::{Digest, Release};
 use waybook_wasm::Wasm;
 
-use crate::api::{self, ControlApi, Counts, Ends, Parts, Rights, SessionUrls};
+use crate::api::{self, ControlApi, Counts, Ends, Parts, Rights, SessionUrls, Tokens};
 use crate::code::{self, Repository};
 use crate::config::{Bound, DaemonConfig, ProgramConfig, Ready};
 use crate::data::{CodeFiles, DataConfig, DataPlane, Program, Readiness, WasmConfig};
@@ -178,6 +178,7 @@ async fn rooms(
         name: config.place.name.clone(),
         peers: core.peers.clone(),
         token: core.token.clone(),
+        tokens: Arc::new(Tokens::open(&config.data_dir, config.api.limits.tokens)?),
         urls: Arc::new(plane.clone()),
         addresses: api::Addresses {
             api: Some(api_at),

@@ -26,6 +26,8 @@ pub struct ApiLimits {
     pub requests: usize,
     /// Streams of events at once.
     pub event_streams: usize,
+    /// Tokens besides that of the data folder.
+    pub tokens: usize,
     /// Components being uploaded at once.
     pub uploads: usize,
     /// How long a client may take to send its headers.
@@ -42,6 +44,7 @@ impl Default for ApiLimits {
             connections: 4096,
             requests: 4096,
             event_streams: 256,
+            tokens: 1000,
             uploads: 4,
             header_timeout: Duration::from_secs(15),
             body_timeout: Duration::from_secs(30),
@@ -57,7 +60,10 @@ pub struct RemoteRights {
     pub read: Who,
     /// Who may open, claim and close sessions whose client's place this is.
     pub open: Who,
-    /// Who may publish and withdraw presentations here.
+    /// Who may publish and withdraw presentations, and add and remove components, here. Whoever may
+    /// operate, unless set.
+    pub publish: Who,
+    /// Who may change the place otherwise.
     pub operate: Who,
 }
 
@@ -66,6 +72,7 @@ impl Default for RemoteRights {
         Self {
             read: Who::All,
             open: Who::Ancestors,
+            publish: Who::Ancestors,
             operate: Who::Ancestors,
         }
     }

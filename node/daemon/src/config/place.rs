@@ -388,6 +388,7 @@ fn api(section: &Section<'_>) -> ApiConfig {
         connections: section.count("connections", d.connections, 1_000_000),
         requests: section.count("requests", d.requests, 1_000_000),
         event_streams: section.count("event-streams", d.event_streams, 1_000_000),
+        tokens: section.count("tokens", d.tokens, 100_000),
         uploads: section.count("uploads", d.uploads, 1_000_000),
         header_timeout: section.duration("header-timeout", d.header_timeout),
         body_timeout: section.duration("body-timeout", d.body_timeout),
@@ -403,10 +404,13 @@ fn api(section: &Section<'_>) -> ApiConfig {
     }
     let section = section.section("remote");
     let d = RemoteRights::default();
+    let operate = who(&section, "operate", d.operate);
     let remote = RemoteRights {
         read: who(&section, "read", d.read),
         open: who(&section, "open", d.open),
-        operate: who(&section, "operate", d.operate),
+        // It was part of `operate` before it had a name.
+        publish: who(&section, "publish", operate.clone()),
+        operate,
     };
     ApiConfig {
         listen,

@@ -12,6 +12,7 @@ mod place;
 mod plan;
 mod session;
 mod setup;
+mod token;
 mod values;
 
 pub use code::{
@@ -36,4 +37,5 @@ pub use session::{
     SessionDetail, SessionHop, SessionInfo, StepInfo, UrlsInfo,
 };
 pub use setup::{HopTraceInfo, NoteInfo, SetupDetail, SetupInfo, SpanInfo, TraceInfo, UntoldInfo};
+pub use token::{MadeTokenInfo, TokenForm, TokenInfo};
 pub use values::{Amount, Quantity, Span, SpanForm, amounts};
