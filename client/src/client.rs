@@ -1,7 +1,10 @@
 //! The client.
 
+mod audit;
 mod operate;
 mod tokens;
+
+pub use audit::AuditQuery;
 
 use std::path::Path;
 

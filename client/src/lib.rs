@@ -45,7 +45,7 @@ mod events;
 pub mod model;
 mod upload;
 
-pub use client::{Client, NewCode};
+pub use client::{AuditQuery, Client, NewCode};
 pub use connect::Runtime;
 pub use error::Error;
 pub use events::{Event, Events, FetchEvent, Fetching};

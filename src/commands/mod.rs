@@ -1,5 +1,6 @@
 //! The commands, one file each.
 
+pub(crate) mod audit;
 pub(crate) mod bookings;
 pub(crate) mod ca;
 pub(crate) mod check;
@@ -72,6 +73,7 @@ pub(crate) fn run(cli: Cli) -> Done {
                     Command::Links(command) => command.run(global).await,
                     Command::Log(command) => command.run(global).await,
                     Command::Page(command) => command.run(global).await,
+                    Command::Audit(command) => command.run(global).await,
                     Command::Token(command) => command.run(global).await,
                     Command::Demo(command) => command.run(global).await,
                     Command::Ca(_)

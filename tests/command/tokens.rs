@@ -89,6 +89,32 @@ fn whoever_has_a_token_does_what_it_says() {
     );
     assert!(!log.contains(&ci[4..]), "{log}");
 
+    // Who did what is written down, and shown to those who may operate.
+    let shown = out(&run(home, &["audit", "--at", "core"]));
+    for line in [
+        "token-create ci: read,publish  by owner from 127.0.0.1:",
+        "publish film  by ci of core from core",
+        "token-revoke ci  by owner from 127.0.0.1:",
+        "start ",
+    ] {
+        let at = if line.starts_with("publish") {
+            "core/milano/media"
+        } else {
+            "core"
+        };
+        let there = out(&run(home, &["audit", "--at", at, "--since", "1 h"]));
+        assert!(there.contains(line), "{line}\n{there}");
+    }
+    assert!(shown.lines().count() >= 4, "{shown}");
+    let lines = out(&run(home, &["audit", "--at", "core", "--json"]));
+    let last: Value = serde_json::from_str(lines.lines().last().unwrap()).unwrap();
+    assert_eq!(
+        (&last["what"], &last["status"]),
+        (&"token-revoke".into(), &204.into())
+    );
+    let refused = by(home, LAB, &tv, &["audit"]);
+    assert_eq!(code(&refused), 5, "{}", err(&refused));
+
     // An address needs a token, which is no option: everybody would see it.
     let none = run(home, &["tree", "--url", &url(home, "core")]);
     assert_eq!(code(&none), 2);

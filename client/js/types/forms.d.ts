@@ -30,6 +30,43 @@ export interface AnswerInfo {
   solution: number;
 }
 
+/** One change, as it stands in the audit log. */
+export interface AuditInfo {
+  /** When it was done, by this machine's clock (RFC 3339, UTC). */
+  at: string;
+  /** The client's address; the neighbour that it came by; or what made the place do it. */
+  from: string;
+  /** Counted from 1 as long as the data folder lives. */
+  number: number;
+  /** To what. */
+  on?: string | null;
+  /**
+   * The place where it was asked for, and where the token is known. What another place says of who
+   * asked there is its word.
+   */
+  origin: string;
+  /** The place that was changed. */
+  place: string;
+  /** What became of it. */
+  result: AuditResult;
+  /** The status of the answer, where there was one. */
+  status?: number | null;
+  /**
+   * The token that was shown: `owner` for that of the data folder, `system` where the place did it
+   * by itself or was told by a signal.
+   */
+  token: string;
+  /** Whom the token is bound to. */
+  user?: string | null;
+  /** What was done, in a word. */
+  what: string;
+  /** Why it failed. */
+  why?: string | null;
+}
+
+/** What became of a change. */
+export type AuditResult = "done" | "failed";
+
 /** A booking at a place. */
 export interface BookingInfo {
   /** How much. */

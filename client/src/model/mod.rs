@@ -2,6 +2,7 @@
 //!
 //! Amounts and times are given twice: exactly, for programs, and as text, for people.
 
+mod audit;
 mod code;
 mod invitations;
 mod links;
@@ -16,6 +17,7 @@ mod setup;
 mod token;
 mod values;
 
+pub use audit::{AuditInfo, AuditResult};
 pub use code::{
     CodeDetail, CodeInfo, HereInfo, HolderInfo, PrefetchForm, ReleaseInfo, StrategyForm,
     StrategyInfo, TransferInfo,

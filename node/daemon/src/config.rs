@@ -22,7 +22,7 @@ use std::time::Duration;
 
 use crate::data::DataLimits;
 use crate::trace::ExportConfig;
-pub use api::{ApiConfig, ApiLimits, RemoteRights, Who};
+pub use api::{ApiConfig, ApiLimits, AuditConfig, RemoteRights, Who};
 pub use check::{FileKind, check_file, check_text};
 pub use join::JoinConfig;
 pub(crate) use join::host_and_port;
@@ -61,6 +61,8 @@ pub struct DaemonConfig {
     pub gateway: GatewayConfig,
     /// The control API (`[api]`).
     pub api: ApiConfig,
+    /// How much is kept of what was changed (`[audit]`).
+    pub audit: AuditConfig,
     /// The TCP socket where collectors get the place's figures without a token
     /// (`metrics.listen`); port 0 for any free one, none by default.
     pub metrics: Option<SocketAddr>,

@@ -16,6 +16,7 @@ use waybook_place::Place;
 use waybook_place::io::{Input, RecordKey};
 
 use crate::api::Recent;
+use crate::audit::{self, Audit};
 use crate::certificates::Certificates;
 use crate::config::DaemonConfig;
 use crate::files::{self, FileError};
@@ -96,6 +97,8 @@ pub struct Core {
     pub setups: Arc<Setups>,
     /// What has happened lately.
     pub recent: Arc<Recent>,
+    /// Where changes are written down.
+    pub audit: Arc<Audit>,
 }
 
 /// Ends a room: refuse what is new, then let go. The place has ended by then: it answers
@@ -181,6 +184,7 @@ impl Daemon {
         let mut store = opened.map_err(|error| DaemonError::Room(error.into()))??;
         let records = store.take_records();
         let joining = Arc::new(Joining::open(&config)?);
+        let audit = open_audit(&config).await?;
         let link_config = LinkConfig {
             listen: config.listen,
             parent: config.parent.clone(),
@@ -196,7 +200,8 @@ impl Daemon {
         let (links, link_events) = bound.map_err(socket)?;
         links.let_in(joining.clone());
         let paths = config.identity.clone();
-        let certificates = Certificates::new(paths, digests, &identity, links.clone());
+        let certificates =
+            Certificates::new(paths, digests, &identity, links.clone(), audit.clone());
         let quic = links.local_addr().map_err(socket)?;
         let (handle, commands) = PlaceHandle::new();
         let resources = config.place.capacity.keys().cloned();
@@ -208,6 +213,7 @@ impl Daemon {
             recorded: recorded.clone(),
             setups,
             recent: recent.clone(),
+            audit,
             config: Arc::new(config),
             place: handle.clone(),
             peers: Arc::new(links.clone()),
@@ -271,6 +277,24 @@ impl Daemon {
             exporting,
         })
     }
+}
+
+/// Opens the audit log, with the start as its first new entry: a configuration is taken up with it.
+async fn open_audit(config: &DaemonConfig) -> Result<Arc<Audit>, DaemonError> {
+    let (folder, name) = (config.data_dir.clone(), config.place.name.clone());
+    let (kept, source) = (config.audit, config.source.as_ref());
+    let source = source.map(|source| source.path.display().to_string());
+    let opened = tokio::task::spawn_blocking(move || {
+        let audit = Arc::new(Audit::open(&folder, &name, kept)?);
+        let version = format!("version {}", env!("CARGO_PKG_VERSION"));
+        let on = source.map_or_else(|| version.clone(), |source| format!("{source}, {version}"));
+        audit.note(&audit::Change::of_system(&name, "start", "start", on));
+        Ok::<_, FileError>(audit)
+    });
+    let opened = opened
+        .await
+        .map_err(|error| DaemonError::Room(error.into()))?;
+    Ok(opened?)
 }
 
 /// Who writes down what becomes of set-ups, if that is wanted, and the task that sends it on.

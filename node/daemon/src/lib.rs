@@ -4,9 +4,10 @@
 //! out what it asks for, `link` keeps the QUIC connections to parent and children,
 //! `data` lets the sessions' HTTP through, `code` keeps and transfers code, `api` is the
 //! control API; both have a `door` for clients. `join` lets new places in. `metrics` says how it
-//! goes, `trace` how each set-up went.
+//! goes, `trace` how each set-up went, `audit` who changed what.
 
 pub mod api;
+mod audit;
 pub mod backup;
 mod certificates;
 pub mod code;
@@ -38,6 +39,7 @@ pub mod store;
 pub mod trace;
 mod uploads;
 
+pub use audit::Audit;
 pub use certificates::{CertificateStatus, Certificates};
 pub use config::Change;
 pub use daemon::{Addresses, Core, Daemon, DaemonError, Rooms, RunningDaemon, StopRoom};

@@ -31,6 +31,26 @@ pub struct Reloaded {
     pub restart: Vec<String>,
 }
 
+/// What has changed, and what is to change with a start.
+impl std::fmt::Display for Reloaded {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let changed = self.changed.iter().map(
+            |Change {
+                 setting,
+                 before,
+                 now,
+             }| format!("{setting}: {before} -> {now}"),
+        );
+        let restart = self.restart.iter();
+        let restart = restart.map(|setting| format!("{setting}: with the next start"));
+        let all: Vec<_> = changed.chain(restart).collect();
+        match all.is_empty() {
+            true => f.write_str("nothing"),
+            false => f.write_str(&all.join("; ")),
+        }
+    }
+}
+
 /// Why the configuration was not taken up.
 #[derive(Debug, thiserror::Error)]
 pub enum ReloadError {

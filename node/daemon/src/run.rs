@@ -20,6 +20,7 @@ use waybook_plan::{Digest, Release};
 use waybook_wasm::Wasm;
 
 use crate::api::{self, ControlApi, Counts, Ends, Parts, Rights, SessionUrls, Tokens};
+use crate::audit::{Audit, Change};
 use crate::code::{self, Repository};
 use crate::config::{Bound, DaemonConfig, ProgramConfig, Ready};
 use crate::data::{CodeFiles, DataConfig, DataPlane, Program, Readiness, WasmConfig};
@@ -73,7 +74,7 @@ pub async fn run(
             }
             _ = hangups.recv() => {
                 service.reloading();
-                reload_on_signal(reload.clone()).await;
+                reload_on_signal(reload.clone(), daemon.core().audit.clone(), &name).await;
                 service.ready(&status);
             }
             () = service.watch(&place) => {}
@@ -82,8 +83,19 @@ pub async fn run(
 }
 
 /// Reads the configuration again, and says in the log what became of it.
-async fn reload_on_signal(reload: Arc<dyn Reload>) {
-    match tokio::task::spawn_blocking(move || reload.reload()).await {
+async fn reload_on_signal(reload: Arc<dyn Reload>, audit: Arc<Audit>, place: &PlaceName) {
+    let place = place.clone();
+    let reloading = tokio::task::spawn_blocking(move || {
+        let done = reload.reload();
+        let on = done
+            .as_ref()
+            .map_or_else(|_| String::new(), ToString::to_string);
+        let mut change = Change::of_system(&place, "SIGHUP", "reload", on);
+        change.why = done.as_ref().err().map(ToString::to_string);
+        audit.note(&change);
+        done
+    });
+    match reloading.await {
         Ok(Ok(done)) => {
             let (file, changed) = (done.file.display(), done.changed.len());
             tracing::info!(%file, changed, "the configuration was read again");
@@ -209,6 +221,7 @@ async fn rooms(
             links: core.links.clone(),
         }),
         recent: core.recent.clone(),
+        audit: core.audit.clone(),
     });
     plane.set_peer_api(Arc::new(control.clone()));
 

@@ -5,8 +5,8 @@ use utoipa::openapi::security::{Http, HttpAuthScheme, SecurityScheme};
 use utoipa::{Modify, OpenApi};
 
 use super::{
-    backup, components, events, handlers, invitations, links, log, metrics, operate, presentations,
-    routes, sessions, setups, tokens,
+    audit, backup, components, events, handlers, invitations, links, log, metrics, operate,
+    presentations, routes, sessions, setups, tokens,
 };
 
 #[derive(OpenApi)]
@@ -67,6 +67,7 @@ use super::{
         tokens::list,
         tokens::create,
         tokens::revoke,
+        audit::list,
         description,
     ),
     security(("token" = [])),

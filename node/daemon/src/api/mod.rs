@@ -7,6 +7,7 @@
 //! ask that (`rights`). The forms that go in and out are in
 //! [`model`]; the types of the core stay free of them.
 
+mod audit;
 mod auth;
 mod backup;
 mod components;
@@ -57,7 +58,7 @@ use crate::join::Invites;
 use crate::metrics::Recorded;
 use crate::slots::{Full, Slot, Slots, share};
 use crate::trace::Setups;
-use crate::{Io, LogControl, PeerStreams, PlaceHandle, Reload};
+use crate::{Audit, Io, LogControl, PeerStreams, PlaceHandle, Reload};
 
 pub use components::{CodeFacts, CodeStore, NoStore, Staged, StoreError, Storing};
 pub use document::document;
@@ -147,6 +148,8 @@ pub struct Parts {
     pub invites: Arc<dyn Invites>,
     /// What has happened lately.
     pub recent: Arc<Recent>,
+    /// Where changes are written down.
+    pub audit: Arc<Audit>,
 }
 
 /// The control API of one place. Cheap to clone.

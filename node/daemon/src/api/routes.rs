@@ -10,8 +10,8 @@ use http::Method;
 
 use super::rights::{Right, check};
 use super::{
-    Kind, PREFIX, Problem, Shared, backup, components, events, handlers, invitations, links, log,
-    metrics, operate, presentations, sessions, setups, tokens,
+    Kind, PREFIX, Problem, Shared, audit, backup, components, events, handlers, invitations, links,
+    log, metrics, operate, presentations, sessions, setups, tokens,
 };
 
 /// Greatest request that is read as a whole; uploads are streams.
@@ -112,6 +112,7 @@ fn routes() -> Vec<Route> {
             Operate,
             put(components::set_strategy),
         ),
+        (GET, "/audit", Operate, get(audit::list)),
         (GET, "/tokens", Operate, get(tokens::list)),
         (POST, "/tokens", Operate, post(tokens::create)),
         (DELETE, "/tokens/{name}", Operate, delete(tokens::revoke)),
@@ -165,11 +166,43 @@ pub(super) fn right_for(method: &Method, path: &str) -> Right {
     rights.max().unwrap_or(Right::Operate)
 }
 
+/// What goes into the audit log, in its words: all that takes `publish` or `operate` and does not only look.
+fn change(method: &Method, path: &str) -> Option<&'static str> {
+    Some(match (method.as_str(), path) {
+        ("PUT", "/log") => "log",
+        ("PUT", "/drain") => "drain",
+        ("DELETE", "/drain") => "undrain",
+        ("PUT", "/cordons/{resource}") => "cordon",
+        ("DELETE", "/cordons/{resource}") => "uncordon",
+        ("POST", "/reload") => "reload",
+        // It changes nothing; but whoever has it has the place's key.
+        ("GET", "/backup") => "backup",
+        ("PUT", "/presentations") => "publish",
+        ("DELETE", "/presentations/{title}") => "withdraw",
+        ("POST", "/components") => "component-add",
+        ("POST", "/components/prefetch") => "component-prefetch",
+        ("POST", "/components/collect") => "component-collect",
+        ("DELETE", "/components/{id}") => "component-remove",
+        ("POST", "/components/{id}/pin") => "component-pin",
+        ("POST", "/components/{id}/unpin") => "component-unpin",
+        ("PUT", "/code/strategy") => "code-strategy",
+        ("POST", "/invitations") => "invite",
+        ("DELETE", "/invitations/{id}") => "invite-revoke",
+        ("POST", "/tokens") => "token-create",
+        ("DELETE", "/tokens/{name}") => "token-revoke",
+        _ => return None,
+    })
+}
+
 /// The handlers. Requests must have passed [`forward`](super::forward), which says where
 /// they come from.
 pub(super) fn router(shared: &Arc<Shared>) -> Router {
     let mut router = Router::new();
-    for (_, path, right, handler) in routes() {
+    for (method, path, right, mut handler) in routes() {
+        if let Some(what) = change(&method, path) {
+            let write_down = from_fn_with_state((shared.clone(), what), audit::write_down);
+            handler = handler.route_layer(write_down);
+        }
         let guard = from_fn_with_state((shared.clone(), right), check);
         router = router.route(&format!("{PREFIX}{path}"), handler.route_layer(guard));
     }
@@ -218,6 +251,18 @@ mod tests {
             .filter(|method| *method != "HEAD")
             .map(|method| format!("{method} {PREFIX}{path}"))
             .collect()
+    }
+
+    #[test]
+    fn every_change_has_a_word_for_the_audit_log() {
+        let mut words = BTreeSet::new();
+        for (method, path, right, _) in routes() {
+            let changes = right >= Right::Publish && method != Method::GET;
+            let changes = changes || path == "/backup";
+            let word = change(&method, path);
+            assert_eq!(word.is_some(), changes, "{method} {path}");
+            assert!(word.is_none_or(|word| words.insert(word)), "{word:?} twice");
+        }
     }
 
     #[tokio::test]

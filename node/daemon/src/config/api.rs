@@ -53,6 +53,24 @@ impl Default for ApiLimits {
     }
 }
 
+/// The audit log (`[audit]`).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct AuditConfig {
+    /// A file that is that long is followed by a new one, in bytes.
+    pub size: u64,
+    /// So many files are kept beside the one that is written.
+    pub keep: usize,
+}
+
+impl Default for AuditConfig {
+    fn default() -> Self {
+        Self {
+            size: 16 << 20,
+            keep: 4,
+        }
+    }
+}
+
 /// Which other places may do what here. The place itself always may everything.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct RemoteRights {

@@ -12,8 +12,8 @@ use waybook_plan::{Resource, builtin_decision_makers, parse_amount};
 use super::section::{Problems, Section};
 use super::source::{Kind, Value};
 use super::{
-    ApiConfig, ApiLimits, DaemonConfig, GatewayConfig, IdentityPaths, LogConfig, LogFormat,
-    ParentConfig, ProgramConfig, Ready, RemoteRights, TraceConfig, TransportConfig, Who,
+    ApiConfig, ApiLimits, AuditConfig, DaemonConfig, GatewayConfig, IdentityPaths, LogConfig,
+    LogFormat, ParentConfig, ProgramConfig, Ready, RemoteRights, TraceConfig, TransportConfig, Who,
 };
 use super::{code, join, wasm};
 use crate::data::DataLimits;
@@ -72,6 +72,7 @@ pub(super) fn read(value: &Value, folder: &Path, problems: &Problems) -> Option<
         join,
         gateway,
         api,
+        audit: audit(&top.section("audit")),
         metrics,
         trace,
         programs,
@@ -416,6 +417,20 @@ fn api(section: &Section<'_>) -> ApiConfig {
         listen,
         remote,
         limits,
+    }
+}
+
+fn audit(section: &Section<'_>) -> AuditConfig {
+    let d = AuditConfig::default();
+    let read = |text: &str| match parse_amount(&Resource::memory(), text) {
+        // Less would be rotated away by a few changes.
+        Ok(bytes) if bytes < 64 << 10 => Err("must be at least \"64 KiB\"".to_owned()),
+        Ok(bytes) => Ok(bytes),
+        Err(error) => Err(error.to_string()),
+    };
+    AuditConfig {
+        size: section.amount("size", "16 MiB", read).unwrap_or(d.size),
+        keep: section.number("keep", d.keep, 0, 1000),
     }
 }
 

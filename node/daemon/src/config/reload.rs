@@ -183,6 +183,7 @@ fn others(running: &DaemonConfig, read: &DaemonConfig, bound: Bound) -> Vec<Stri
             socket(was.api.listen, is.api.listen, bound.api),
         ),
         ("api", api(was) != api(is)),
+        ("audit", was.audit != is.audit),
         ("metrics", was.metrics != is.metrics),
         ("programs", was.programs != is.programs),
         ("files", was.file_roots != is.file_roots),

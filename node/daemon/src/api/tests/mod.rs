@@ -1,5 +1,6 @@
 //! The API over real places, joined by pipes instead of a network.
 
+mod audit;
 mod code;
 mod events;
 mod net;

@@ -23,8 +23,10 @@ use super::code::Shelf;
 use crate::api::{
     Addresses, ControlApi, Ends, Parts, Recent, Rights, SessionUrls, Shared, Tokens, Urls,
 };
-use crate::config::{ApiLimits, RemoteRights};
-use crate::{Command, Io, OpenEvent, Opening, OrderResult, PeerApi, PeerStreams, PlaceHandle};
+use crate::config::{ApiLimits, AuditConfig, RemoteRights};
+use crate::{
+    Audit, Command, Io, OpenEvent, Opening, OrderResult, PeerApi, PeerStreams, PlaceHandle,
+};
 
 pub(crate) const TOKEN: &str = "a token";
 
@@ -120,6 +122,7 @@ fn parts(
         reload: Arc::new(()),
         invites: Arc::new(()),
         recent,
+        audit: Arc::new(Audit::open(folder.path(), name, AuditConfig::default()).unwrap()),
     };
     wiring.lock().unwrap().folders.insert(name.clone(), folder);
     parts

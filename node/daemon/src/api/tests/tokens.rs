@@ -146,7 +146,7 @@ async fn what_is_wrong_with_a_token_is_said() {
     let net = Net::start(&["core"]);
     for (asked, status, what) in [
         (json!({"name": "a/b", "may": []}), 422, "a/b"),
-        (json!({"name": "owner", "may": []}), 422, "data folder"),
+        (json!({"name": "owner", "may": []}), 422, "the place's own"),
         (json!({"name": "a", "may": ["fly"]}), 422, "fly"),
         (
             json!({"name": "a", "may": [], "valid": "soon"}),

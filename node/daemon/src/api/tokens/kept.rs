@@ -9,6 +9,7 @@ use blake3::Hash;
 use serde::{Deserialize, Serialize};
 
 use crate::api::rights::{May, OWNER};
+use crate::audit::SYSTEM;
 use crate::files::{self, Existing, FileError};
 use crate::moment::millis;
 
@@ -95,7 +96,7 @@ pub(crate) struct NewToken {
 pub(crate) enum TokenError {
     #[error(
         "`{0}` is no name for a token: use 1 to {NAME} letters (a to z), digits, `-`, `_`, `.` and \
-         `@`, and not `{OWNER}`, which is that of the data folder"
+         `@`, and neither `{OWNER}` nor `{SYSTEM}`, which stand for the place's own"
     )]
     Name(String),
     #[error("there is a token `{0}` already: revoke it first, or take another name")]
@@ -201,7 +202,7 @@ impl Tokens {
             |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_' | b'.' | b'@');
         let name = new.name;
         let named = (1..=NAME).contains(&name.len()) && name.bytes().all(plain);
-        if !named || name == OWNER {
+        if !named || name == OWNER || name == SYSTEM {
             return Err(TokenError::Name(name));
         }
         let end = new.valid.map(|valid| now.checked_add(valid));
@@ -373,7 +374,7 @@ mod tests {
     fn names_are_plain_and_a_damaged_file_lets_nobody_in() {
         let folder = tempfile::tempdir().unwrap();
         let tokens = Tokens::open(folder.path(), 10).unwrap();
-        for name in ["", "owner", "a/b", "a b", "é", &"x".repeat(65)] {
+        for name in ["", "owner", "system", "a/b", "a b", "é", &"x".repeat(65)] {
             let error = tokens.create(new(name, None), at(1)).unwrap_err();
             assert!(matches!(error, TokenError::Name(_)), "{name}");
         }

@@ -9,6 +9,7 @@ use axum::extract::State;
 use axum::{Extension, Json};
 use http::StatusCode;
 
+use super::audit::On;
 use super::extract::{Form, Named};
 use super::model::{MadeTokenInfo, SpanForm, TokenForm, TokenInfo};
 use super::rights::{self, Caller, May, Origin};
@@ -56,8 +57,10 @@ pub(super) async fn create(
     State(shared): State<Arc<Shared>>,
     Extension(Origin(origin)): Extension<Origin>,
     Extension(caller): Extension<Caller>,
+    Extension(on): Extension<On>,
     Form(form): Form<TokenForm>,
 ) -> Result<(StatusCode, Json<MadeTokenInfo>), Problem> {
+    on.is(&form.name);
     let name = &shared.parts.name;
     let valid = form.valid.as_ref().map(SpanForm::read).transpose();
     let valid = valid.map_err(|why| Kind::Invalid.because(format!("`valid`: {why}")).at(name))?;
@@ -83,6 +86,13 @@ pub(super) async fn create(
         }
         (bound, user) => user.or_else(|| bound.clone()),
     };
+    let bound = user.as_ref().map(|user| format!(" for {user}"));
+    on.is(format!(
+        "{}: {}{}",
+        form.name,
+        may.to_text(),
+        bound.unwrap_or_default()
+    ));
     let new = NewToken {
         name: form.name.clone(),
         may,
