@@ -32,6 +32,11 @@ pub(crate) struct Global {
     #[arg(long, global = true, value_name = "URL", env = "WAYBOOK_URL", help_heading = EVERYWHERE)]
     pub(crate) url: Option<String>,
 
+    /// The certificate of the authority that vouches for an https:// address of `--url`, or of the
+    /// place itself [default: those that this machine trusts]
+    #[arg(long, global = true, value_name = "FILE", env = "WAYBOOK_CA", help_heading = EVERYWHERE)]
+    pub(crate) ca: Option<PathBuf>,
+
     /// The file that the token for `--url` is in
     #[arg(long, global = true, value_name = "FILE", env = "WAYBOOK_TOKEN_FILE", help_heading = EVERYWHERE)]
     pub(crate) token_file: Option<PathBuf>,
@@ -54,7 +59,12 @@ impl Global {
         if let Some(url) = &self.url {
             let file = self.token_file.as_ref();
             let file = file.map(|file| format!(" --token-file {}", file.display()));
-            return format!(" --url {url}{}", file.unwrap_or_default());
+            let ca = self.ca.as_ref().map(|ca| format!(" --ca {}", ca.display()));
+            return format!(
+                " --url {url}{}{}",
+                ca.unwrap_or_default(),
+                file.unwrap_or_default()
+            );
         }
         match (&self.data, &self.dir) {
             (Some(data), _) => format!(" --data {}", data.display()),
@@ -102,7 +112,11 @@ impl Global {
     /// A client of the place of `--url` or `--data`.
     fn one(&self) -> Done<Option<Client>> {
         if let Some(url) = &self.url {
-            return Ok(Some(Client::new(url, &self.token()?)?));
+            let token = self.token()?;
+            return Ok(Some(match &self.ca {
+                Some(ca) => Client::trusting(url, &token, ca)?,
+                None => Client::new(url, &token)?,
+            }));
         }
         Ok(match &self.data {
             Some(data) => Some(Client::from_folder(data)?),

@@ -43,6 +43,7 @@ mod connect;
 mod error;
 mod events;
 pub mod model;
+mod tls;
 mod upload;
 
 pub use client::{AuditQuery, Client, NewCode};

@@ -106,6 +106,7 @@ impl Demo {
                 dir: Some(folder.clone()),
                 data: None,
                 url: None,
+                ca: None,
                 token_file: None,
             },
             folder: &folder,

@@ -145,6 +145,8 @@ impl World {
             reload: Arc::new(()),
             invites: Arc::new(()),
             recent: Arc::default(),
+            tls: None,
+            origins: Vec::new(),
             audit: Arc::new(
                 Audit::open(folder.path(), &name(HERE), AuditConfig::default())
                     .expect("there is none"),

@@ -119,7 +119,7 @@ impl Audit {
         let mut number = 0;
         for age in 0..=config.keep {
             read(&path(&folder, age), |entry| {
-                number = number.max(entry.number)
+                number = number.max(entry.number);
             })?;
             if number > 0 {
                 break;

@@ -22,7 +22,7 @@ use std::time::Duration;
 
 use crate::data::DataLimits;
 use crate::trace::ExportConfig;
-pub use api::{ApiConfig, ApiLimits, AuditConfig, RemoteRights, Who};
+pub use api::{ApiConfig, ApiLimits, AuditConfig, RemoteRights, TlsConfig, Who};
 pub use check::{FileKind, check_file, check_text};
 pub use join::JoinConfig;
 pub(crate) use join::host_and_port;
@@ -33,6 +33,7 @@ pub use wasm::WasmLimits;
 
 /// Environment variables that begin like settings but belong to the `waybook` command.
 pub const NOT_SETTINGS: &[&str] = &[
+    "WAYBOOK_CA",
     "WAYBOOK_CONFIG",
     "WAYBOOK_DATA_DIR",
     "WAYBOOK_DIR",

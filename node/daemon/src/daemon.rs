@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 use std::future::Future;
 use std::net::SocketAddr;
+use std::path::PathBuf;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
@@ -116,6 +117,8 @@ pub struct Rooms {
     pub sink: Arc<dyn DataSink>,
     /// Where the API listens, with its actual port.
     pub api: Option<SocketAddr>,
+    /// The certificate of the API, if connections to it are encrypted.
+    pub api_certificate: Option<PathBuf>,
     /// Where sessions' URLs lead, with the actual port.
     pub gateway: Option<SocketAddr>,
     /// Where collectors get figures, with the actual port.
@@ -137,6 +140,9 @@ pub struct Addresses {
     pub quic: SocketAddr,
     /// The API.
     pub api: Option<SocketAddr>,
+    /// The certificate of the API, from the data folder on, if connections to it are encrypted.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub api_certificate: Option<PathBuf>,
     /// Where sessions' URLs lead.
     pub gateway: Option<SocketAddr>,
     /// Where collectors get figures without a token.
@@ -231,6 +237,7 @@ impl Daemon {
             incarnation: store.incarnation(),
             quic,
             api: rooms.api,
+            api_certificate: rooms.api_certificate,
             gateway: rooms.gateway,
             metrics: rooms.metrics,
         };

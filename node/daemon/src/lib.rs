@@ -36,6 +36,7 @@ mod service;
 mod session_log;
 mod slots;
 pub mod store;
+mod tls;
 pub mod trace;
 mod uploads;
 
@@ -53,6 +54,7 @@ pub use peer::{Io, Opening, PeerApi, PeerStreams};
 pub use proc::ProcessStat;
 pub use reload::{Reload, ReloadError, Reloaded};
 pub use run::{run, start};
+pub use tls::ApiTls;
 pub use uploads::inspect;
 // Bodies pass between components and all else as they are.
 pub use waybook_wasm::{Body, BoxError, empty_body, full_body};

@@ -13,6 +13,7 @@ use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::broadcast::error::RecvError;
+use tokio_util::sync::CancellationToken;
 use waybook_agents::SessionId;
 use waybook_location_tree::PlaceName;
 use waybook_place::io::{FetchId, InstanceId, RecordKey, Route};
@@ -30,8 +31,8 @@ use crate::reload::Reloader;
 use crate::service::Service;
 use crate::uploads::Uploads;
 use crate::{
-    CertificateStatus, Certificates, CodeKeeper, Core, Daemon, DaemonError, DoorCounters, Io,
-    LogControl, Machinery, Reload, Rooms, RunningDaemon, SessionEvent, Start, StopRoom,
+    ApiTls, CertificateStatus, Certificates, CodeKeeper, Core, Daemon, DaemonError, DoorCounters,
+    Io, LogControl, Machinery, Reload, Rooms, RunningDaemon, SessionEvent, Start, StopRoom,
 };
 
 /// Files that may be open at one time, sockets among them, if the system allows so many.
@@ -163,6 +164,12 @@ async fn rooms(
     };
     let metrics = collecting.as_ref().map(|(_, at)| *at);
 
+    let tls = open_tls(core, api_at).await?;
+    let looking = CancellationToken::new();
+    if let Some(tls) = tls.clone() {
+        tokio::spawn(tls.keep(config.identity.check, looking.clone()));
+    }
+
     let engine = wasm_engine(core)?;
     let mut data = data_config(core, gateway_at);
     data.wasm = Some(WasmConfig {
@@ -173,6 +180,14 @@ async fn rooms(
         cpu: config.wasm.cpu,
     });
     let plane = DataPlane::new(data, core.peers.clone(), core.place.clone());
+    let certificate = tls.as_ref().map(|tls| {
+        let shown = tls.shown();
+        // Those who read it know where the data folder is, from wherever they are.
+        shown
+            .strip_prefix(&config.data_dir)
+            .unwrap_or(shown)
+            .to_owned()
+    });
     let ends = Ends::default();
     let bound = Bound {
         listen: core.links.local_addr().ok(),
@@ -184,6 +199,7 @@ async fn rooms(
         bound,
         core.place.clone(),
         core.certificates.clone(),
+        tls.clone(),
     ));
     let control = ControlApi::new(Parts {
         place: core.place.clone(),
@@ -222,6 +238,8 @@ async fn rooms(
         }),
         recent: core.recent.clone(),
         audit: core.audit.clone(),
+        tls: tls.clone(),
+        origins: config.api.origins.clone(),
     });
     plane.set_peer_api(Arc::new(control.clone()));
 
@@ -241,6 +259,7 @@ async fn rooms(
     let stop_api: StopRoom = Box::new(move || {
         Box::pin(async move {
             control.stop();
+            looking.cancel();
             listening.abort();
             let mut serving = serving;
             if tokio::time::timeout(LAST_REQUESTS, &mut serving)
@@ -272,11 +291,30 @@ async fn rooms(
         }),
         sink: Arc::new(Sinks { plane, repository }),
         api: Some(api_at),
+        api_certificate: certificate,
         gateway: Some(gateway_at),
         metrics,
         stop: vec![stop_api, stop_data, stop_code],
     };
     Ok((rooms, reload))
+}
+
+/// The certificate of the control API, if it is to have one.
+async fn open_tls(core: &Core, at: SocketAddr) -> Result<Option<Arc<ApiTls>>, DaemonError> {
+    let Some(config) = core.config.api.tls.clone() else {
+        if !at.ip().is_loopback() {
+            tracing::warn!(
+                %at,
+                "the control API listens for other machines and is not encrypted: whoever reads \
+                 along has the tokens; set `[api.tls]`"
+            );
+        }
+        return Ok(None);
+    };
+    let (name, audit) = (core.config.place.name.clone(), core.audit.clone());
+    let opened = tokio::task::spawn_blocking(move || ApiTls::open(config, name, audit)).await;
+    let opened = opened.map_err(|error| DaemonError::Room(error.into()))??;
+    Ok(Some(Arc::new(opened)))
 }
 
 /// Opens the place's repository of code, in its data folder.

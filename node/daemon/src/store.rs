@@ -8,6 +8,7 @@
 //! | `token` | what the owner of the folder shows to the API |
 //! | `tokens.json` | which other tokens there are; kept by the API |
 //! | `gateway-secret` | what sessions' URLs are derived from |
+//! | `api-tls/` | a certificate that the place has made for its API |
 //! | `audit/` | what was changed, and by whom |
 //! | `runtime.json` | where the running daemon is reached |
 

@@ -13,7 +13,7 @@ use http::{HeaderMap, header};
 
 use super::rights::Caller;
 use super::tokens::Denied;
-use super::{Kind, PREFIX, Problem, Shared, document, health, page};
+use super::{Kind, PREFIX, Problem, Shared, document, health, origins, page};
 use crate::moment::rfc3339;
 
 /// Where a local client connects from.
@@ -32,6 +32,7 @@ pub(super) fn guard(shared: &Arc<Shared>, router: Router) -> Router {
         .merge(health::router(shared))
         .merge(page::router())
         .fallback_service(guarded)
+        .layer(from_fn_with_state(shared.clone(), origins::allow))
 }
 
 async fn check(
@@ -79,8 +80,8 @@ fn caller(shared: &Shared, headers: &HeaderMap, client: &str) -> Result<Caller, 
         }),
         Err(Denied::Wrong) => {
             let detail = format!(
-                "this is no token of {name}: each place has its own, in its data folder and as \
-                 `waybook token list --at {name}` shows"
+                "this is no token of {name}: send the token of the place's data folder, or one that \
+                 `waybook token list --at {name}` has"
             );
             refuse("wrong", "", detail)
         }

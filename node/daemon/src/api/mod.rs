@@ -24,6 +24,7 @@ mod log;
 mod metrics;
 pub mod model;
 mod operate;
+mod origins;
 mod page;
 mod presentations;
 mod problem;
@@ -58,7 +59,7 @@ use crate::join::Invites;
 use crate::metrics::Recorded;
 use crate::slots::{Full, Slot, Slots, share};
 use crate::trace::Setups;
-use crate::{Audit, Io, LogControl, PeerStreams, PlaceHandle, Reload};
+use crate::{ApiTls, Audit, Io, LogControl, PeerStreams, PlaceHandle, Reload};
 
 pub use components::{CodeFacts, CodeStore, NoStore, Staged, StoreError, Storing};
 pub use document::document;
@@ -150,6 +151,10 @@ pub struct Parts {
     pub recent: Arc<Recent>,
     /// Where changes are written down.
     pub audit: Arc<Audit>,
+    /// What connections of local clients are encrypted with.
+    pub tls: Option<Arc<ApiTls>>,
+    /// Pages of these other origins may read answers.
+    pub origins: Vec<String>,
 }
 
 /// The control API of one place. Cheap to clone.
@@ -252,6 +257,7 @@ impl ControlApi {
                 header_timeout: limits.header_timeout,
                 header_bytes: HEADERS,
                 lingers: true,
+                tls: parts.tls.clone(),
             }),
             token: blake3::hash(parts.token.as_bytes()),
             adding: tokio::sync::Mutex::new(()),
@@ -298,6 +304,7 @@ impl ControlApi {
             header_timeout: self.shared.parts.limits.header_timeout,
             header_bytes: HEADERS,
             lingers: false,
+            tls: None,
         });
         let router = metrics::open_router(&self.shared);
         self.serve_at(&door, listener, router).await;

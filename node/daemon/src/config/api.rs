@@ -1,6 +1,7 @@
 //! The settings of the control API.
 
 use std::net::SocketAddr;
+use std::path::PathBuf;
 use std::time::Duration;
 
 use waybook_location_tree::PlaceName;
@@ -13,8 +14,26 @@ pub struct ApiConfig {
     /// What requests that come through the tree, from other places, may do here
     /// (`[api.remote]`).
     pub remote: RemoteRights,
+    /// The certificate that clients see; without one, connections are not encrypted.
+    pub tls: Option<TlsConfig>,
+    /// Pages of these other origins may read answers, in browsers.
+    pub origins: Vec<String>,
     /// What the API protects itself with.
     pub limits: ApiLimits,
+}
+
+/// The certificate of the control API (`[api.tls]`).
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct TlsConfig {
+    /// The certificate and those between it and an authority that clients trust, in PEM.
+    pub certificate: PathBuf,
+    /// Its key, in PEM.
+    pub key: PathBuf,
+    /// Where what clients are shown now is written, for those on this machine.
+    pub shown: PathBuf,
+    /// The names and addresses that the place makes one for itself for; none if the files come from
+    /// elsewhere.
+    pub own: Option<Vec<String>>,
 }
 
 /// Bounds on what clients and neighbours can make the control API hold.

@@ -157,7 +157,13 @@ fn others(running: &DaemonConfig, read: &DaemonConfig, bound: Bound) -> Vec<Stri
     let api = |config: &DaemonConfig| {
         let mut limits = config.api.limits;
         limits.neighbour_share = 0;
-        (config.api.remote.clone(), limits)
+        let tls = config.api.tls.clone();
+        (
+            config.api.remote.clone(),
+            config.api.origins.clone(),
+            tls,
+            limits,
+        )
     };
     let (was, is) = (running, read);
     let different = [

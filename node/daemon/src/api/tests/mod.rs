@@ -5,6 +5,7 @@ mod code;
 mod events;
 mod net;
 mod open;
+mod origins;
 mod silent;
 mod tokens;
 

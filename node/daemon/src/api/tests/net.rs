@@ -122,6 +122,8 @@ fn parts(
         reload: Arc::new(()),
         invites: Arc::new(()),
         recent,
+        tls: None,
+        origins: vec!["https://panel.example".to_owned()],
         audit: Arc::new(Audit::open(folder.path(), name, AuditConfig::default()).unwrap()),
     };
     wiring.lock().unwrap().folders.insert(name.clone(), folder);
