@@ -3,9 +3,9 @@
 use clap::{Parser, Subcommand};
 
 use crate::commands::{
-    bookings, ca, check, close, completions, component, demo, down, join, links, log, man, open,
-    page, place, presentations, publish, session, sessions, sim, topology, trace, tree, up, why,
-    withdraw,
+    audit, bookings, ca, check, close, completions, component, demo, down, join, links, log, man,
+    open, page, place, presentations, publish, session, sessions, sim, token, topology, trace,
+    tree, up, why, withdraw,
 };
 use crate::find::Global;
 
@@ -109,6 +109,18 @@ Examples:
     Log(log::Log),
     /// Print the URL of a place's page, for a browser
     Page(page::Page),
+    /// Make, list and revoke tokens: who may ask what of a place
+    #[command(
+        subcommand,
+        after_help = "\
+Examples:
+  waybook token create ci --may publish --at core
+  waybook token list --at core
+  waybook token revoke ci --at core"
+    )]
+    Token(token::Token),
+    /// Show what was changed at a place, and by whom
+    Audit(audit::Audit),
     /// Start a tree, play a film through it, fill it up, and check all of it
     Demo(demo::Demo),
     /// Experiment: run scenarios in virtual time

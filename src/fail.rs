@@ -110,6 +110,7 @@ impl From<Error> for Fail {
             Error::NotRunning { .. } | Error::Unreachable { .. } | Error::File { .. } => {
                 Exit::Unreachable
             }
+            Error::Certificate { .. } => Exit::NotAllowed,
             Error::Url { .. } | Error::Upload(_) => Exit::Usage,
             Error::Answer(_) => Exit::Failed,
         };

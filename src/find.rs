@@ -26,6 +26,20 @@ pub(crate) struct Global {
     /// Ask the place with this data folder, in place of one that `waybook up` started
     #[arg(long, global = true, value_name = "DIR", env = "WAYBOOK_DATA_DIR", help_heading = EVERYWHERE)]
     pub(crate) data: Option<PathBuf>,
+
+    /// Ask the place whose control API is there, such as http://127.0.0.1:4711, with the token of
+    /// `--token-file` or the variable WAYBOOK_TOKEN
+    #[arg(long, global = true, value_name = "URL", env = "WAYBOOK_URL", help_heading = EVERYWHERE)]
+    pub(crate) url: Option<String>,
+
+    /// The certificate of the authority that vouches for an https:// address of `--url`, or of the
+    /// place itself [default: those that this machine trusts]
+    #[arg(long, global = true, value_name = "FILE", env = "WAYBOOK_CA", help_heading = EVERYWHERE)]
+    pub(crate) ca: Option<PathBuf>,
+
+    /// The file that the token for `--url` is in
+    #[arg(long, global = true, value_name = "FILE", env = "WAYBOOK_TOKEN_FILE", help_heading = EVERYWHERE)]
+    pub(crate) token_file: Option<PathBuf>,
 }
 
 impl Global {
@@ -42,6 +56,16 @@ impl Global {
 
     /// What has to be written once more for a next command to find the same places.
     pub(crate) fn again(&self) -> String {
+        if let Some(url) = &self.url {
+            let file = self.token_file.as_ref();
+            let file = file.map(|file| format!(" --token-file {}", file.display()));
+            let ca = self.ca.as_ref().map(|ca| format!(" --ca {}", ca.display()));
+            return format!(
+                " --url {url}{}{}",
+                ca.unwrap_or_default(),
+                file.unwrap_or_default()
+            );
+        }
         match (&self.data, &self.dir) {
             (Some(data), _) => format!(" --data {}", data.display()),
             (None, Some(dir)) => format!(" --dir {}", dir.display()),
@@ -53,8 +77,7 @@ impl Global {
     /// place that does. Without a name, to the place of `--data`, or to the topmost of
     /// those that run here.
     pub(crate) fn client(&self, at: Option<&PlaceName>) -> Done<Client> {
-        if let Some(data) = &self.data {
-            let client = Client::from_folder(data)?;
+        if let Some(client) = self.one()? {
             return Ok(match at {
                 Some(at) => client.at(at.clone()),
                 None => client,
@@ -81,9 +104,43 @@ impl Global {
         found
     }
 
+    /// Whether one place is meant, of which it is not `waybook up` that knows.
+    pub(crate) fn is_one(&self) -> bool {
+        self.url.is_some() || self.data.is_some()
+    }
+
+    /// A client of the place of `--url` or `--data`.
+    fn one(&self) -> Done<Option<Client>> {
+        if let Some(url) = &self.url {
+            let token = self.token()?;
+            return Ok(Some(match &self.ca {
+                Some(ca) => Client::trusting(url, &token, ca)?,
+                None => Client::new(url, &token)?,
+            }));
+        }
+        Ok(match &self.data {
+            Some(data) => Some(Client::from_folder(data)?),
+            None => None,
+        })
+    }
+
+    /// The token for `--url`. It is no option: what is written there, everybody on the machine sees.
+    fn token(&self) -> Done<String> {
+        let text = match &self.token_file {
+            Some(file) => crate::commands::read_file(file)?,
+            None => std::env::var("WAYBOOK_TOKEN").map_err(|_| {
+                Fail::usage(
+                    "`--url` needs a token: name its file with `--token-file FILE`, or put it \
+                     into the variable WAYBOOK_TOKEN",
+                )
+            })?,
+        };
+        Ok(text.trim().to_owned())
+    }
+
     /// A client of a place that must be told.
     pub(crate) fn client_of(&self, at: Option<&PlaceName>) -> Done<Client> {
-        if at.is_none() && self.data.is_none() {
+        if at.is_none() && !self.is_one() {
             return Err(Fail::usage(
                 "say which place is meant, with `--at PLACE` (`waybook tree` shows them)",
             ));
@@ -94,7 +151,7 @@ impl Global {
     /// Clients of the place meant, or of all places that run here if none is named. Of those
     /// that should run here and do not it is said that they are left out.
     pub(crate) fn clients(&self, at: Option<&PlaceName>) -> Done<Vec<Client>> {
-        if at.is_some() || self.data.is_some() {
+        if at.is_some() || self.is_one() {
             return Ok(vec![self.client(at)?]);
         }
         let mut clients = Vec::new();
@@ -117,7 +174,7 @@ impl Global {
     /// The places that `waybook up` has started, unless another one is meant.
     pub(crate) fn up_places(&self) -> Vec<PlaceName> {
         match UpState::load(&self.up_dir()) {
-            Ok(Some(state)) if self.data.is_none() => {
+            Ok(Some(state)) if !self.is_one() => {
                 state.places.into_iter().map(|place| place.name).collect()
             }
             _ => Vec::new(),

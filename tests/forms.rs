@@ -160,6 +160,10 @@ fn client_and_daemon_have_the_same_forms() {
         NewsInfo: client::NewsInfo, daemon::NewsInfo;
         WalkInfo: client::WalkInfo, daemon::WalkInfo;
         RefusedInfo: client::RefusedInfo, daemon::RefusedInfo;
+        AuditInfo: client::AuditInfo, daemon::AuditInfo;
+        TokenForm: client::TokenForm, daemon::TokenForm;
+        TokenInfo: client::TokenInfo, daemon::TokenInfo;
+        MadeTokenInfo: client::MadeTokenInfo, daemon::MadeTokenInfo;
         Problem: client::Problem, api::Problem;
     );
     // Every form that a request or an answer consists of has been tried.

@@ -1,6 +1,10 @@
 //! The client.
 
+mod audit;
 mod operate;
+mod tokens;
+
+pub use audit::AuditQuery;
 
 use std::path::Path;
 
@@ -9,9 +13,11 @@ use data_encoding::BASE64;
 use http::{Method, Request, StatusCode, Uri, header};
 use http_body_util::{BodyExt, Full, Limited};
 use hyper::body::{Body, Incoming};
+use hyper::client::conn::http1::SendRequest;
 use hyper_util::rt::TokioIo;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
+use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpStream;
 use waybook_location_tree::PlaceName;
 
@@ -21,6 +27,7 @@ use crate::model::{
     ReleaseInfo, SessionDetail, SessionInfo, SetupDetail, SetupInfo, StrategyForm, StrategyInfo,
     SurveyInfo, TraceInfo, TreePlaceInfo, WalkInfo,
 };
+use crate::tls::Tls;
 use crate::upload::Upload;
 use crate::{Error, Events, Fetching, Runtime, connect};
 
@@ -46,6 +53,7 @@ pub struct Client {
     token: String,
     at: Option<PlaceName>,
     traceparent: Option<String>,
+    tls: Option<Tls>,
 }
 
 impl Client {
@@ -59,34 +67,61 @@ impl Client {
         let api = runtime.api.ok_or_else(|| Error::NotRunning {
             folder: folder.to_owned(),
         })?;
+        let tls = runtime.api_certificate.as_ref();
+        let tls = tls.map(|path| Tls::only(&folder.join(path)));
+        let tls = tls.transpose()?;
         Ok(Self {
             address: api.to_string(),
             token,
             at: None,
             traceparent: None,
+            tls,
         })
     }
 
-    /// A client of the control API at an address such as `http://127.0.0.1:7000`.
+    /// A client of the control API at an address such as `http://127.0.0.1:7000`, or with
+    /// `https://`, where this machine must trust whoever issued the certificate.
     ///
     /// # Errors
     /// [`Error::Url`] if it is no such address.
     pub fn new(url: &str, token: &str) -> Result<Self, Error> {
+        Self::reaching(url, token, None)
+    }
+
+    /// A client of the control API at an `https://` address, whose certificate is by an authority
+    /// of that file (PEM), or is in it.
+    ///
+    /// # Errors
+    /// [`Error::Url`] if it is no such address, [`Error::File`] if there is no certificate in the
+    /// file.
+    pub fn trusting(url: &str, token: &str, authority: &Path) -> Result<Self, Error> {
+        Self::reaching(url, token, Some(authority))
+    }
+
+    fn reaching(url: &str, token: &str, authority: Option<&Path>) -> Result<Self, Error> {
         let wrong = |why: &str| Error::Url {
             url: url.to_owned(),
             why: why.to_owned(),
         };
         let uri: Uri = url.parse().map_err(|_| wrong("it is no URL"))?;
-        if uri.scheme_str().is_some_and(|scheme| scheme != "http") {
-            return Err(wrong("the control API speaks plain `http://` on loopback"));
-        }
+        let encrypted = match uri.scheme_str() {
+            Some("https") => true,
+            Some("http") | None if authority.is_none() => false,
+            Some("http") | None => {
+                return Err(wrong("a certificate is only shown at `https://`"));
+            }
+            Some(_) => return Err(wrong("it must begin with `http://` or `https://`")),
+        };
         let host = uri.host().ok_or_else(|| wrong("it names no host"))?;
         let port = uri.port_u16().ok_or_else(|| wrong("it names no port"))?;
+        let tls = encrypted.then(|| Tls::trusting(host, authority));
+        let tls = tls.transpose()?;
         Ok(Self {
             address: format!("{host}:{port}"),
             token: token.to_owned(),
             at: None,
             traceparent: None,
+            tls,
         })
     }
 
@@ -123,7 +158,8 @@ impl Client {
         let place = self.at.as_ref().map(|at| format!("&place={at}"));
         let place = place.unwrap_or_default();
         format!(
-            "http://{}/#token={}{place}",
+            "{}://{}/#token={}{place}",
+            if self.tls.is_some() { "https" } else { "http" },
             self.address,
             escape(&self.token)
         )
@@ -519,6 +555,19 @@ impl Client {
         })
     }
 
+    /// Speaks HTTP over a connection.
+    async fn begin<S, B>(&self, stream: S) -> Result<SendRequest<B>, Error>
+    where
+        S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+        B: Body<Data = Bytes, Error: std::error::Error + Send + Sync> + Send + Unpin + 'static,
+    {
+        let (sender, connection) = hyper::client::conn::http1::handshake(TokioIo::new(stream))
+            .await
+            .map_err(|error| unreachable(&self.address, &error))?;
+        tokio::spawn(connection);
+        Ok(sender)
+    }
+
     /// Sends a request over a connection of its own; problems are errors.
     pub(crate) async fn send<B>(
         &self,
@@ -535,10 +584,13 @@ impl Client {
         let stream = TcpStream::connect(&self.address)
             .await
             .map_err(|error| unreachable(&self.address, &error))?;
-        let (mut sender, connection) = hyper::client::conn::http1::handshake(TokioIo::new(stream))
-            .await
-            .map_err(|error| unreachable(&self.address, &error))?;
-        tokio::spawn(connection);
+        let mut sender = match &self.tls {
+            None => self.begin(stream).await?,
+            Some(tls) => {
+                self.begin(tls.connect(&self.address, stream).await?)
+                    .await?
+            }
+        };
         let response =
             sender
                 .send_request(request)
@@ -614,12 +666,14 @@ mod tests {
     }
 
     #[test]
-    fn only_plain_addresses_are_urls() {
+    fn only_whole_addresses_are_urls() {
         assert_eq!(
             Client::new("http://127.0.0.1:80/", "x").unwrap().address(),
             "127.0.0.1:80"
         );
-        for url in ["https://127.0.0.1:80", "http://127.0.0.1", "127.0.0.1", ""] {
+        let https = Client::new("https://127.0.0.1:80", "x").unwrap();
+        assert!(https.page().starts_with("https://127.0.0.1:80/#"));
+        for url in ["ftp://127.0.0.1:80", "http://127.0.0.1", "127.0.0.1", ""] {
             assert!(Client::new(url, "x").is_err(), "{url}");
         }
     }

@@ -2,7 +2,7 @@
 
 use std::io;
 use std::net::SocketAddr;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
@@ -17,6 +17,9 @@ pub struct Runtime {
     pub pid: u32,
     /// Where the control API answers.
     pub api: Option<SocketAddr>,
+    /// The certificate that it shows, from the data folder on, if connections to it are encrypted.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub api_certificate: Option<PathBuf>,
     /// The life of the place.
     pub incarnation: u64,
     /// Where children connect.

@@ -44,6 +44,14 @@ pub enum Error {
         /// What was found.
         why: String,
     },
+    /// Whoever answers at the address does not show a certificate that counts.
+    #[error("the certificate of {address} is not accepted: {why}")]
+    Certificate {
+        /// Where it should answer.
+        address: String,
+        /// What is wrong, and what to do.
+        why: String,
+    },
     /// The daemon answered with a problem.
     #[error("{0}")]
     Problem(Box<Problem>),

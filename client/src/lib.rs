@@ -43,9 +43,10 @@ mod connect;
 mod error;
 mod events;
 pub mod model;
+mod tls;
 mod upload;
 
-pub use client::{Client, NewCode};
+pub use client::{AuditQuery, Client, NewCode};
 pub use connect::Runtime;
 pub use error::Error;
 pub use events::{Event, Events, FetchEvent, Fetching};

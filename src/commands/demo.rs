@@ -105,6 +105,9 @@ impl Demo {
                 json: global.json,
                 dir: Some(folder.clone()),
                 data: None,
+                url: None,
+                ca: None,
+                token_file: None,
             },
             folder: &folder,
             facts: Facts {

@@ -1,5 +1,6 @@
 //! The commands, one file each.
 
+pub(crate) mod audit;
 pub(crate) mod bookings;
 pub(crate) mod ca;
 pub(crate) mod check;
@@ -20,6 +21,7 @@ pub(crate) mod publish;
 pub(crate) mod session;
 pub(crate) mod sessions;
 pub(crate) mod sim;
+pub(crate) mod token;
 pub(crate) mod topology;
 pub(crate) mod trace;
 mod transfers;
@@ -71,6 +73,8 @@ pub(crate) fn run(cli: Cli) -> Done {
                     Command::Links(command) => command.run(global).await,
                     Command::Log(command) => command.run(global).await,
                     Command::Page(command) => command.run(global).await,
+                    Command::Audit(command) => command.run(global).await,
+                    Command::Token(command) => command.run(global).await,
                     Command::Demo(command) => command.run(global).await,
                     Command::Ca(_)
                     | Command::Check(_)

@@ -40,7 +40,7 @@ impl Publish {
             let servers = match (&self.at, presentation.servers) {
                 (Some(at), _) => vec![Some(at.clone())],
                 (None, servers) if !servers.is_empty() => servers.into_iter().map(Some).collect(),
-                (None, _) if global.data.is_some() => vec![None],
+                (None, _) if global.is_one() => vec![None],
                 (None, _) => {
                     return Err(Fail::usage(format!(
                         "{} names no servers: say which place serves it, with `--at PLACE`",

@@ -8,11 +8,12 @@ use serde_json::{Map, Value};
 const HEAD: &str = include_str!("api-head.md");
 
 /// The sections, in the order in which somebody needs them.
-const TAGS: [(&str, &str); 5] = [
+const TAGS: [(&str, &str); 6] = [
     ("sessions", "Sessions"),
     ("presentations", "Presentations"),
     ("components", "Components"),
     ("places", "Places"),
+    ("tokens", "Tokens"),
     ("description", "The description"),
 ];
 

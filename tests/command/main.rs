@@ -12,6 +12,8 @@ mod operators;
 mod player;
 mod session;
 mod sim;
+mod tls;
+mod tokens;
 mod topology;
 mod trouble;
 

@@ -4,6 +4,7 @@
 #[path = "../scenarios/mod.rs"]
 mod scenarios;
 
+mod audit;
 mod browser;
 mod certificates;
 mod closing;

@@ -30,6 +30,43 @@ export interface AnswerInfo {
   solution: number;
 }
 
+/** One change, as it stands in the audit log. */
+export interface AuditInfo {
+  /** When it was done, by this machine's clock (RFC 3339, UTC). */
+  at: string;
+  /** The client's address; the neighbour that it came by; or what made the place do it. */
+  from: string;
+  /** Counted from 1 as long as the data folder lives. */
+  number: number;
+  /** To what. */
+  on?: string | null;
+  /**
+   * The place where it was asked for, and where the token is known. What another place says of who
+   * asked there is its word.
+   */
+  origin: string;
+  /** The place that was changed. */
+  place: string;
+  /** What became of it. */
+  result: AuditResult;
+  /** The status of the answer, where there was one. */
+  status?: number | null;
+  /**
+   * The token that was shown: `owner` for that of the data folder, `system` where the place did it
+   * by itself or was told by a signal.
+   */
+  token: string;
+  /** Whom the token is bound to. */
+  user?: string | null;
+  /** What was done, in a word. */
+  what: string;
+  /** Why it failed. */
+  why?: string | null;
+}
+
+/** What became of a change. */
+export type AuditResult = "done" | "failed";
+
 /** A booking at a place. */
 export interface BookingInfo {
   /** How much. */
@@ -398,6 +435,14 @@ export interface LogInfo {
   place: string;
 }
 
+/** A token that was made just now. */
+export interface MadeTokenInfo {
+  /** What its holder shows. It is told once, here. */
+  text: string;
+  /** All else. */
+  token: TokenInfo;
+}
+
 /** What some kinds of problem say beside. */
 export interface More {
   /** For a session that is over: why. */
@@ -758,6 +803,9 @@ export interface ResourceInfo {
   resource: string;
 }
 
+/** What a request wants to do. */
+export type Right = "read" | "open" | "publish" | "operate";
+
 /** What a neighbour is to a place. */
 export type Role = "parent" | "child";
 
@@ -972,6 +1020,42 @@ export interface SurveyedPlace {
   answers: Array<AnswerInfo>;
   /** The place. */
   place: string;
+}
+
+/** A token that is to be made. */
+export interface TokenForm {
+  /** What it is good for. Looking is always among it. */
+  may: Array<Right>;
+  /** What it is called: up to 64 letters, digits, `-`, `_`, `.` and `@`. */
+  name: string;
+  /**
+   * Whom it is bound to: sessions are opened with it for that user only, and count as that
+   * user's. Without one, for whomever its holder says.
+   */
+  user?: string | null;
+  /** It expires after that long; never, if that is not said. */
+  valid?: null | SpanForm;
+}
+
+/** A token, without its text. */
+export interface TokenInfo {
+  /**
+   * The name of the token that it was made with, and of the place that was asked if that was
+   * another one.
+   */
+  by: string;
+  /** When it was made, in milliseconds since 1970. */
+  created: number;
+  /** Whether it has. */
+  expired: boolean;
+  /** When it expires, in milliseconds since 1970; never if there is no moment. */
+  expires?: number | null;
+  /** What it is good for. */
+  may: Array<Right>;
+  /** Its name. */
+  name: string;
+  /** Whom it is bound to. */
+  user?: string | null;
 }
 
 /** A whole trace, from the client to the server. */

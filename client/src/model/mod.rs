@@ -2,6 +2,7 @@
 //!
 //! Amounts and times are given twice: exactly, for programs, and as text, for people.
 
+mod audit;
 mod code;
 mod invitations;
 mod links;
@@ -13,8 +14,10 @@ mod plan;
 mod problem;
 mod session;
 mod setup;
+mod token;
 mod values;
 
+pub use audit::{AuditInfo, AuditResult};
 pub use code::{
     CodeDetail, CodeInfo, HereInfo, HolderInfo, PrefetchForm, ReleaseInfo, StrategyForm,
     StrategyInfo, TransferInfo,
@@ -37,4 +40,5 @@ pub use session::{
     SessionDetail, SessionHop, SessionInfo, StepInfo, UrlsInfo,
 };
 pub use setup::{HopTraceInfo, NoteInfo, SetupDetail, SetupInfo, SpanInfo, TraceInfo, UntoldInfo};
+pub use token::{MadeTokenInfo, Right, TokenForm, TokenInfo};
 pub use values::{Amount, Quantity, Span, SpanForm};

@@ -11,11 +11,13 @@ use std::time::Duration;
 use tempfile::TempDir;
 use tokio::io::{AsyncReadExt, AsyncWriteExt, DuplexStream};
 use waybook_agents::SessionId;
-use waybook_daemon::api::{Addresses, ControlApi, Ends, NoStore, Rights, SessionUrls, Urls};
-use waybook_daemon::config::{ApiLimits, RemoteRights};
+use waybook_daemon::api::{
+    Addresses, ControlApi, Ends, NoStore, Rights, SessionUrls, Tokens, Urls,
+};
+use waybook_daemon::config::{ApiLimits, AuditConfig, RemoteRights};
 use waybook_daemon::data::{DataConfig, DataPlane};
 use waybook_daemon::trace::Setups;
-use waybook_daemon::{Command, Io, Opening, PeerStreams, PlaceHandle, Start, api};
+use waybook_daemon::{Audit, Command, Io, Opening, PeerStreams, PlaceHandle, Start, api};
 use waybook_location_tree::PlaceName;
 use waybook_place::io::{Input, InstanceId, Route};
 use waybook_plan::{Component, Runtime};
@@ -127,6 +129,7 @@ impl World {
             name: name(HERE),
             peers,
             token: TOKEN.to_owned(),
+            tokens: Arc::new(Tokens::open(folder.path(), 10).expect("there are none")),
             urls: Arc::new(NoUrls),
             addresses: Addresses::default(),
             rights: Rights::new(name(HERE), RemoteRights::default()),
@@ -142,6 +145,12 @@ impl World {
             reload: Arc::new(()),
             invites: Arc::new(()),
             recent: Arc::default(),
+            tls: None,
+            origins: Vec::new(),
+            audit: Arc::new(
+                Audit::open(folder.path(), &name(HERE), AuditConfig::default())
+                    .expect("there is none"),
+            ),
         });
         plane.set_peer_api(Arc::new(api.clone()));
         let (relay, files) = (InstanceId(1), InstanceId(2));

@@ -11,6 +11,7 @@ use std::time::{Duration, SystemTime};
 use tokio_util::sync::CancellationToken;
 use waybook_location_tree::PlaceName;
 
+use crate::audit::{self, Audit};
 use crate::config::{Change, IdentityPaths};
 use crate::files::FileError;
 use crate::identity::{Digests, Identity, Told, digests};
@@ -37,6 +38,7 @@ pub struct Certificates {
     paths: IdentityPaths,
     name: PlaceName,
     links: Links,
+    audit: Arc<Audit>,
     state: Mutex<State>,
 }
 
@@ -57,11 +59,13 @@ impl Certificates {
         digests: Digests,
         identity: &Identity,
         links: Links,
+        audit: Arc<Audit>,
     ) -> Self {
         Self {
             paths,
             name: identity.name().clone(),
             links,
+            audit,
             state: Mutex::new(State {
                 digests,
                 told: identity.told().clone(),
@@ -117,6 +121,16 @@ impl Certificates {
         }
         state.warn(now);
         drop(state);
+        for Change {
+            setting,
+            before,
+            now,
+        } in taken.iter().flatten()
+        {
+            let on = format!("{setting}: {before} -> {now}");
+            let change = audit::Change::of_system(&self.name, "files", "certificate", on);
+            self.audit.note(&change);
+        }
         self.links.check(now);
         taken
     }

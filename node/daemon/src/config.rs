@@ -22,7 +22,7 @@ use std::time::Duration;
 
 use crate::data::DataLimits;
 use crate::trace::ExportConfig;
-pub use api::{ApiConfig, ApiLimits, RemoteRights, Who};
+pub use api::{ApiConfig, ApiLimits, AuditConfig, RemoteRights, TlsConfig, Who};
 pub use check::{FileKind, check_file, check_text};
 pub use join::JoinConfig;
 pub(crate) use join::host_and_port;
@@ -33,10 +33,14 @@ pub use wasm::WasmLimits;
 
 /// Environment variables that begin like settings but belong to the `waybook` command.
 pub const NOT_SETTINGS: &[&str] = &[
+    "WAYBOOK_CA",
     "WAYBOOK_CONFIG",
     "WAYBOOK_DATA_DIR",
     "WAYBOOK_DIR",
     "WAYBOOK_LOG",
+    "WAYBOOK_TOKEN",
+    "WAYBOOK_TOKEN_FILE",
+    "WAYBOOK_URL",
 ];
 
 /// Everything that a daemon is told.
@@ -58,6 +62,8 @@ pub struct DaemonConfig {
     pub gateway: GatewayConfig,
     /// The control API (`[api]`).
     pub api: ApiConfig,
+    /// How much is kept of what was changed (`[audit]`).
+    pub audit: AuditConfig,
     /// The TCP socket where collectors get the place's figures without a token
     /// (`metrics.listen`); port 0 for any free one, none by default.
     pub metrics: Option<SocketAddr>,

@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 use std::future::Future;
 use std::net::SocketAddr;
+use std::path::PathBuf;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
@@ -16,6 +17,7 @@ use waybook_place::Place;
 use waybook_place::io::{Input, RecordKey};
 
 use crate::api::Recent;
+use crate::audit::{self, Audit};
 use crate::certificates::Certificates;
 use crate::config::DaemonConfig;
 use crate::files::{self, FileError};
@@ -96,6 +98,8 @@ pub struct Core {
     pub setups: Arc<Setups>,
     /// What has happened lately.
     pub recent: Arc<Recent>,
+    /// Where changes are written down.
+    pub audit: Arc<Audit>,
 }
 
 /// Ends a room: refuse what is new, then let go. The place has ended by then: it answers
@@ -113,6 +117,8 @@ pub struct Rooms {
     pub sink: Arc<dyn DataSink>,
     /// Where the API listens, with its actual port.
     pub api: Option<SocketAddr>,
+    /// The certificate of the API, if connections to it are encrypted.
+    pub api_certificate: Option<PathBuf>,
     /// Where sessions' URLs lead, with the actual port.
     pub gateway: Option<SocketAddr>,
     /// Where collectors get figures, with the actual port.
@@ -134,6 +140,9 @@ pub struct Addresses {
     pub quic: SocketAddr,
     /// The API.
     pub api: Option<SocketAddr>,
+    /// The certificate of the API, from the data folder on, if connections to it are encrypted.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub api_certificate: Option<PathBuf>,
     /// Where sessions' URLs lead.
     pub gateway: Option<SocketAddr>,
     /// Where collectors get figures without a token.
@@ -181,6 +190,7 @@ impl Daemon {
         let mut store = opened.map_err(|error| DaemonError::Room(error.into()))??;
         let records = store.take_records();
         let joining = Arc::new(Joining::open(&config)?);
+        let audit = open_audit(&config).await?;
         let link_config = LinkConfig {
             listen: config.listen,
             parent: config.parent.clone(),
@@ -196,7 +206,8 @@ impl Daemon {
         let (links, link_events) = bound.map_err(socket)?;
         links.let_in(joining.clone());
         let paths = config.identity.clone();
-        let certificates = Certificates::new(paths, digests, &identity, links.clone());
+        let certificates =
+            Certificates::new(paths, digests, &identity, links.clone(), audit.clone());
         let quic = links.local_addr().map_err(socket)?;
         let (handle, commands) = PlaceHandle::new();
         let resources = config.place.capacity.keys().cloned();
@@ -208,6 +219,7 @@ impl Daemon {
             recorded: recorded.clone(),
             setups,
             recent: recent.clone(),
+            audit,
             config: Arc::new(config),
             place: handle.clone(),
             peers: Arc::new(links.clone()),
@@ -225,6 +237,7 @@ impl Daemon {
             incarnation: store.incarnation(),
             quic,
             api: rooms.api,
+            api_certificate: rooms.api_certificate,
             gateway: rooms.gateway,
             metrics: rooms.metrics,
         };
@@ -271,6 +284,24 @@ impl Daemon {
             exporting,
         })
     }
+}
+
+/// Opens the audit log, with the start as its first new entry: a configuration is taken up with it.
+async fn open_audit(config: &DaemonConfig) -> Result<Arc<Audit>, DaemonError> {
+    let (folder, name) = (config.data_dir.clone(), config.place.name.clone());
+    let (kept, source) = (config.audit, config.source.as_ref());
+    let source = source.map(|source| source.path.display().to_string());
+    let opened = tokio::task::spawn_blocking(move || {
+        let audit = Arc::new(Audit::open(&folder, &name, kept)?);
+        let version = format!("version {}", env!("CARGO_PKG_VERSION"));
+        let on = source.map_or_else(|| version.clone(), |source| format!("{source}, {version}"));
+        audit.note(&audit::Change::of_system(&name, "start", "start", on));
+        Ok::<_, FileError>(audit)
+    });
+    let opened = opened
+        .await
+        .map_err(|error| DaemonError::Room(error.into()))?;
+    Ok(opened?)
 }
 
 /// Who writes down what becomes of set-ups, if that is wanted, and the task that sends it on.

@@ -28,6 +28,7 @@ use tokio_util::task::TaskTracker;
 
 use crate::kept::Kept;
 use crate::lookout::watch;
+use crate::tls::ApiTls;
 use crate::{BoxError, Io};
 use beginning::Beginning;
 
@@ -51,6 +52,8 @@ pub(crate) struct DoorConfig {
     pub(crate) header_bytes: usize,
     /// Whether requests under way may end when the door is closed.
     pub(crate) lingers: bool,
+    /// What connections are encrypted with.
+    pub(crate) tls: Option<Arc<ApiTls>>,
 }
 
 /// What a door has counted since the daemon started, and how many are there now.
@@ -233,7 +236,22 @@ impl Door {
                     Some(stay) => {
                         let _ = stream.set_nodelay(true);
                         let (answer, closing) = (answer.clone(), closing.clone());
-                        tasks.spawn(attend(stay, stream, client, closing, answer));
+                        match self.config.tls.clone() {
+                            None => tasks.spawn(attend(stay, stream, client, closing, answer)),
+                            Some(tls) => {
+                                let within = self.config.header_timeout;
+                                tasks.spawn(async move {
+                                    let stream = tokio::select! {
+                                        stream = tls.accept(stream, client, within) => stream,
+                                        () = stay.leave.cancelled() => None,
+                                        () = closing.cancelled() => None,
+                                    };
+                                    if let Some(stream) = stream {
+                                        attend(stay, stream, client, closing, answer).await;
+                                    }
+                                })
+                            }
+                        };
                     }
                     None => self.turn_away(stream),
                 },

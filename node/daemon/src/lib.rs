@@ -4,9 +4,10 @@
 //! out what it asks for, `link` keeps the QUIC connections to parent and children,
 //! `data` lets the sessions' HTTP through, `code` keeps and transfers code, `api` is the
 //! control API; both have a `door` for clients. `join` lets new places in. `metrics` says how it
-//! goes, `trace` how each set-up went.
+//! goes, `trace` how each set-up went, `audit` who changed what.
 
 pub mod api;
+mod audit;
 pub mod backup;
 mod certificates;
 pub mod code;
@@ -25,6 +26,7 @@ mod logging;
 mod lookout;
 mod machinery;
 pub mod metrics;
+mod moment;
 mod peer;
 mod proc;
 mod pump;
@@ -34,9 +36,11 @@ mod service;
 mod session_log;
 mod slots;
 pub mod store;
+mod tls;
 pub mod trace;
 mod uploads;
 
+pub use audit::Audit;
 pub use certificates::{CertificateStatus, Certificates};
 pub use config::Change;
 pub use daemon::{Addresses, Core, Daemon, DaemonError, Rooms, RunningDaemon, StopRoom};
@@ -45,10 +49,12 @@ pub use files::{Existing, FileError};
 pub use handle::{Command, OpenEvent, OrderResult, PlaceHandle, SessionEvent, Stopping};
 pub use logging::LogControl;
 pub use machinery::{CodeKeeper, Machinery, Start};
+pub use moment::rfc3339;
 pub use peer::{Io, Opening, PeerApi, PeerStreams};
 pub use proc::ProcessStat;
 pub use reload::{Reload, ReloadError, Reloaded};
 pub use run::{run, start};
+pub use tls::ApiTls;
 pub use uploads::inspect;
 // Bodies pass between components and all else as they are.
 pub use waybook_wasm::{Body, BoxError, empty_body, full_body};

@@ -9,7 +9,7 @@ use waybook_place::io::Input;
 
 use crate::certificates::Certificates;
 use crate::config::{Bound, Change, ConfigError, DaemonConfig, take_up};
-use crate::{FileError, PlaceHandle};
+use crate::{ApiTls, FileError, PlaceHandle};
 
 /// Reads the configuration again. All of it is taken up that can be, or nothing.
 pub trait Reload: Send + Sync {
@@ -31,13 +31,33 @@ pub struct Reloaded {
     pub restart: Vec<String>,
 }
 
+/// What has changed, and what is to change with a start.
+impl std::fmt::Display for Reloaded {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let changed = self.changed.iter().map(
+            |Change {
+                 setting,
+                 before,
+                 now,
+             }| format!("{setting}: {before} -> {now}"),
+        );
+        let restart = self.restart.iter();
+        let restart = restart.map(|setting| format!("{setting}: with the next start"));
+        let all: Vec<_> = changed.chain(restart).collect();
+        match all.is_empty() {
+            true => f.write_str("nothing"),
+            false => f.write_str(&all.join("; ")),
+        }
+    }
+}
+
 /// Why the configuration was not taken up.
 #[derive(Debug, thiserror::Error)]
 pub enum ReloadError {
     /// What is wrong with the file.
     #[error("{0}")]
     File(ConfigError),
-    /// What is wrong with the identity's files.
+    /// What is wrong with the files of a certificate.
     #[error(transparent)]
     Identity(FileError),
     /// It did not come from a file.
@@ -58,6 +78,7 @@ pub(crate) struct Reloader {
     bound: Bound,
     place: PlaceHandle,
     certificates: Arc<Certificates>,
+    tls: Option<Arc<ApiTls>>,
 }
 
 impl Reloader {
@@ -66,12 +87,14 @@ impl Reloader {
         bound: Bound,
         place: PlaceHandle,
         certificates: Arc<Certificates>,
+        tls: Option<Arc<ApiTls>>,
     ) -> Self {
         Self {
             running: Mutex::new(running),
             bound,
             place,
             certificates,
+            tls,
         }
     }
 }
@@ -84,7 +107,11 @@ impl Reload for Reloader {
         let read = DaemonConfig::load(&source.path, &source.overrides);
         let read = read.map_err(ReloadError::File)?;
         let renewed = self.certificates.look(SystemTime::now());
-        let renewed = renewed.map_err(ReloadError::Identity)?;
+        let mut renewed = renewed.map_err(ReloadError::Identity)?;
+        if let Some(tls) = &self.tls {
+            let seen = tls.look(SystemTime::now()).map_err(ReloadError::Identity)?;
+            renewed.extend(seen);
+        }
         let (mut changed, restart) = take_up(&mut running, &read, self.bound);
         let told = Settings::from(running.place.clone());
         self.place.input(Input::Reload(Arc::clone(&told.common)));

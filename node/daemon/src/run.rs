@@ -13,13 +13,15 @@ use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::broadcast::error::RecvError;
+use tokio_util::sync::CancellationToken;
 use waybook_agents::SessionId;
 use waybook_location_tree::PlaceName;
 use waybook_place::io::{FetchId, InstanceId, RecordKey, Route};
 use waybook_plan::{Digest, Release};
 use waybook_wasm::Wasm;
 
-use crate::api::{self, ControlApi, Counts, Ends, Parts, Rights, SessionUrls};
+use crate::api::{self, ControlApi, Counts, Ends, Parts, Rights, SessionUrls, Tokens};
+use crate::audit::{Audit, Change};
 use crate::code::{self, Repository};
 use crate::config::{Bound, DaemonConfig, ProgramConfig, Ready};
 use crate::data::{CodeFiles, DataConfig, DataPlane, Program, Readiness, WasmConfig};
@@ -29,8 +31,8 @@ use crate::reload::Reloader;
 use crate::service::Service;
 use crate::uploads::Uploads;
 use crate::{
-    CertificateStatus, Certificates, CodeKeeper, Core, Daemon, DaemonError, DoorCounters, Io,
-    LogControl, Machinery, Reload, Rooms, RunningDaemon, SessionEvent, Start, StopRoom,
+    ApiTls, CertificateStatus, Certificates, CodeKeeper, Core, Daemon, DaemonError, DoorCounters,
+    Io, LogControl, Machinery, Reload, Rooms, RunningDaemon, SessionEvent, Start, StopRoom,
 };
 
 /// Files that may be open at one time, sockets among them, if the system allows so many.
@@ -73,7 +75,7 @@ pub async fn run(
             }
             _ = hangups.recv() => {
                 service.reloading();
-                reload_on_signal(reload.clone()).await;
+                reload_on_signal(reload.clone(), daemon.core().audit.clone(), &name).await;
                 service.ready(&status);
             }
             () = service.watch(&place) => {}
@@ -82,8 +84,19 @@ pub async fn run(
 }
 
 /// Reads the configuration again, and says in the log what became of it.
-async fn reload_on_signal(reload: Arc<dyn Reload>) {
-    match tokio::task::spawn_blocking(move || reload.reload()).await {
+async fn reload_on_signal(reload: Arc<dyn Reload>, audit: Arc<Audit>, place: &PlaceName) {
+    let place = place.clone();
+    let reloading = tokio::task::spawn_blocking(move || {
+        let done = reload.reload();
+        let on = done
+            .as_ref()
+            .map_or_else(|_| String::new(), ToString::to_string);
+        let mut change = Change::of_system(&place, "SIGHUP", "reload", on);
+        change.why = done.as_ref().err().map(ToString::to_string);
+        audit.note(&change);
+        done
+    });
+    match reloading.await {
         Ok(Ok(done)) => {
             let (file, changed) = (done.file.display(), done.changed.len());
             tracing::info!(%file, changed, "the configuration was read again");
@@ -151,6 +164,12 @@ async fn rooms(
     };
     let metrics = collecting.as_ref().map(|(_, at)| *at);
 
+    let tls = open_tls(core, api_at).await?;
+    let looking = CancellationToken::new();
+    if let Some(tls) = tls.clone() {
+        tokio::spawn(tls.keep(config.identity.check, looking.clone()));
+    }
+
     let engine = wasm_engine(core)?;
     let mut data = data_config(core, gateway_at);
     data.wasm = Some(WasmConfig {
@@ -161,6 +180,14 @@ async fn rooms(
         cpu: config.wasm.cpu,
     });
     let plane = DataPlane::new(data, core.peers.clone(), core.place.clone());
+    let certificate = tls.as_ref().map(|tls| {
+        let shown = tls.shown();
+        // Those who read it know where the data folder is, from wherever they are.
+        shown
+            .strip_prefix(&config.data_dir)
+            .unwrap_or(shown)
+            .to_owned()
+    });
     let ends = Ends::default();
     let bound = Bound {
         listen: core.links.local_addr().ok(),
@@ -172,12 +199,14 @@ async fn rooms(
         bound,
         core.place.clone(),
         core.certificates.clone(),
+        tls.clone(),
     ));
     let control = ControlApi::new(Parts {
         place: core.place.clone(),
         name: config.place.name.clone(),
         peers: core.peers.clone(),
         token: core.token.clone(),
+        tokens: Arc::new(Tokens::open(&config.data_dir, config.api.limits.tokens)?),
         urls: Arc::new(plane.clone()),
         addresses: api::Addresses {
             api: Some(api_at),
@@ -208,6 +237,9 @@ async fn rooms(
             links: core.links.clone(),
         }),
         recent: core.recent.clone(),
+        audit: core.audit.clone(),
+        tls: tls.clone(),
+        origins: config.api.origins.clone(),
     });
     plane.set_peer_api(Arc::new(control.clone()));
 
@@ -227,6 +259,7 @@ async fn rooms(
     let stop_api: StopRoom = Box::new(move || {
         Box::pin(async move {
             control.stop();
+            looking.cancel();
             listening.abort();
             let mut serving = serving;
             if tokio::time::timeout(LAST_REQUESTS, &mut serving)
@@ -258,11 +291,30 @@ async fn rooms(
         }),
         sink: Arc::new(Sinks { plane, repository }),
         api: Some(api_at),
+        api_certificate: certificate,
         gateway: Some(gateway_at),
         metrics,
         stop: vec![stop_api, stop_data, stop_code],
     };
     Ok((rooms, reload))
+}
+
+/// The certificate of the control API, if it is to have one.
+async fn open_tls(core: &Core, at: SocketAddr) -> Result<Option<Arc<ApiTls>>, DaemonError> {
+    let Some(config) = core.config.api.tls.clone() else {
+        if !at.ip().is_loopback() {
+            tracing::warn!(
+                %at,
+                "the control API listens for other machines and is not encrypted: whoever reads \
+                 along has the tokens; set `[api.tls]`"
+            );
+        }
+        return Ok(None);
+    };
+    let (name, audit) = (core.config.place.name.clone(), core.audit.clone());
+    let opened = tokio::task::spawn_blocking(move || ApiTls::open(config, name, audit)).await;
+    let opened = opened.map_err(|error| DaemonError::Room(error.into()))??;
+    Ok(Some(Arc::new(opened)))
 }
 
 /// Opens the place's repository of code, in its data folder.

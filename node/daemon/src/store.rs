@@ -5,8 +5,11 @@
 //! | `version` | the layout of the folder; a newer one is refused, an older one brought up to date |
 //! | `lock` | held while a daemon runs; names its process |
 //! | `records.redb` | the place's records, since when there are sessions', and its last life |
-//! | `token` | what local clients of the API show |
+//! | `token` | what the owner of the folder shows to the API |
+//! | `tokens.json` | which other tokens there are; kept by the API |
 //! | `gateway-secret` | what sessions' URLs are derived from |
+//! | `api-tls/` | a certificate that the place has made for its API |
+//! | `audit/` | what was changed, and by whom |
 //! | `runtime.json` | where the running daemon is reached |
 
 mod writer;

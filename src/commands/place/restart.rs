@@ -37,9 +37,9 @@ pub(crate) struct Restart {
 impl Restart {
     /// Does it.
     pub(crate) fn run(&self, global: &Global) -> Done {
-        if global.data.is_some() {
+        if global.is_one() {
             return Err(Fail::usage(
-                "`--data` names a place that `waybook up` did not start: whatever has started it \
+                "`--data` or `--url` names a place that `waybook up` did not start: whatever has started it \
                  restarts it",
             ));
         }

@@ -13,7 +13,7 @@ use http::header;
 use serde::Deserialize;
 use tokio::sync::mpsc;
 
-use super::rights::Via;
+use super::rights::{Caller, OWNER, Via};
 use super::{Kind, Problem, Shared};
 use crate::backup::{self, About};
 use crate::files;
@@ -49,6 +49,7 @@ fn yes() -> bool {
 pub(super) async fn backup(
     State(shared): State<Arc<Shared>>,
     Extension(Via(via)): Extension<Via>,
+    Extension(caller): Extension<Caller>,
     Query(wanted): Query<Wanted>,
 ) -> Result<Response, Problem> {
     let name = &shared.parts.name;
@@ -56,6 +57,14 @@ pub(super) async fn backup(
         let why = format!(
             "the key of {name} is in its backup, so {name} gives it to its own clients only: ask on its \
              machine, with `--data` and its data folder"
+        );
+        return Err(Kind::NotAllowed.because(why).at(name));
+    }
+    if caller.token != OWNER {
+        let why = format!(
+            "the key of {name} and its owner's token are in its backup, so token `{}` does not get it: \
+             ask with the token of the data folder",
+            caller.token
         );
         return Err(Kind::NotAllowed.because(why).at(name));
     }

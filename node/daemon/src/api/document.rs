@@ -5,8 +5,8 @@ use utoipa::openapi::security::{Http, HttpAuthScheme, SecurityScheme};
 use utoipa::{Modify, OpenApi};
 
 use super::{
-    backup, components, events, handlers, invitations, links, log, metrics, operate, presentations,
-    routes, sessions, setups,
+    audit, backup, components, events, handlers, invitations, links, log, metrics, operate,
+    presentations, routes, sessions, setups, tokens,
 };
 
 #[derive(OpenApi)]
@@ -64,6 +64,10 @@ use super::{
         components::collect,
         components::strategy,
         components::set_strategy,
+        tokens::list,
+        tokens::create,
+        tokens::revoke,
+        audit::list,
         description,
     ),
     security(("token" = [])),
@@ -89,7 +93,8 @@ impl Modify for Token {
             Http::builder()
                 .scheme(HttpAuthScheme::Bearer)
                 .description(Some(
-                    "The text of the file `token` in the place's data folder",
+                    "The text of the file `token` in the place's data folder, which is good for \
+                     everything, or of a token that was made for less (`POST /api/v1/tokens`)",
                 ))
                 .build(),
         );
@@ -100,7 +105,8 @@ impl Modify for Token {
     }
 }
 
-/// Says with each operation which right of `[api.remote]` another place needs for it.
+/// Says with each operation which right it takes: of a token, and of `[api.remote]` where another
+/// place asks.
 struct Rights;
 
 impl Modify for Rights {

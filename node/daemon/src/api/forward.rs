@@ -6,6 +6,10 @@
 //! comes from. A place cannot know whether that is true, but it knows on which side of
 //! itself the neighbour stands: a child speaks only for its own locality, the parent only
 //! for places outside of this one. So no place can pass for one that is not behind it.
+//!
+//! Who asked is known only where the request came in, and travels in headers as well: the name of
+//! the token, what it is good for, and whom it is bound to. They can take rights away from the
+//! place of origin, and give none.
 
 use std::future::Future;
 use std::pin::Pin;
@@ -21,8 +25,8 @@ use serde::de::DeserializeOwned;
 use tower::ServiceExt;
 use waybook_location_tree::{MAX_DEPTH, PlaceName};
 
-use super::rights::{Origin, Via};
-use super::{ControlApi, Kind, Problem, Shared, unread};
+use super::rights::{Caller, May, Origin, Via};
+use super::{ControlApi, Kind, Problem, Shared, routes, unread};
 use crate::kept::Kept;
 use crate::slots::Slot;
 use crate::{Body, PeerApi, empty_body, hop};
@@ -31,16 +35,24 @@ use crate::{Body, PeerApi, empty_body, hop};
 const ORIGIN: HeaderName = HeaderName::from_static("waybook-origin");
 /// How many edges the request has passed.
 const HOPS: HeaderName = HeaderName::from_static("waybook-hops");
+/// The name of the token that was shown where the request came in.
+const TOKEN: HeaderName = HeaderName::from_static("waybook-token");
+/// What that token is good for.
+const MAY: HeaderName = HeaderName::from_static("waybook-may");
+/// Whom it is bound to.
+const USER: HeaderName = HeaderName::from_static("waybook-user");
 /// No path of the tree is longer.
 const MOST_HOPS: usize = 2 * MAX_DEPTH;
 /// A neighbour that takes longer to take a stream counts as not connected.
 const OPEN: Duration = Duration::from_secs(10);
 /// Greatest answer that is read as a whole.
 const MOST_ANSWER: usize = 4 << 20;
+/// Greatest length of what is said of who asked, in bytes.
+const MOST_TEXT: usize = 256;
 
 /// Headers that belong to one connection (RFC 9110, section 7.6.1), or to this API's
 /// local clients alone.
-const NOT_PASSED_ON: [HeaderName; 8] = [
+const NOT_PASSED_ON: [HeaderName; 11] = [
     header::CONNECTION,
     header::TRANSFER_ENCODING,
     header::TE,
@@ -49,6 +61,9 @@ const NOT_PASSED_ON: [HeaderName; 8] = [
     header::AUTHORIZATION,
     ORIGIN,
     HOPS,
+    TOKEN,
+    MAY,
+    USER,
 ];
 
 /// Serves requests of local clients: here, or at the place that they are for.
@@ -69,11 +84,38 @@ pub(super) fn dispatch(shared: &Arc<Shared>, local: Router) -> Router {
                     request.extensions_mut().insert(Via(None));
                     answer_here(local, request).await
                 }
-                Ok(target) => pass_on(&shared, &name, None, &target, 0, request).await,
+                Ok(target) => from_client(&shared, &target, request).await,
             }
         };
         keep(silence.or(answer).await, slot)
     })
+}
+
+/// Passes on what a local client asks of another place, as far as its token goes. That place looks
+/// at this as well, but an older one would not.
+async fn from_client(shared: &Shared, target: &PlaceName, request: Request) -> Response {
+    let name = &shared.parts.name;
+    let Some(caller) = request.extensions().get::<Caller>().cloned() else {
+        return Kind::Protocol
+            .because("the request says nothing of who asks")
+            .into_response();
+    };
+    let right = routes::right_for(request.method(), request.uri().path());
+    if let Err(problem) = caller.allow(right, name) {
+        shared.parts.recorded.denied("right");
+        return problem.at(name).into_response();
+    }
+    let asked = Asked {
+        origin: name.clone(),
+        caller,
+    };
+    pass_on(shared, &asked, None, target, 0, request).await
+}
+
+/// Where a request came in, and who asked there.
+struct Asked {
+    origin: PlaceName,
+    caller: Caller,
 }
 
 impl PeerApi for ControlApi {
@@ -110,7 +152,10 @@ async fn from_peer(
 ) -> Result<Response, Problem> {
     let shared = &api.shared;
     let name = &shared.parts.name;
-    let origin = origin(name, from, request.headers())?;
+    let asked = Asked {
+        origin: origin(name, from, request.headers())?,
+        caller: caller(from, request.headers())?,
+    };
     let hops = request
         .headers()
         .get(HOPS)
@@ -123,11 +168,12 @@ async fn from_peer(
         })?;
     let target = target(shared, &request)?;
     if target == *name {
-        request.extensions_mut().insert(Origin(origin));
+        request.extensions_mut().insert(Origin(asked.origin));
+        request.extensions_mut().insert(asked.caller);
         request.extensions_mut().insert(Via(Some(from.clone())));
         return Ok(answer_here(api.local.clone(), request).await);
     }
-    Ok(pass_on(shared, &origin, Some(from), &target, hops, request).await)
+    Ok(pass_on(shared, &asked, Some(from), &target, hops, request).await)
 }
 
 /// Which place a neighbour speaks for, if it may.
@@ -151,6 +197,31 @@ fn origin(name: &PlaceName, from: &PlaceName, headers: &HeaderMap) -> Result<Pla
         Err(Kind::Protocol.because(format!(
             "{from} may not speak for {origin}, which does not stand behind it"
         )))
+    }
+}
+
+/// Who asked at the place of origin. Where nothing is said it was an older place, which knows only
+/// its owner.
+fn caller(from: &PlaceName, headers: &HeaderMap) -> Result<Caller, Problem> {
+    let text = |name: &HeaderName| match headers.get(name).map(HeaderValue::as_bytes) {
+        None => Ok(None),
+        Some(bytes) => match std::str::from_utf8(bytes) {
+            Ok(text) if (1..=MOST_TEXT).contains(&text.len()) => Ok(Some(text)),
+            _ => Err(Kind::Protocol.because(format!(
+                "`{name}` must be text of 1 to {MOST_TEXT} bytes, in a request from {from}"
+            ))),
+        },
+    };
+    match (text(&TOKEN)?, text(&MAY)?, text(&USER)?) {
+        (None, None, None) => Ok(Caller::owner()),
+        (Some(token), Some(may), user) => Ok(Caller {
+            token: token.to_owned(),
+            user: user.map(str::to_owned),
+            may: May::from_text(may),
+        }),
+        _ => Err(Kind::Protocol.because(format!(
+            "a request from {from} says only in part who asked: `{TOKEN}` and `{MAY}` go together"
+        ))),
     }
 }
 
@@ -189,7 +260,7 @@ async fn answer_here(local: Router, request: Request) -> Response {
 /// Passes a request on to the next place, and its answer back.
 async fn pass_on(
     shared: &Shared,
-    origin: &PlaceName,
+    asked: &Asked,
     from: Option<&PlaceName>,
     target: &PlaceName,
     hops: usize,
@@ -205,14 +276,14 @@ async fn pass_on(
                 "the request for {target} is not on its way through the tree"
             )));
         }
-        send(shared, &next, target, prepare(request, origin, hops + 1)).await
+        send(shared, &next, target, prepare(request, asked, hops + 1)).await
     };
     let response: Result<_, Problem> = passed.await;
     response.unwrap_or_else(|problem| problem.at(name).into_response())
 }
 
 /// Dresses a request for the next edge.
-fn prepare(request: Request, origin: &PlaceName, hops: usize) -> http::Request<Body> {
+fn prepare(request: Request, asked: &Asked, hops: usize) -> http::Request<Body> {
     let (mut parts, body) = request.into_parts();
     for header in NOT_PASSED_ON {
         parts.headers.remove(header);
@@ -220,9 +291,17 @@ fn prepare(request: Request, origin: &PlaceName, hops: usize) -> http::Request<B
     let headers = &mut parts.headers;
     headers.insert(header::HOST, HeaderValue::from_static("waybook"));
     headers.insert(HOPS, hops.into());
-    // Names are letters, digits, `-` and `/`.
-    if let Ok(origin) = HeaderValue::from_str(origin.as_str()) {
-        headers.insert(ORIGIN, origin);
+    let caller = &asked.caller;
+    // None of these has a character that a header cannot have.
+    for (header, text) in [
+        (ORIGIN, Some(asked.origin.as_str())),
+        (TOKEN, Some(caller.token.as_str())),
+        (MAY, Some(caller.may.to_text().as_str())),
+        (USER, caller.user.as_deref()),
+    ] {
+        if let Some(Ok(value)) = text.map(|text| HeaderValue::from_bytes(text.as_bytes())) {
+            headers.insert(header, value);
+        }
     }
     parts.version = http::Version::HTTP_11;
     parts.extensions = http::Extensions::new();
@@ -273,8 +352,11 @@ pub(super) async fn ask<T: DeserializeOwned>(
         .path_and_query(format!("{path}?at={target}"))
         .build()
         .map_err(|error| Kind::Malformed.because(error.to_string()))?;
-    let name = &shared.parts.name;
-    let response = pass_on(shared, name, None, target, 0, request).await;
+    let asked = Asked {
+        origin: shared.parts.name.clone(),
+        caller: Caller::owner(),
+    };
+    let response = pass_on(shared, &asked, None, target, 0, request).await;
     let ok = response.status().is_success();
     let odd = |error: &dyn std::fmt::Display| {
         Kind::Protocol.because(format!(

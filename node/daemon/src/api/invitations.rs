@@ -3,10 +3,11 @@
 use std::sync::Arc;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use axum::Json;
 use axum::extract::State;
+use axum::{Extension, Json};
 use waybook_location_tree::PlaceName;
 
+use super::audit::On;
 use super::extract::{Form, Named};
 use super::model::{InvitationInfo, InviteForm, InvitedInfo, SpanForm};
 use super::{Kind, Problem, Shared};
@@ -32,8 +33,10 @@ const VALID: Duration = Duration::from_secs(3600);
 )]
 pub(super) async fn invite(
     State(shared): State<Arc<Shared>>,
+    Extension(on): Extension<On>,
     Form(form): Form<InviteForm>,
 ) -> Result<Json<InvitedInfo>, Problem> {
+    on.is(&form.name);
     let name = PlaceName::new(&form.name);
     let name = name.map_err(|error| Kind::Invalid.because(format!("`name`: {error}")))?;
     let valid = form.valid.as_ref().map(SpanForm::read).transpose();

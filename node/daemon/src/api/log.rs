@@ -2,9 +2,10 @@
 
 use std::sync::Arc;
 
-use axum::Json;
 use axum::extract::State;
+use axum::{Extension, Json};
 
+use super::audit::On;
 use super::extract::Form;
 use super::model::{LogForm, LogInfo};
 use super::{Kind, Problem, Shared};
@@ -39,8 +40,10 @@ pub(super) async fn log(State(shared): State<Arc<Shared>>) -> Json<LogInfo> {
 )]
 pub(super) async fn set_log(
     State(shared): State<Arc<Shared>>,
+    Extension(on): Extension<On>,
     Form(form): Form<LogForm>,
 ) -> Result<Json<LogInfo>, Problem> {
+    on.is(&form.filter);
     let before = shared.parts.log.filter();
     let set = shared.parts.log.set_filter(&form.filter);
     set.map_err(|why| Kind::Invalid.because(why).at(&shared.parts.name))?;

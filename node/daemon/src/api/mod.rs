@@ -1,11 +1,13 @@
 //! The control API: HTTP and JSON on loopback, and through the tree.
 //!
 //! A client of this place speaks to it under `/api/v1/` with the token of the data
-//! folder. With `?at=PLACE` the request is for another place: it travels hop by hop over
-//! the standing connections (`forward`), and the place that it is for decides whether the
-//! place that it comes from may ask that (`rights`). The forms that go in and out are in
+//! folder, or one that was made for it (`tokens`). With `?at=PLACE` the request is for another
+//! place: it travels hop by hop over the standing connections (`forward`), and the place that it
+//! is for decides whether the place that it comes from, and the token that was shown there, may
+//! ask that (`rights`). The forms that go in and out are in
 //! [`model`]; the types of the core stay free of them.
 
+mod audit;
 mod auth;
 mod backup;
 mod components;
@@ -22,6 +24,7 @@ mod log;
 mod metrics;
 pub mod model;
 mod operate;
+mod origins;
 mod page;
 mod presentations;
 mod problem;
@@ -32,6 +35,7 @@ mod routes;
 mod sessions;
 mod setups;
 mod stream;
+mod tokens;
 mod unread;
 
 use std::future::Future;
@@ -55,7 +59,7 @@ use crate::join::Invites;
 use crate::metrics::Recorded;
 use crate::slots::{Full, Slot, Slots, share};
 use crate::trace::Setups;
-use crate::{Io, LogControl, PeerStreams, PlaceHandle, Reload};
+use crate::{ApiTls, Audit, Io, LogControl, PeerStreams, PlaceHandle, Reload};
 
 pub use components::{CodeFacts, CodeStore, NoStore, Staged, StoreError, Storing};
 pub use document::document;
@@ -63,7 +67,8 @@ pub use ends::Ends;
 pub use links::Counts;
 pub use problem::{Kind, More, Problem};
 pub use recent::Recent;
-pub use rights::Rights;
+pub use rights::{Right, Rights};
+pub use tokens::Tokens;
 
 /// Greatest length of a request's headers, in bytes: a signed manifest is in them.
 const HEADERS: usize = 400 << 10;
@@ -110,8 +115,10 @@ pub struct Parts {
     pub name: PlaceName,
     /// Opens streams to the neighbours.
     pub peers: Arc<dyn PeerStreams>,
-    /// What a local client shows.
+    /// What the owner of the data folder shows.
     pub token: String,
+    /// What other local clients show.
+    pub tokens: Arc<Tokens>,
     /// Where sessions answer.
     pub urls: Arc<dyn SessionUrls>,
     /// Where the daemon is reached.
@@ -142,6 +149,12 @@ pub struct Parts {
     pub invites: Arc<dyn Invites>,
     /// What has happened lately.
     pub recent: Arc<Recent>,
+    /// Where changes are written down.
+    pub audit: Arc<Audit>,
+    /// What connections of local clients are encrypted with.
+    pub tls: Option<Arc<ApiTls>>,
+    /// Pages of these other origins may read answers.
+    pub origins: Vec<String>,
 }
 
 /// The control API of one place. Cheap to clone.
@@ -244,6 +257,7 @@ impl ControlApi {
                 header_timeout: limits.header_timeout,
                 header_bytes: HEADERS,
                 lingers: true,
+                tls: parts.tls.clone(),
             }),
             token: blake3::hash(parts.token.as_bytes()),
             adding: tokio::sync::Mutex::new(()),
@@ -259,7 +273,7 @@ impl ControlApi {
         }
     }
 
-    /// What a local client is served: every request must show the token.
+    /// What a local client is served: every request must show a token.
     pub fn router(&self) -> Router {
         self.guarded.clone()
     }
@@ -290,6 +304,7 @@ impl ControlApi {
             header_timeout: self.shared.parts.limits.header_timeout,
             header_bytes: HEADERS,
             lingers: false,
+            tls: None,
         });
         let router = metrics::open_router(&self.shared);
         self.serve_at(&door, listener, router).await;
@@ -318,10 +333,12 @@ fn answering(
     http::Request<hyper::body::Incoming>,
 ) -> Pin<Box<dyn Future<Output = axum::response::Response> + Send>>
 + Clone {
-    move |_, request| {
+    move |client, request| {
         let router = router.clone();
         Box::pin(async move {
-            match router.oneshot(request.map(axum::body::Body::new)).await {
+            let mut request = request.map(axum::body::Body::new);
+            request.extensions_mut().insert(auth::Client(client));
+            match router.oneshot(request).await {
                 Ok(response) => response,
                 Err(never) => match never {},
             }

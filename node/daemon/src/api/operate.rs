@@ -2,12 +2,13 @@
 
 use std::sync::Arc;
 
-use axum::Json;
 use axum::extract::State;
+use axum::{Extension, Json};
 use http::StatusCode;
 use waybook_place::io::{Input, RecordKey};
-use waybook_plan::Resource;
+use waybook_plan::{Resource, format_duration};
 
+use super::audit::On;
 use super::extract::{Form, Named};
 use super::model::{CordonInfo, DrainForm, DrainingInfo, ReloadInfo};
 use super::{Kind, Problem, Shared};
@@ -28,12 +29,16 @@ use super::{Kind, Problem, Shared};
 )]
 pub(super) async fn drain(
     State(shared): State<Arc<Shared>>,
+    Extension(on): Extension<On>,
     Form(form): Form<DrainForm>,
 ) -> Result<Json<DrainingInfo>, Problem> {
     let name = &shared.parts.name;
     let read = form.deadline.as_ref().map(super::model::SpanForm::read);
     let deadline = read.transpose();
     let deadline = deadline.map_err(|why| Kind::Invalid.because(format!("`deadline`: {why}")))?;
+    if let Some(deadline) = deadline {
+        on.is(format!("deadline {}", format_duration(deadline)));
+    }
     shared.parts.place.input(Input::Drain { deadline });
     let done = format!("{name} is being drained");
     shared.keep_record(Some(RecordKey::Drain), &done).await?;
@@ -182,7 +187,10 @@ async fn known(shared: &Shared, resource: &str) -> Result<Resource, Problem> {
         (status = "default", body = Problem, content_type = "application/problem+json"),
     )
 )]
-pub(super) async fn reload(State(shared): State<Arc<Shared>>) -> Result<Json<ReloadInfo>, Problem> {
+pub(super) async fn reload(
+    State(shared): State<Arc<Shared>>,
+    Extension(on): Extension<On>,
+) -> Result<Json<ReloadInfo>, Problem> {
     let name = &shared.parts.name;
     let reload = shared.parts.reload.clone();
     let read = tokio::task::spawn_blocking(move || reload.reload()).await;
@@ -194,6 +202,7 @@ pub(super) async fn reload(State(shared): State<Arc<Shared>>) -> Result<Json<Rel
         };
         kind.because(error.to_string()).at(name)
     })?;
+    on.is(done.to_string());
     let place = name.to_string();
     // What was read has reached the place when this is answered.
     let seen = shared.parts.place.query(move |at, _| ReloadInfo {

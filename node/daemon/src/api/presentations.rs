@@ -2,12 +2,13 @@
 
 use std::sync::Arc;
 
-use axum::Json;
 use axum::extract::State;
+use axum::{Extension, Json};
 use http::{HeaderMap, StatusCode, header};
 use waybook_place::io::Input;
 use waybook_plan::Presentation;
 
+use super::audit::On;
 use super::extract::{Named, Whole};
 use super::model::PresentationInfo;
 use super::{Kind, Problem, Shared};
@@ -45,11 +46,13 @@ pub(super) async fn list(
 )]
 pub(super) async fn publish(
     State(shared): State<Arc<Shared>>,
+    Extension(on): Extension<On>,
     headers: HeaderMap,
     Whole(body): Whole,
 ) -> Result<Json<PresentationInfo>, Problem> {
     let name = &shared.parts.name;
     let presentation = read(&headers, &body).map_err(|problem| problem.at(name))?;
+    on.is(&presentation.title);
     if !presentation.servers.is_empty() && !presentation.servers.contains(name) {
         let servers: Vec<_> = presentation
             .servers

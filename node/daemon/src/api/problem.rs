@@ -47,6 +47,10 @@ pub struct More {
     pub end: Option<EndInfo>,
 }
 
+/// What a problem said, for who looks at its answer.
+#[derive(Debug, Clone)]
+pub(super) struct Said(pub(super) String);
+
 /// The kinds of problem.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Kind {
@@ -239,6 +243,7 @@ impl IntoResponse for Problem {
         // A problem is texts, numbers and lists of these, which always serialize.
         let body = serde_json::to_vec(&self).unwrap_or_default();
         let mut response = (status, body).into_response();
+        response.extensions_mut().insert(Said(self.detail));
         let headers = response.headers_mut();
         headers.insert(
             header::CONTENT_TYPE,

@@ -4,9 +4,9 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, SystemTime};
 
-use axum::Json;
 use axum::extract::State;
 use axum::response::{IntoResponse, Response};
+use axum::{Extension, Json};
 use futures_util::future::join_all;
 use http::{HeaderMap, StatusCode, header};
 use waybook_agents::{SessionId, TraceContext};
@@ -21,6 +21,7 @@ use super::model::{
     EndInfo, EstablishedInfo, OpenForm, SessionDetail, SessionHop, SessionInfo, SpanForm,
     SurveyInfo,
 };
+use super::rights::{Caller, Right};
 use super::{Kind, PREFIX, Problem, Shared, forward, profiles, stream};
 
 /// The sessions whose client's place this is.
@@ -33,17 +34,23 @@ use super::{Kind, PREFIX, Problem, Shared, forward, profiles, stream};
 )]
 pub(super) async fn list(
     State(shared): State<Arc<Shared>>,
+    Extension(caller): Extension<Caller>,
 ) -> Result<Json<Vec<SessionInfo>>, Problem> {
     let views = shared
         .parts
         .place
         .query(waybook_place::Place::sessions)
         .await?;
-    Ok(Json(views.iter().map(|v| info(&shared, v)).collect()))
+    let info = |view| info(&shared, view, &caller);
+    Ok(Json(views.iter().map(info).collect()))
 }
 
-fn info(shared: &Shared, view: &SessionView) -> SessionInfo {
-    SessionInfo::new(view, shared.parts.urls.urls(view.hop.session))
+/// A session as whoever asks may see it: whoever has its URLs can use it, and so they are for those
+/// who could have opened it.
+fn info(shared: &Shared, view: &SessionView, caller: &Caller) -> SessionInfo {
+    let may = caller.may.has(Right::Open) && caller.speaks_for(&view.user);
+    let urls = shared.parts.urls.urls(view.hop.session);
+    SessionInfo::new(view, urls.filter(|_| may))
 }
 
 /// Opens a session at this place.
@@ -70,11 +77,12 @@ fn info(shared: &Shared, view: &SessionView) -> SessionInfo {
 )]
 pub(super) async fn open(
     State(shared): State<Arc<Shared>>,
+    Extension(caller): Extension<Caller>,
     headers: HeaderMap,
     Form(form): Form<OpenForm>,
 ) -> Result<Response, Problem> {
     let watch = stream::wants_events(&headers);
-    let mut request = request(&shared, &form, watch)?;
+    let mut request = request(&shared, &caller, &form, watch)?;
     request.trace = trace_context(&headers);
     let key = request.key.clone();
     let events = shared.parts.place.open(request);
@@ -110,9 +118,10 @@ fn trace_context(headers: &HeaderMap) -> Option<TraceContext> {
 )]
 pub(super) async fn dry_run(
     State(shared): State<Arc<Shared>>,
+    Extension(caller): Extension<Caller>,
     Form(form): Form<OpenForm>,
 ) -> Result<Json<SurveyInfo>, Problem> {
-    let request = request(&shared, &form, false)?;
+    let request = request(&shared, &caller, &form, false)?;
     match shared.parts.place.dry_run(request).await? {
         Ok(survey) => Ok(Json((&survey).into())),
         Err(no_plan) => Err(stream::no_plan(&no_plan).at(&shared.parts.name)),
@@ -120,7 +129,12 @@ pub(super) async fn dry_run(
 }
 
 /// Turns what a client sent into what the place takes.
-fn request(shared: &Shared, form: &OpenForm, watch: bool) -> Result<OpenRequest, Problem> {
+fn request(
+    shared: &Shared,
+    caller: &Caller,
+    form: &OpenForm,
+    watch: bool,
+) -> Result<OpenRequest, Problem> {
     let at = |problem: Problem| problem.at(&shared.parts.name);
     let span = |field: &str, form: &Option<SpanForm>| -> Result<Option<Duration>, Problem> {
         let span = form.as_ref().map(SpanForm::read).transpose();
@@ -152,7 +166,7 @@ fn request(shared: &Shared, form: &OpenForm, watch: bool) -> Result<OpenRequest,
         request: RequestId(0),
         key,
         title: form.title.clone(),
-        profile: profiles::profile(&shared.parts.profiles, form).map_err(at)?,
+        profile: profiles::profile(&shared.parts.profiles, form, caller).map_err(at)?,
         strategy: form.strategy.clone(),
         deadline: span("deadline", &form.deadline)?,
         retries: form.retries,
@@ -185,6 +199,7 @@ fn new_key() -> String {
 )]
 pub(super) async fn show(
     State(shared): State<Arc<Shared>>,
+    Extension(caller): Extension<Caller>,
     Named(id): Named,
 ) -> Result<Json<SessionDetail>, Problem> {
     let view = session(&shared, session_id(&id)?).await?;
@@ -195,7 +210,7 @@ pub(super) async fn show(
         .map(|place| ask_hop(&shared, place, view.hop.session));
     Ok(Json(SessionDetail {
         hops: join_all(hops).await,
-        session: info(&shared, &view),
+        session: info(&shared, &view, &caller),
         journey: view.journey.iter().map(Into::into).collect(),
     }))
 }
@@ -233,9 +248,10 @@ async fn ask_hop(shared: &Shared, place: &PlaceName, session: SessionId) -> Sess
 )]
 pub(super) async fn claim(
     State(shared): State<Arc<Shared>>,
+    Extension(caller): Extension<Caller>,
     Named(id): Named,
 ) -> Result<StatusCode, Problem> {
-    let session = session(&shared, session_id(&id)?).await?.hop.session;
+    let session = own(&shared, session_id(&id)?, &caller).await?;
     shared.parts.place.input(Input::Claim { session });
     // A crash must not make it unclaimed again. Where that cannot be written the session serves
     // all the same, and its use claims it after a crash.
@@ -263,9 +279,10 @@ pub(super) async fn claim(
 )]
 pub(super) async fn close(
     State(shared): State<Arc<Shared>>,
+    Extension(caller): Extension<Caller>,
     Named(id): Named,
 ) -> Result<StatusCode, Problem> {
-    let session = session(&shared, session_id(&id)?).await?.hop.session;
+    let session = own(&shared, session_id(&id)?, &caller).await?;
     shared.parts.place.input(Input::Close { session });
     shared.keep_end(session).await?;
     Ok(StatusCode::NO_CONTENT)
@@ -305,6 +322,20 @@ pub(super) async fn end(
             }
         }
     }
+}
+
+/// A session whose client's place this is, and which whoever asks may claim or close.
+async fn own(shared: &Shared, id: SessionId, caller: &Caller) -> Result<SessionId, Problem> {
+    let view = session(shared, id).await?;
+    if caller.speaks_for(&view.user) {
+        return Ok(view.hop.session);
+    }
+    let what = format!(
+        "session {id} is not of the user that token `{}` is bound to: ask with a token of that \
+         user, or one that is bound to nobody",
+        caller.token
+    );
+    Err(Kind::NotAllowed.because(what).at(&shared.parts.name))
 }
 
 /// A session whose client's place this is.

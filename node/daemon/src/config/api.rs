@@ -1,6 +1,7 @@
 //! The settings of the control API.
 
 use std::net::SocketAddr;
+use std::path::PathBuf;
 use std::time::Duration;
 
 use waybook_location_tree::PlaceName;
@@ -13,8 +14,26 @@ pub struct ApiConfig {
     /// What requests that come through the tree, from other places, may do here
     /// (`[api.remote]`).
     pub remote: RemoteRights,
+    /// The certificate that clients see; without one, connections are not encrypted.
+    pub tls: Option<TlsConfig>,
+    /// Pages of these other origins may read answers, in browsers.
+    pub origins: Vec<String>,
     /// What the API protects itself with.
     pub limits: ApiLimits,
+}
+
+/// The certificate of the control API (`[api.tls]`).
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct TlsConfig {
+    /// The certificate and those between it and an authority that clients trust, in PEM.
+    pub certificate: PathBuf,
+    /// Its key, in PEM.
+    pub key: PathBuf,
+    /// Where what clients are shown now is written, for those on this machine.
+    pub shown: PathBuf,
+    /// The names and addresses that the place makes one for itself for; none if the files come from
+    /// elsewhere.
+    pub own: Option<Vec<String>>,
 }
 
 /// Bounds on what clients and neighbours can make the control API hold.
@@ -26,6 +45,8 @@ pub struct ApiLimits {
     pub requests: usize,
     /// Streams of events at once.
     pub event_streams: usize,
+    /// Tokens besides that of the data folder.
+    pub tokens: usize,
     /// Components being uploaded at once.
     pub uploads: usize,
     /// How long a client may take to send its headers.
@@ -42,10 +63,29 @@ impl Default for ApiLimits {
             connections: 4096,
             requests: 4096,
             event_streams: 256,
+            tokens: 1000,
             uploads: 4,
             header_timeout: Duration::from_secs(15),
             body_timeout: Duration::from_secs(30),
             neighbour_share: 50,
+        }
+    }
+}
+
+/// The audit log (`[audit]`).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct AuditConfig {
+    /// A file that is that long is followed by a new one, in bytes.
+    pub size: u64,
+    /// So many files are kept beside the one that is written.
+    pub keep: usize,
+}
+
+impl Default for AuditConfig {
+    fn default() -> Self {
+        Self {
+            size: 16 << 20,
+            keep: 4,
         }
     }
 }
@@ -57,7 +97,10 @@ pub struct RemoteRights {
     pub read: Who,
     /// Who may open, claim and close sessions whose client's place this is.
     pub open: Who,
-    /// Who may publish and withdraw presentations here.
+    /// Who may publish and withdraw presentations, and add and remove components, here. Whoever may
+    /// operate, unless set.
+    pub publish: Who,
+    /// Who may change the place otherwise.
     pub operate: Who,
 }
 
@@ -66,6 +109,7 @@ impl Default for RemoteRights {
         Self {
             read: Who::All,
             open: Who::Ancestors,
+            publish: Who::Ancestors,
             operate: Who::Ancestors,
         }
     }

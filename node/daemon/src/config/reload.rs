@@ -157,7 +157,13 @@ fn others(running: &DaemonConfig, read: &DaemonConfig, bound: Bound) -> Vec<Stri
     let api = |config: &DaemonConfig| {
         let mut limits = config.api.limits;
         limits.neighbour_share = 0;
-        (config.api.remote.clone(), limits)
+        let tls = config.api.tls.clone();
+        (
+            config.api.remote.clone(),
+            config.api.origins.clone(),
+            tls,
+            limits,
+        )
     };
     let (was, is) = (running, read);
     let different = [
@@ -183,6 +189,7 @@ fn others(running: &DaemonConfig, read: &DaemonConfig, bound: Bound) -> Vec<Stri
             socket(was.api.listen, is.api.listen, bound.api),
         ),
         ("api", api(was) != api(is)),
+        ("audit", was.audit != is.audit),
         ("metrics", was.metrics != is.metrics),
         ("programs", was.programs != is.programs),
         ("files", was.file_roots != is.file_roots),

@@ -93,6 +93,7 @@ impl Plane {
                 header_timeout: config.limits.header_timeout,
                 header_bytes: config.limits.header_bytes,
                 lingers: false,
+                tls: None,
             }),
             config,
             peers,

@@ -10,6 +10,7 @@ async fn two() -> (Arc<Door>, SocketAddr, CancellationToken) {
         header_timeout: Duration::from_secs(60),
         header_bytes: 8192,
         lingers: false,
+        tls: None,
     });
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let at = listener.local_addr().unwrap();

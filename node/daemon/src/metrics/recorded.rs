@@ -22,6 +22,10 @@ const TIMES: [f64; 17] = [
     5.0, 10.0, 30.0,
 ];
 
+/// Why requests of the control API are refused for who asks: there is no token with them, or one that
+/// does not count; or it counts, but not for that.
+const DENIED: [&str; 5] = ["missing", "wrong", "expired", "revoked", "right"];
+
 type Labels = [(&'static str, String); 1];
 type Counts = Family<Labels, Counter>;
 type Times = Family<Labels, Histogram, fn() -> Histogram>;
@@ -70,6 +74,8 @@ pub struct Recorded {
     messages: [[Counter; Message::KINDS.len()]; 2],
     starts: Family<[(&'static str, String); 2], Counter>,
     traffic: Traffic,
+    /// Requests of the control API that were refused for who asked.
+    denied: Counts,
     /// Spans that a collector has taken, and those that it has not got.
     spans: [Counter; 2],
     /// The resources that have figures of their own. What others say lacks may have any name.
@@ -166,6 +172,16 @@ impl Recorded {
             let labels = [("result", result.to_owned())];
             by_result.get_or_create(&labels).clone()
         });
+        let denied = Counts::default();
+        registry.register(
+            "api_denied",
+            "Requests of the control API that were refused for who asked, by why",
+            denied.clone(),
+        );
+        for reason in DENIED {
+            // Shown from the beginning on.
+            let _ = denied.get_or_create(&[("reason", reason.to_owned())]);
+        }
         let traffic = Traffic::default();
         traffic.register(&mut registry);
         Self {
@@ -177,6 +193,7 @@ impl Recorded {
             ends,
             messages,
             starts,
+            denied,
             traffic,
             spans,
             resources,
@@ -186,6 +203,14 @@ impl Recorded {
     /// What sessions' requests bring.
     pub(crate) fn traffic(&self) -> &Traffic {
         &self.traffic
+    }
+
+    /// A request was refused for who asked; why is one of [`DENIED`].
+    pub(crate) fn denied(&self, why: &'static str) {
+        debug_assert!(DENIED.contains(&why), "{why}");
+        self.denied
+            .get_or_create(&[("reason", why.to_owned())])
+            .inc();
     }
 
     /// So many spans have come to a collector, or have not.

@@ -109,6 +109,7 @@ impl Forest {
                 code: Arc::new(repository.clone()),
                 sink: Arc::new(Sink(repository)),
                 api: None,
+                api_certificate: None,
                 gateway: None,
                 metrics: None,
                 stop: Vec::new(),

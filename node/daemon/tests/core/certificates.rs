@@ -55,6 +55,13 @@ async fn a_renewed_certificate_is_taken_up_and_nobody_is_cut_off() {
         .unwrap();
     eventually(async || core.core().certificates.status().not_after < before).await;
     assert_eq!(problem(&core), "");
+    // Nobody asked for it, and still it is written down.
+    let log = forest.data_dir("core").join("audit/audit.jsonl");
+    eventually(async || {
+        let log = std::fs::read_to_string(&log).unwrap();
+        log.contains("identity.certificate: ") && log.contains("\"system\"")
+    })
+    .await;
     // It has the key that it had, and whoever is connected remains so.
     let same = std::fs::read(identity(&forest, "core").join("place.key")).unwrap();
     assert_eq!(same, key);
@@ -272,6 +279,8 @@ async fn certificates_that_openssl_makes_are_as_good() {
         -days 1 -extfile half.cnf -extensions place -out lab/place.crt\n\
         cat bologna-ca.crt >> lab/place.crt";
     shell(&folder, wrong);
+    // It is valid from the second on in which it was made.
+    let now = SystemTime::now();
     let error = Identity::load(&paths, &name("core/bologna/lab"), now);
     let error = error.unwrap_err().to_string();
     assert!(error.contains("serverAuth and clientAuth"), "{error}");

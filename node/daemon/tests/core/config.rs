@@ -151,6 +151,9 @@ fn every_setting_is_read() {
     assert_eq!(limits.requests, 100);
     assert_eq!(limits.header_timeout, Duration::from_secs(2));
     assert_eq!(config.api.remote.open, Who::None);
+    // What could be done with `operate` before there was a right for it still can.
+    assert_eq!(config.api.remote.publish, config.api.remote.operate);
+    assert_eq!(config.api.tls, None);
     assert!(
         matches!(&config.api.remote.operate, Who::Localities(l) if l[0].as_str() == "core/ops")
     );
@@ -265,6 +268,22 @@ fn every_mistake_is_told_with_line_and_setting() {
             "api.remote.read",
             "\"ancestors\"",
         ),
+        (
+            "api = { tls = { certificate = \"x.crt\" } }",
+            "api.tls.certificate",
+            "`key`",
+        ),
+        (
+            "api = { tls = { names = [\"a b\"] } }",
+            "api.tls.names",
+            "a host's name",
+        ),
+        (
+            "api = { origins = [\"https://a.example/\"] }",
+            "api.origins",
+            "nothing behind host and port",
+        ),
+        ("audit = { size = \"1 KiB\" }", "audit.size", "64 KiB"),
         (
             "api = { remote = { read = [\"A\"] } }",
             "api.remote.read",

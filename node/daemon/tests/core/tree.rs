@@ -131,6 +131,7 @@ pub(crate) fn quiet_rooms() -> Rooms {
         code: Arc::new(Quiet),
         sink: Arc::new(Quiet),
         api: None,
+        api_certificate: None,
         gateway: None,
         metrics: None,
         stop: Vec::new(),

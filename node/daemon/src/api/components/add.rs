@@ -2,9 +2,9 @@
 
 use std::sync::Arc;
 
-use axum::Json;
 use axum::extract::{Request, State};
 use axum::response::{IntoResponse, Response};
+use axum::{Extension, Json};
 use data_encoding::{BASE64_NOPAD, BASE64URL_NOPAD, HEXLOWER, HEXLOWER_PERMISSIVE};
 use http::{HeaderMap, HeaderName, StatusCode, header};
 use http_body_util::BodyExt;
@@ -13,6 +13,7 @@ use waybook_plan::{Manifest, PublisherKey, Release, Signature};
 use super::find::{Known, known};
 use super::store::{CodeFacts, Staged, StoreError};
 use super::trust;
+use crate::api::audit::On;
 use crate::api::model::CodeInfo;
 use crate::api::{Kind, PREFIX, Problem, Shared};
 
@@ -58,9 +59,10 @@ const SIGNATURE: HeaderName = HeaderName::from_static("waybook-signature");
 )]
 pub(in crate::api) async fn add(
     State(shared): State<Arc<Shared>>,
+    Extension(on): Extension<On>,
     request: Request,
 ) -> Result<Response, Problem> {
-    let info = take_up(&shared, request)
+    let info = take_up(&shared, &on, request)
         .await
         .map_err(|problem| problem.at(&shared.parts.name))?;
     let location = format!("{PREFIX}/components/{}", info.release.digest);
@@ -68,7 +70,7 @@ pub(in crate::api) async fn add(
     Ok((StatusCode::CREATED, headers, Json(info)).into_response())
 }
 
-async fn take_up(shared: &Shared, request: Request) -> Result<CodeInfo, Problem> {
+async fn take_up(shared: &Shared, on: &On, request: Request) -> Result<CodeInfo, Problem> {
     let (parts, body) = request.into_parts();
     let manifest = manifest(&parts.headers)?;
     let signature = signature(&parts.headers)?;
@@ -98,6 +100,7 @@ async fn take_up(shared: &Shared, request: Request) -> Result<CodeInfo, Problem>
     let (staged, facts) = inspect(shared, staged).await?;
     let release = release(shared, &*staged, manifest, &facts, signature)?;
 
+    on.is(format!("{} {}", release.reference(), release.digest));
     // One upload is judged at a time, so that two cannot take the same name.
     let _alone = shared.adding.lock().await;
     refuse_another(&known(shared).await?, &release)?;

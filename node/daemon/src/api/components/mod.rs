@@ -8,8 +8,8 @@ mod trust;
 
 use std::sync::Arc;
 
-use axum::Json;
 use axum::extract::{Query, State};
+use axum::{Extension, Json};
 use http::StatusCode;
 use serde::Deserialize;
 use waybook_agents::DownloadStrategy;
@@ -17,6 +17,7 @@ use waybook_place::io::{CodeOrder, Input};
 use waybook_plan::{Digest, Release};
 
 use self::find::{Known, known, newest, one_here};
+use super::audit::On;
 use super::extract::{Form, Named};
 use super::model::{CodeDetail, CodeInfo, StrategyForm, StrategyInfo};
 use super::{Kind, Problem, Shared};
@@ -225,8 +226,10 @@ pub(super) async fn strategy(State(shared): State<Arc<Shared>>) -> Answer<Strate
 )]
 pub(super) async fn set_strategy(
     State(shared): State<Arc<Shared>>,
+    Extension(on): Extension<On>,
     Form(form): Form<StrategyForm>,
 ) -> Answer<StrategyInfo> {
+    on.is(&form.strategy);
     let strategy = form.strategy.parse().map_err(|error: String| {
         Kind::Invalid
             .because(format!("`strategy`: {error}"))

@@ -5,10 +5,10 @@ use std::convert::Infallible;
 use std::sync::Arc;
 use std::time::Duration;
 
-use axum::Json;
 use axum::extract::State;
 use axum::response::sse::{KeepAlive, Sse};
 use axum::response::{IntoResponse, Response};
+use axum::{Extension, Json};
 use futures_util::{Stream, stream};
 use http::HeaderMap;
 use tokio::time::MissedTickBehavior;
@@ -18,6 +18,7 @@ use waybook_plan::{Digest, Release};
 
 use super::find::{Known, Wanted, known};
 use super::order;
+use crate::api::audit::On;
 use crate::api::extract::Form;
 use crate::api::model::{CodeInfo, PrefetchForm, TransferInfo};
 use crate::api::stream::{KEEP_ALIVE, event, wants_events};
@@ -48,9 +49,11 @@ const LOOK: Duration = Duration::from_millis(50);
 )]
 pub(in crate::api) async fn prefetch(
     State(shared): State<Arc<Shared>>,
+    Extension(on): Extension<On>,
     headers: HeaderMap,
     Form(form): Form<PrefetchForm>,
 ) -> Result<Response, Problem> {
+    on.is(&form.reference);
     let wanted =
         Wanted::reference(&form.reference).map_err(|problem| problem.at(&shared.parts.name))?;
     if wants_events(&headers) {

@@ -2,6 +2,7 @@
 //!
 //! Amounts and times are given twice: exactly, for programs, and as text, for people.
 
+mod audit;
 mod code;
 mod invitations;
 mod links;
@@ -12,8 +13,10 @@ mod place;
 mod plan;
 mod session;
 mod setup;
+mod token;
 mod values;
 
+pub use audit::{AuditInfo, AuditResult};
 pub use code::{
     CodeDetail, CodeInfo, HereInfo, HolderInfo, PrefetchForm, ReleaseInfo, StrategyForm,
     StrategyInfo, TransferInfo,
@@ -36,4 +39,5 @@ pub use session::{
     SessionDetail, SessionHop, SessionInfo, StepInfo, UrlsInfo,
 };
 pub use setup::{HopTraceInfo, NoteInfo, SetupDetail, SetupInfo, SpanInfo, TraceInfo, UntoldInfo};
+pub use token::{MadeTokenInfo, TokenForm, TokenInfo};
 pub use values::{Amount, Quantity, Span, SpanForm, amounts};

@@ -278,7 +278,7 @@ async fn a_refusal_reaches_a_client_that_is_still_sending() {
     let upload = upload("/components?at=core/b", MANIFEST, megabytes);
     let (status, problem) = net.send("core/a/lab", upload).await;
     assert_eq!(status, StatusCode::FORBIDDEN, "{problem}");
-    assert!(detail(&problem).contains("api.remote.operate"), "{problem}");
+    assert!(detail(&problem).contains("api.remote.publish"), "{problem}");
 }
 
 #[tokio::test]

@@ -1,10 +1,13 @@
 //! The API over real places, joined by pipes instead of a network.
 
+mod audit;
 mod code;
 mod events;
 mod net;
 mod open;
+mod origins;
 mod silent;
+mod tokens;
 
 use axum::body::Body;
 use http::{Request, Response, StatusCode, header};
@@ -77,6 +80,13 @@ impl Net {
 
     async fn get(&self, at: &str, uri: &str) -> (StatusCode, Value) {
         self.send(at, request("GET", uri, Body::empty())).await
+    }
+
+    async fn text(&self, at: &str, uri: &str) -> (StatusCode, String) {
+        let response = self.raw(at, request("GET", uri, Body::empty())).await;
+        let status = response.status();
+        let body = response.into_body().collect().await.unwrap().to_bytes();
+        (status, String::from_utf8(body.to_vec()).unwrap())
     }
 
     async fn publish(&self, at: &str, uri: &str) -> (StatusCode, Value) {
@@ -219,7 +229,7 @@ async fn the_place_asked_decides_who_may_do_what() {
     assert_eq!(problem["place"], "core/b");
     let detail = problem["detail"].as_str().unwrap();
     assert!(
-        detail.contains("core/a/lab") && detail.contains("api.remote.operate"),
+        detail.contains("core/a/lab") && detail.contains("api.remote.publish"),
         "{detail}"
     );
     let (_, list) = net.get("core/b", "/presentations").await;

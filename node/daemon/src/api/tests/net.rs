@@ -3,12 +3,14 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::io;
+use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use http_body_util::BodyExt;
 use hyper::service::service_fn;
 use hyper_util::rt::TokioIo;
+use tempfile::TempDir;
 use tokio::sync::{mpsc, oneshot, watch};
 use waybook_agents::{Incarnation, SessionId};
 use waybook_location_tree::PlaceName;
@@ -18,9 +20,13 @@ use waybook_plan::{NoPlan, Resource};
 
 use super::code::Shelf;
 
-use crate::api::{Addresses, ControlApi, Ends, Parts, Recent, Rights, SessionUrls, Shared, Urls};
-use crate::config::{ApiLimits, RemoteRights};
-use crate::{Command, Io, OpenEvent, Opening, OrderResult, PeerApi, PeerStreams, PlaceHandle};
+use crate::api::{
+    Addresses, ControlApi, Ends, Parts, Recent, Rights, SessionUrls, Shared, Tokens, Urls,
+};
+use crate::config::{ApiLimits, AuditConfig, RemoteRights};
+use crate::{
+    Audit, Command, Io, OpenEvent, Opening, OrderResult, PeerApi, PeerStreams, PlaceHandle,
+};
 
 pub(crate) const TOKEN: &str = "a token";
 
@@ -47,6 +53,8 @@ impl SessionUrls for NamedByNumber {
 struct Wiring {
     apis: BTreeMap<PlaceName, ControlApi>,
     cut: BTreeSet<(PlaceName, PlaceName)>,
+    /// What the places keep on disk.
+    folders: BTreeMap<PlaceName, TempDir>,
     /// Bytes of uploads that have arrived anywhere.
     arrived: watch::Sender<usize>,
     /// Why nothing can be written to disks; nothing if it can.
@@ -88,8 +96,9 @@ fn parts(
     wiring: &Arc<Mutex<Wiring>>,
     (ends, recent): (Ends, Arc<Recent>),
 ) -> Parts {
+    let folder = tempfile::tempdir().unwrap();
     let arrived = wiring.lock().unwrap().arrived.clone();
-    Parts {
+    let parts = Parts {
         code: Arc::new(Shelf::new(place.clone(), arrived)),
         place,
         name: name.clone(),
@@ -98,11 +107,12 @@ fn parts(
             wiring: wiring.clone(),
         }),
         token: TOKEN.to_owned(),
+        tokens: Arc::new(Tokens::open(folder.path(), 10).unwrap()),
         urls: Arc::new(NamedByNumber),
         addresses: Addresses::default(),
         rights: Rights::new(name.clone(), RemoteRights::default()),
-        folder: "no/such/folder".into(),
-        profiles: "no/such/folder".into(),
+        folder: folder.path().to_owned(),
+        profiles: folder.path().join("profiles"),
         ends,
         limits: ApiLimits::default(),
         counts: Arc::new(()),
@@ -112,7 +122,12 @@ fn parts(
         reload: Arc::new(()),
         invites: Arc::new(()),
         recent,
-    }
+        tls: None,
+        origins: vec!["https://panel.example".to_owned()],
+        audit: Arc::new(Audit::open(folder.path(), name, AuditConfig::default()).unwrap()),
+    };
+    wiring.lock().unwrap().folders.insert(name.clone(), folder);
+    parts
 }
 
 /// What handlers share, with nothing behind it.
@@ -178,6 +193,12 @@ impl Net {
 
     pub(crate) fn api(&self, at: &str) -> ControlApi {
         self.wiring.lock().unwrap().apis[&name(at)].clone()
+    }
+
+    /// The data folder of a place.
+    pub(crate) fn folder(&self, at: &str) -> PathBuf {
+        let wiring = self.wiring.lock().unwrap();
+        wiring.folders[&name(at)].path().to_owned()
     }
 
     /// No stream leads from one place to the other any more.
