@@ -1,7 +1,12 @@
 //! Every change is written down: who made it, from where, and what became of it.
 
+use std::sync::Arc;
+
+use axum::body::Body;
+use futures_util::stream;
 use http::{StatusCode, header};
 use serde_json::{Value, json};
+use tokio::sync::Notify;
 
 use super::net::Net;
 use super::{FILM, TREE, request};
@@ -122,10 +127,25 @@ async fn who_waits_is_told_of_the_next_change() {
 #[tokio::test]
 async fn a_client_that_goes_away_does_not_hide_its_change() {
     let net = Net::start(&["core"]);
-    let asked = net.publish("core", "/presentations");
-    let first = tokio::time::timeout(std::time::Duration::from_nanos(1), asked).await;
+    let (reads, goes_on) = (Arc::new(Notify::new()), Arc::new(Notify::new()));
+    let (read, go_on) = (reads.clone(), goes_on.clone());
+    let body = stream::once(async move {
+        read.notify_one();
+        go_on.notified().await;
+        Ok::<_, std::io::Error>(FILM)
+    });
+    let mut put = request("PUT", "/presentations", Body::from_stream(body));
+    put.headers_mut().remove(header::CONTENT_TYPE);
+    tokio::select! {
+        _ = net.send("core", put) => panic!("its body has not come"),
+        () = reads.notified() => {}
+    }
+    goes_on.notify_one();
     let (_, told) = net.get("core", "/audit?wait=true").await;
+    assert_eq!(
+        (&told[0]["what"], &told[0]["on"]),
+        (&json!("publish"), &json!("film"))
+    );
     let (_, list) = net.get("core", "/presentations").await;
-    assert_eq!(list[0]["title"], "film", "{first:?}");
-    assert_eq!(told[0]["what"], "publish", "{told}");
+    assert_eq!(list[0]["title"], "film");
 }
