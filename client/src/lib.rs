@@ -37,7 +37,6 @@
 #![doc = include_str!("../examples/reconnect.rs")]
 //! ```
 
-mod backup;
 mod client;
 mod connect;
 mod error;

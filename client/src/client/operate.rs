@@ -3,7 +3,8 @@
 use http::Method;
 use http_body_util::Full;
 
-use super::{Client, escape};
+use super::Client;
+use super::request::escape;
 use crate::Error;
 use crate::model::{
     CordonInfo, DrainForm, DrainingInfo, InvitationInfo, InviteForm, InvitedInfo, ReloadInfo,

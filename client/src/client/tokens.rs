@@ -2,7 +2,8 @@
 
 use http::Method;
 
-use super::{Client, escape};
+use super::Client;
+use super::request::escape;
 use crate::Error;
 use crate::model::{MadeTokenInfo, TokenForm, TokenInfo};
 

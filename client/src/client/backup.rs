@@ -8,8 +8,9 @@ use hyper::{Method, body::Incoming};
 use tokio::fs::{self, OpenOptions};
 use tokio::io::AsyncWriteExt;
 
-use crate::client::unreachable;
-use crate::{Client, Error};
+use super::Client;
+use super::request::unreachable;
+use crate::Error;
 
 impl Client {
     /// Writes a copy of what the place keeps to a file that is not there yet and that only its
