@@ -7,12 +7,16 @@
 mod api;
 mod check;
 mod code;
+mod gateway;
 mod join;
 mod place;
+mod programs;
+mod protocol;
 mod reload;
 mod section;
 mod source;
 mod topology;
+mod transport;
 mod wasm;
 
 use std::collections::BTreeMap;
@@ -20,15 +24,17 @@ use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use crate::data::DataLimits;
 use crate::trace::ExportConfig;
 pub use api::{ApiConfig, ApiLimits, AuditConfig, RemoteRights, TlsConfig, Who};
 pub use check::{FileKind, check_file, check_text};
+pub use gateway::GatewayConfig;
 pub use join::JoinConfig;
 pub(crate) use join::host_and_port;
+pub use programs::{ProgramConfig, Ready};
 pub use reload::Change;
 pub(crate) use reload::{Bound, take_up};
 pub use topology::{Deployment, Machine, Topology, TopologyPlace};
+pub use transport::{ParentConfig, TransportConfig};
 pub use wasm::WasmLimits;
 
 /// Environment variables that begin like settings but belong to the `waybook` command.
@@ -134,108 +140,6 @@ impl IdentityPaths {
         match &self.revoked {
             Some(path) => (path.clone(), true),
             None => (self.authority.with_file_name("revoked.crl"), false),
-        }
-    }
-}
-
-/// Where the parent is.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct ParentConfig {
-    /// `host:port`, resolved anew whenever the parent is dialled.
-    pub address: String,
-}
-
-/// Where sessions' URLs lead.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct GatewayConfig {
-    /// The TCP socket; port 0 for any free one. Loopback unless set.
-    pub listen: SocketAddr,
-    /// What stands before the path in the URLs that clients get, if they do not reach
-    /// the socket itself: the address of a reverse proxy, say.
-    pub public_url: Option<String>,
-    /// The name below which every session has a host of its own. `localhost` and all
-    /// names below it lead to this machine in every browser.
-    pub host_suffix: String,
-    /// Bounds on what clients and neighbours can make the place hold.
-    pub limits: DataLimits,
-}
-
-/// A program that the operator allows.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct ProgramConfig {
-    /// The program and its arguments; never a shell. A program with a `/` in it is a
-    /// path, any other is looked up in `PATH`.
-    pub command: Vec<String>,
-    /// How to tell that it answers.
-    pub ready: Ready,
-    /// How long it may take to answer after its start.
-    pub timeout: Duration,
-    /// Variables added to its environment.
-    pub env: BTreeMap<String, String>,
-    /// The folder that it starts in; none for the daemon's.
-    pub working_dir: Option<PathBuf>,
-}
-
-/// How to tell that a program answers.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Ready {
-    /// Its port accepts connections.
-    Tcp,
-    /// `GET` of that path gives a 2xx or 3xx answer.
-    Http(String),
-}
-
-/// The connections to neighbours. Both ends should agree on the times.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct TransportConfig {
-    /// A connection silent for that long is gone. The place's own clockwork counts on
-    /// it as well. At least three times `keep_alive`, so that two losses do not cut it.
-    pub idle_timeout: Duration,
-    /// How often a silent connection is kept alive.
-    pub keep_alive: Duration,
-    /// How many streams a neighbour may have open here at one time; every request of a
-    /// session is one.
-    pub max_streams: u32,
-    /// Whether to hand the kernel several packets at once. Some cards cannot (they
-    /// return input/output errors).
-    pub gso: bool,
-    /// Greatest UDP payload that is sent and accepted, in bytes. Found by probing, up
-    /// to this.
-    pub mtu: u16,
-    /// Bytes that may be under way on one stream; with the round-trip time it bounds
-    /// the rate of one request.
-    pub stream_window: u32,
-    /// Greatest length of a message, in bytes. Longer ones close the connection.
-    pub max_frame: usize,
-    /// Messages that may wait for a slow neighbour. One more closes the connection,
-    /// and the protocol recovers.
-    pub queue: usize,
-    /// Messages of one neighbour that may wait for this place; each 4 KiB of one count as one
-    /// more. What goes beyond stays with the neighbour.
-    pub inbound: u32,
-    /// The first pause before the parent is dialled again.
-    pub redial_first: Duration,
-    /// The longest pause; each one doubles, and all are jittered.
-    pub redial_longest: Duration,
-    /// How long a new connection may take to greet.
-    pub handshake_timeout: Duration,
-}
-
-impl Default for TransportConfig {
-    fn default() -> Self {
-        Self {
-            idle_timeout: Duration::from_secs(10),
-            keep_alive: Duration::from_secs(2),
-            max_streams: 4096,
-            gso: true,
-            mtu: 1452,
-            stream_window: 1 << 20,
-            max_frame: waybook_agents::wire::MAX_FRAME,
-            queue: 16_384,
-            inbound: 4096,
-            redial_first: Duration::from_millis(100),
-            redial_longest: Duration::from_secs(10),
-            handshake_timeout: Duration::from_secs(5),
         }
     }
 }

@@ -1,10 +1,16 @@
 //! The settings of the control API.
 
 use std::net::SocketAddr;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use rustls::pki_types::ServerName;
 use waybook_location_tree::PlaceName;
+use waybook_plan::{Resource, parse_amount};
+
+use super::place::{non_empty, socket};
+use super::section::Section;
+use super::source::Kind;
 
 /// The control API.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -126,4 +132,170 @@ pub enum Who {
     None,
     /// The places of these localities.
     Localities(Vec<PlaceName>),
+}
+
+pub(super) fn read(section: &Section<'_>, data_dir: Option<&Path>) -> ApiConfig {
+    let listen = socket(section, "listen", "127.0.0.1:4711");
+    let d = ApiLimits::default();
+    let limits = ApiLimits {
+        connections: section.count("connections", d.connections, 1_000_000),
+        requests: section.count("requests", d.requests, 1_000_000),
+        event_streams: section.count("event-streams", d.event_streams, 1_000_000),
+        tokens: section.count("tokens", d.tokens, 100_000),
+        uploads: section.count("uploads", d.uploads, 1_000_000),
+        header_timeout: section.duration("header-timeout", d.header_timeout),
+        body_timeout: section.duration("body-timeout", d.body_timeout),
+        ..d
+    };
+    for (key, timeout) in [
+        ("header-timeout", limits.header_timeout),
+        ("body-timeout", limits.body_timeout),
+    ] {
+        if timeout.is_zero() {
+            section.problem(key, "must be longer than zero");
+        }
+    }
+    let tls = tls(&section.section("tls"), listen, data_dir);
+    let origins = section.texts("origins", "https://panel.example");
+    for origin in &origins {
+        if let Err(what) = check_origin(origin) {
+            section.problem("origins", what);
+        }
+    }
+    let section = section.section("remote");
+    let d = RemoteRights::default();
+    let operate = who(&section, "operate", d.operate);
+    let remote = RemoteRights {
+        read: who(&section, "read", d.read),
+        open: who(&section, "open", d.open),
+        // It was part of `operate` before it had a name.
+        publish: who(&section, "publish", operate.clone()),
+        operate,
+    };
+    ApiConfig {
+        listen,
+        remote,
+        tls,
+        origins,
+        limits,
+    }
+}
+
+fn tls(section: &Section<'_>, listen: SocketAddr, data_dir: Option<&Path>) -> Option<TlsConfig> {
+    if !section.is_present() {
+        return None;
+    }
+    let path = |key: &str, example: &str| {
+        let text = section.parsed(key, example, non_empty)?;
+        Some(section.resolve(&text))
+    };
+    let certificate = path("certificate", "/etc/waybook/api.crt");
+    let key = path("key", "/etc/waybook/api.key");
+    let names = section.texts("names", "core.example");
+    for name in &names {
+        if ServerName::try_from(name.as_str()).is_err() {
+            let what = format!(
+                "`{name}` must be a host's name, such as \"core.example\", or an IP address"
+            );
+            section.problem("names", what);
+        }
+    }
+    let folder = data_dir.map(|data| data.join("api-tls"));
+    match (certificate, key) {
+        (Some(certificate), Some(key)) => {
+            if !names.is_empty() {
+                section.problem("names", "are those of a certificate that the place makes itself: leave them out, or `certificate` and `key`");
+            }
+            Some(TlsConfig {
+                certificate,
+                key,
+                shown: folder?.join("shown.crt"),
+                own: None,
+            })
+        }
+        (None, None) => {
+            let folder = folder?;
+            let mut own = names;
+            let here = ["localhost", "127.0.0.1", "::1"].map(str::to_owned);
+            let address = Some(listen.ip()).filter(|ip| !ip.is_unspecified());
+            for name in here.into_iter().chain(address.map(|ip| ip.to_string())) {
+                if !own.contains(&name) {
+                    own.push(name);
+                }
+            }
+            Some(TlsConfig {
+                certificate: folder.join("api.crt"),
+                key: folder.join("api.key"),
+                shown: folder.join("shown.crt"),
+                own: Some(own),
+            })
+        }
+        (Some(_), None) => {
+            section.problem("certificate", "needs its `key` beside it");
+            None
+        }
+        (None, Some(_)) => {
+            section.problem("key", "needs its `certificate` beside it");
+            None
+        }
+    }
+}
+
+/// Whether a browser could say that it shows a page of that origin (RFC 6454, section 6.2).
+fn check_origin(origin: &str) -> Result<(), String> {
+    let uri = origin.parse::<http::Uri>().ok();
+    let plain = uri.is_some_and(|uri| {
+        let scheme = uri.scheme_str().unwrap_or_default();
+        let host = uri.authority().map(ToString::to_string).unwrap_or_default();
+        matches!(scheme, "http" | "https")
+            && origin == format!("{scheme}://{host}")
+            && !host.contains('@')
+            && origin == origin.to_ascii_lowercase()
+    });
+    match plain {
+        true => Ok(()),
+        false => Err(format!(
+            "`{origin}` must be an origin as browsers write it, in small letters and with nothing behind host and port: \"https://panel.example\""
+        )),
+    }
+}
+
+pub(super) fn audit(section: &Section<'_>) -> AuditConfig {
+    let d = AuditConfig::default();
+    let read = |text: &str| match parse_amount(&Resource::memory(), text) {
+        // Less would be rotated away by a few changes.
+        Ok(bytes) if bytes < 64 << 10 => Err("must be at least \"64 KiB\"".to_owned()),
+        Ok(bytes) => Ok(bytes),
+        Err(error) => Err(error.to_string()),
+    };
+    AuditConfig {
+        size: section.amount("size", "16 MiB", read).unwrap_or(d.size),
+        keep: section.number("keep", d.keep, 0, 1000),
+    }
+}
+
+fn who(section: &Section<'_>, key: &str, default: Who) -> Who {
+    match section.value(key).map(|v| &v.kind) {
+        None => default,
+        Some(Kind::List(_)) => {
+            let mut localities = Vec::new();
+            for text in section.texts(key, "core/bologna") {
+                match PlaceName::new(&text) {
+                    Ok(name) => localities.push(name),
+                    Err(error) => section.problem(key, error),
+                }
+            }
+            Who::Localities(localities)
+        }
+        Some(Kind::Text(text)) if text == "all" => Who::All,
+        Some(Kind::Text(text)) if text == "ancestors" => Who::Ancestors,
+        Some(Kind::Text(text)) if text == "none" => Who::None,
+        Some(_) => {
+            section.problem(
+                key,
+                "must be \"all\", \"ancestors\", \"none\", or a list of localities such as [\"core/bologna\"]",
+            );
+            default
+        }
+    }
 }
