@@ -1,11 +1,11 @@
 //! Makes the rooms of a daemon and runs it: the data plane and the control API around the
 //! place.
 
-use std::collections::BTreeMap;
+mod rooms;
+
 use std::future::Future;
 use std::net::SocketAddr;
 use std::path::PathBuf;
-use std::pin::Pin;
 use std::sync::{Arc, OnceLock};
 use std::time::{Duration, SystemTime};
 
@@ -14,26 +14,23 @@ use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::broadcast::error::RecvError;
 use tokio_util::sync::CancellationToken;
-use waybook_agents::SessionId;
 use waybook_location_tree::PlaceName;
-use waybook_place::io::{FetchId, InstanceId, RecordKey, Route};
-use waybook_plan::{Digest, Release};
 use waybook_wasm::Wasm;
 
-use crate::api::{self, ControlApi, Counts, Ends, Parts, Rights, SessionUrls, Tokens};
+use crate::api::{self, ControlApi, Ends, Parts, Rights, Tokens};
 use crate::audit::{Audit, Change};
 use crate::code::{self, Repository};
 use crate::config::{Bound, DaemonConfig, ProgramConfig, Ready};
-use crate::data::{CodeFiles, DataConfig, DataPlane, Program, Readiness, WasmConfig};
-use crate::join::{Desk, JoinCounters, Joining};
-use crate::link::{DataSink, LinkCounters, Links, NeighbourCounters};
+use crate::data::{DataConfig, DataPlane, Program, Readiness, WasmConfig};
+use crate::join::Desk;
 use crate::reload::Reloader;
 use crate::service::Service;
 use crate::uploads::Uploads;
 use crate::{
-    ApiTls, CertificateStatus, Certificates, CodeKeeper, Core, Daemon, DaemonError, DoorCounters,
-    Io, LogControl, Machinery, Reload, Rooms, RunningDaemon, SessionEvent, Start, StopRoom,
+    ApiTls, Core, Daemon, DaemonError, LogControl, Reload, Rooms, RunningDaemon, SessionEvent,
+    StopRoom,
 };
+use rooms::{Counted, Keeper, Sinks};
 
 /// Files that may be open at one time, sockets among them, if the system allows so many.
 const OPEN_FILES: u64 = 65_536;
@@ -400,136 +397,4 @@ fn program(settings: &ProgramConfig) -> Option<Program> {
         Ready::Http(path) => Readiness::Http(path.clone()),
     };
     Some(program)
-}
-
-impl Machinery for DataPlane {
-    fn start(&self, instance: InstanceId, start: Start) {
-        Self::start(self, instance, start);
-    }
-
-    fn stop(&self, instance: InstanceId) {
-        Self::stop(self, instance);
-    }
-
-    fn route(&self, route: Route) {
-        Self::route(self, route);
-    }
-
-    fn unroute(&self, session: SessionId) {
-        Self::unroute(self, session);
-    }
-}
-
-/// Code on disk, with the machine code that was made of it.
-struct Keeper {
-    repository: Repository,
-    engine: Wasm,
-}
-
-impl CodeKeeper for Keeper {
-    fn reconcile(&self, records: Vec<(RecordKey, Vec<u8>)>) -> Vec<(RecordKey, Vec<u8>)> {
-        let records = CodeKeeper::reconcile(&self.repository, records);
-        // A crash may have left machine code of what had gone.
-        let held = records.iter().filter_map(|(key, _)| match key {
-            RecordKey::Code(digest) => Some(digest.0),
-            _ => None,
-        });
-        if let Err(error) = self.engine.retain(&held.collect()) {
-            tracing::warn!(%error, "machine code that nobody needs may be left");
-        }
-        records
-    }
-
-    fn fetch(&self, fetch: FetchId, release: Arc<Release>, source: PlaceName) {
-        self.repository.fetch(fetch, release, source);
-    }
-
-    fn cancel_fetch(&self, fetch: FetchId, keep: u64) {
-        self.repository.cancel_fetch(fetch, keep);
-    }
-
-    fn evict(&self, digest: Digest) {
-        self.repository.evict(digest);
-        let engine = self.engine.clone();
-        tokio::spawn(async move {
-            if let Err(error) = engine.evict(digest.0).await {
-                tracing::warn!(%digest, %error, "machine code was not deleted");
-            }
-        });
-    }
-}
-
-impl CodeFiles for Repository {
-    fn file(
-        &self,
-        digest: Digest,
-    ) -> Pin<Box<dyn Future<Output = Result<PathBuf, String>> + Send + '_>> {
-        Box::pin(async move {
-            let path = self.path(&digest).await;
-            path.map_err(|error| error.to_string())
-        })
-    }
-}
-
-/// Who serves the streams of neighbours.
-struct Sinks {
-    plane: DataPlane,
-    repository: Repository,
-}
-
-impl DataSink for Sinks {
-    fn accept(&self, from: PlaceName, stream: Box<dyn Io>) {
-        let plane = self.plane.clone();
-        tokio::spawn(async move { plane.serve_peer(from, stream).await });
-    }
-
-    fn transfer(&self, from: PlaceName, stream: Box<dyn Io>) {
-        let repository = self.repository.clone();
-        tokio::spawn(async move { repository.serve(from, stream).await });
-    }
-}
-
-/// What is counted outside the place.
-struct Counted {
-    links: Links,
-    plane: DataPlane,
-    engine: Wasm,
-    certificates: Arc<Certificates>,
-    joining: Arc<Joining>,
-}
-
-impl Counts for Counted {
-    fn links(&self) -> LinkCounters {
-        self.links.counters()
-    }
-
-    fn neighbours(&self) -> BTreeMap<PlaceName, NeighbourCounters> {
-        self.links.neighbours()
-    }
-
-    fn gateway(&self) -> DoorCounters {
-        self.plane.gateway_counters()
-    }
-
-    fn wasm(&self) -> waybook_wasm::Snapshot {
-        self.engine.counters()
-    }
-
-    fn certificate(&self) -> Option<CertificateStatus> {
-        Some(self.certificates.status())
-    }
-
-    fn newcomers(&self) -> JoinCounters {
-        self.joining.counters()
-    }
-}
-
-impl SessionUrls for DataPlane {
-    fn urls(&self, session: SessionId) -> Option<api::Urls> {
-        let urls = self.session_url(session);
-        Some(api::Urls {
-            path: urls.path_url,
-            host: urls.host_url,
-        })
-    }
 }
