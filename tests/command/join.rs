@@ -145,6 +145,8 @@ fn a_machine_joins_and_a_film_plays_there() {
         let places = tree.json(&["tree"]);
         places.as_array().unwrap().iter().any(|p| p["place"] == NEW)
     });
+    // Its parent, which was restarted, grants something only when it knows what it has promised.
+    done(&run(home, &["place", "wait", PARENT]));
     let opened = tree.json(&["open", "film", "--at", NEW, "--detach"]);
     let base = opened["data"]["urls"]["path"].as_str().unwrap();
     let quality = opened["data"]["quality"].as_str().unwrap();
