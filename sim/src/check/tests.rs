@@ -245,6 +245,8 @@ fn walks_that_turn_back_or_go_on_for_ever_are_caught() {
     assert_eq!(walks.sent(&to, &visit(&[2])), Ok(()));
     let back = walks.sent(&to, &visit(&[1, 2])).unwrap_err();
     assert!(back.contains("after a later one"), "{back}");
+    let more = walks.sent(&to, &visit(&[3])).unwrap_err();
+    assert!(more.contains("which its plan did not have"), "{more}");
     let on = walks.sent(&name("r/b"), &visit(&[2])).unwrap_err();
     assert!(
         on.contains("2 times with solution 2, whose path has 1 edges"),

@@ -1,5 +1,5 @@
-//! How agents may walk: solution numbers only grow, no solution is tried twice, and for none is
-//! the agent handed on more often than its path has edges.
+//! How agents may walk: solution numbers only grow, no solution is tried twice, none is added on the
+//! way, and for none is the agent handed on more often than its path has edges.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
@@ -11,8 +11,13 @@ use waybook_plan::{Plan, SolutionNumber};
 
 use crate::transcript::short;
 
-/// Where an agent was sent, with which number. A repeated hand-off counts once.
-type Walk = BTreeSet<(PlaceName, SolutionNumber)>;
+#[derive(Debug)]
+struct Walk {
+    /// The last solution of its plan.
+    last: Option<SolutionNumber>,
+    /// Where the agent was sent, with which number. A repeated hand-off counts once.
+    sent: BTreeSet<(PlaceName, SolutionNumber)>,
+}
 
 /// The walks of the set-ups that have been seen.
 #[derive(Debug, Default)]
@@ -38,8 +43,19 @@ impl Walks {
         let (session, number) = (agent.session(), agent.number());
         let old = &mut self.old;
         let walk = self.live.entry(session);
-        let walk = walk.or_insert_with(|| old.remove(&session).unwrap_or_default());
-        let greatest = walk.iter().filter(|(place, _)| place == to);
+        let walk = walk.or_insert_with(|| {
+            old.remove(&session).unwrap_or_else(|| Walk {
+                last: agent.plan().solutions.iter().map(|s| s.number).max(),
+                sent: BTreeSet::new(),
+            })
+        });
+        if Some(number) > walk.last {
+            return Err(format!(
+                "{} goes to {to} with solution {number}, which its plan did not have",
+                short(session)
+            ));
+        }
+        let greatest = walk.sent.iter().filter(|(place, _)| place == to);
         let greatest = greatest.map(|(_, number)| *number).max();
         if greatest.is_some_and(|greatest| number < greatest) {
             return Err(format!(
@@ -47,8 +63,9 @@ impl Walks {
                 short(session)
             ));
         }
-        walk.insert((to.clone(), number));
-        let times = walk.iter().filter(|(_, with)| *with == number).count();
+        walk.sent.insert((to.clone(), number));
+        let times = walk.sent.iter().filter(|(_, with)| *with == number);
+        let times = times.count();
         let edges = edges(agent.plan(), number);
         if times > edges {
             return Err(format!(
