@@ -1,6 +1,6 @@
 //! `waybook topology`: the folders of a tree's machines, from one file.
 
-use std::collections::BTreeMap;
+use std::collections::BTreeSet;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::path::{Path, PathBuf};
 
@@ -13,7 +13,7 @@ use waybook_location_tree::PlaceName;
 use waybook_plan::PublisherKey;
 
 use super::component::publisher;
-use super::up::private_folder;
+use super::up::{authority, private_folder};
 use crate::fail::{Done, Fail};
 use crate::find::Global;
 use crate::show;
@@ -116,7 +116,7 @@ impl Render {
         }
         private_folder(&self.out)?;
         let ca = self.ca.clone().unwrap_or_else(|| self.out.join("ca"));
-        let authority = authority(&ca)?;
+        let authority = authority(&ca, "Waybook")?;
         let mut rows = Vec::new();
         for one in &planned {
             let done = self.write(one, &authority)?;
@@ -210,11 +210,11 @@ impl Render {
     /// Folders of places that are not in the file any more.
     fn gone(&self, planned: &[Planned<'_>]) -> Done<Vec<PathBuf>> {
         let fail = |error| Fail::failed(format!("{}: {error}", self.out.display()));
-        let known: BTreeMap<&Path, ()> = planned.iter().map(|p| (p.folder.as_path(), ())).collect();
+        let known: BTreeSet<&Path> = planned.iter().map(|p| p.folder.as_path()).collect();
         let mut gone = Vec::new();
         for entry in std::fs::read_dir(&self.out).map_err(fail)? {
             let path = entry.map_err(fail)?.path();
-            if path.join(CONFIG).exists() && !known.contains_key(path.as_path()) {
+            if path.join(CONFIG).exists() && !known.contains(path.as_path()) {
                 gone.push(path);
             }
         }
@@ -262,14 +262,4 @@ fn listen(place: &TopologyPlace, parent: Option<&str>) -> Option<SocketAddr> {
         Some(at) if at.ip().is_loopback() => None,
         _ => parent.map(|_| any(0)),
     }
-}
-
-/// The authority of the tree, made when it is first needed.
-fn authority(folder: &Path) -> Done<Authority> {
-    let authority = if folder.join("authority.key").exists() {
-        Authority::load(folder)
-    } else {
-        Authority::create(folder, "Waybook", 10 * DEFAULT_VALIDITY, Existing::Keep)
-    };
-    authority.map_err(Fail::failed)
 }

@@ -108,7 +108,7 @@ impl Up {
         started: &mut Vec<Started>,
     ) -> Done<Vec<PlaceInfo>> {
         let deadline = Instant::now() + self.patience;
-        let authority = authority(&dir.join("ca"))?;
+        let authority = authority(&dir.join("ca"), "Waybook, for places on this machine")?;
         let mut state = UpState {
             topology: std::path::absolute(&self.topology).map_err(Fail::failed)?,
             places: Vec::new(),
@@ -225,12 +225,11 @@ fn bar(places: usize) -> ProgressBar {
     bar
 }
 
-/// The authority of this tree, made when it is first needed.
-fn authority(folder: &Path) -> Done<Authority> {
+/// The authority of a tree, made with that name when it is first needed.
+pub(super) fn authority(folder: &Path, name: &str) -> Done<Authority> {
     let authority = if folder.join("authority.key").exists() {
         Authority::load(folder)
     } else {
-        let name = "Waybook, for places on this machine";
         Authority::create(folder, name, 10 * DEFAULT_VALIDITY, Existing::Keep)
     };
     authority.map_err(Fail::failed)

@@ -3,16 +3,9 @@
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
 
+use crate::operators::open;
 use crate::session::{LAB, Tree, config, get, kill, wait_until};
 use crate::{code, err, out, run};
-
-fn open(tree: &Tree, key: &str) -> (String, String) {
-    let session = &tree.json(&["open", "film", "--at", LAB, "--key", key, "--detach"])["data"];
-    let base = session["urls"]["path"].as_str().unwrap();
-    let quality = session["quality"].as_str().unwrap();
-    let id = session["session"].as_str().unwrap().to_owned();
-    (id, format!("{base}{quality}/index.m3u8"))
-}
 
 /// A session that stood when the backup was made goes on over the place that was made of it; one that
 /// is newer ends, since the place promised nothing to it.

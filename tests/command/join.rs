@@ -2,7 +2,7 @@
 
 use std::net::SocketAddr;
 use std::path::Path;
-use std::process::{Child, Output, Stdio};
+use std::process::{Output, Stdio};
 use std::sync::{Arc, Mutex};
 
 use data_encoding::BASE64URL_NOPAD;
@@ -10,7 +10,7 @@ use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use serde_json::Value;
 
-use crate::session::{Tree, config, get, wait_until};
+use crate::session::{Running, Tree, config, get, wait_until};
 use crate::{code, err, out, run, waybook};
 
 const PARENT: &str = "core/bologna";
@@ -69,16 +69,6 @@ fn refused(home: &Path, token: &str, folder: &str) -> (i32, String) {
     assert!(!home.join(&file).exists());
     assert!(!home.join(folder).join("identity").exists());
     (code(&joined), err(&joined))
-}
-
-/// A place in the foreground, killed in the end.
-struct Running(Child);
-
-impl Drop for Running {
-    fn drop(&mut self) {
-        let _ = self.0.kill();
-        let _ = self.0.wait();
-    }
 }
 
 #[test]

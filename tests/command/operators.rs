@@ -16,7 +16,7 @@ use crate::{code, err, out, run, waybook};
 const LIBRARY: &str = "core/bologna/library";
 
 /// A session with the film, and where it plays.
-fn open(tree: &Tree, key: &str) -> (String, String) {
+pub(crate) fn open(tree: &Tree, key: &str) -> (String, String) {
     let session = &tree.json(&["open", "film", "--at", LAB, "--key", key, "--detach"])["data"];
     let id = session["session"].as_str().unwrap().to_owned();
     let base = session["urls"]["path"].as_str().unwrap();

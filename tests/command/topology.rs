@@ -2,11 +2,11 @@
 
 use std::fs;
 use std::path::Path;
-use std::process::{Child, Stdio};
+use std::process::Stdio;
 
 use serde_json::Value;
 
-use crate::session::wait_until;
+use crate::session::{Running, wait_until};
 use crate::{code, err, out, run, waybook};
 
 /// Three places on two levels; more may come behind.
@@ -42,18 +42,6 @@ fn files(folder: &Path) -> Vec<(String, Vec<u8>)> {
     all
 }
 
-/// Places in the foreground, killed in the end.
-struct Running(Vec<Child>);
-
-impl Drop for Running {
-    fn drop(&mut self) {
-        for child in &mut self.0 {
-            let _ = child.kill();
-            let _ = child.wait();
-        }
-    }
-}
-
 #[test]
 fn folders_are_started_elsewhere_and_form_the_tree() {
     let home = tempfile::tempdir().unwrap();
@@ -64,7 +52,7 @@ fn folders_are_started_elsewhere_and_form_the_tree() {
     // Each goes to a machine of its own.
     let machines = tempfile::tempdir().unwrap();
     let machines = machines.path();
-    let mut running = Running(Vec::new());
+    let mut running = Vec::new();
     for place in ["core", "core.a", "core.a.x"] {
         fs::rename(home.join("machines").join(place), machines.join(place)).unwrap();
         let file = machines
@@ -74,7 +62,7 @@ fn folders_are_started_elsewhere_and_form_the_tree() {
             .to_string();
         let mut place = waybook(Path::new("/"));
         place.args(["place", "run", "--config", &file]);
-        running.0.push(place.stderr(Stdio::null()).spawn().unwrap());
+        running.push(Running(place.stderr(Stdio::null()).spawn().unwrap()));
     }
     let data = machines.join("core/data").display().to_string();
     wait_until("the places form the tree", || {

@@ -4,10 +4,11 @@ use std::fs;
 use std::io::{BufRead, BufReader, Read};
 use std::net::{TcpListener, UdpSocket};
 use std::path::Path;
-use std::process::{Child, Stdio};
+use std::process::Stdio;
 use std::sync::mpsc;
 use std::time::Duration;
 
+use crate::session::Running;
 use crate::{code, err, run, waybook};
 
 /// Longer than anything here takes.
@@ -33,16 +34,6 @@ fn place(home: &Path, name: &str, parent: &str, authority: &str) -> String {
     );
     fs::write(home.join(&file), text).unwrap();
     file
-}
-
-/// Whatever happens, it does not go on.
-struct Running(Child);
-
-impl Drop for Running {
-    fn drop(&mut self) {
-        let _ = self.0.kill();
-        let _ = self.0.wait();
-    }
 }
 
 /// Starts a place; what it says comes line by line.

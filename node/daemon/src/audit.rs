@@ -16,7 +16,7 @@ use tokio::sync::watch;
 use waybook_location_tree::PlaceName;
 
 use crate::api::model::{AuditInfo, AuditResult};
-use crate::config::AuditConfig;
+use crate::config::{self, AuditConfig};
 use crate::files::{self, FileError};
 use crate::moment::{millis, rfc3339};
 use log::{LINE, Log, path};
@@ -93,6 +93,17 @@ impl Change {
             status: None,
             why: None,
         }
+    }
+
+    /// What the place took up of the files of a certificate.
+    pub(crate) fn of_files(place: &PlaceName, changed: &config::Change) -> Self {
+        let config::Change {
+            setting,
+            before,
+            now,
+        } = changed;
+        let on = format!("{setting}: {before} -> {now}");
+        Self::of_system(place, "files", "certificate", on)
     }
 }
 

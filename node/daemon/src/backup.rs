@@ -17,13 +17,14 @@ use std::fs::{self, File, OpenOptions};
 use std::io::{self, BufReader, Read, Write};
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Component, Path, PathBuf};
-use std::time::{SystemTime, UNIX_EPOCH};
+use std::time::SystemTime;
 
 use serde::{Deserialize, Serialize};
 use tar::{Archive, Builder, EntryType, Header};
 
 use crate::files::{self, FileError};
 use crate::join::INVITATIONS;
+use crate::moment::seconds;
 
 /// What an archive says of itself.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -41,11 +42,10 @@ pub struct About {
 impl About {
     /// What is made of that place now.
     pub(crate) fn now(place: &str, code: bool) -> Self {
-        let made = SystemTime::now().duration_since(UNIX_EPOCH);
         Self {
             place: place.to_owned(),
             version: env!("CARGO_PKG_VERSION").to_owned(),
-            made: made.unwrap_or_default().as_secs(),
+            made: seconds(SystemTime::now()),
             code,
         }
     }

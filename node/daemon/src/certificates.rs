@@ -121,15 +121,9 @@ impl Certificates {
         }
         state.warn(now);
         drop(state);
-        for Change {
-            setting,
-            before,
-            now,
-        } in taken.iter().flatten()
-        {
-            let on = format!("{setting}: {before} -> {now}");
-            let change = audit::Change::of_system(&self.name, "files", "certificate", on);
-            self.audit.note(&change);
+        for change in taken.iter().flatten() {
+            self.audit
+                .note(&audit::Change::of_files(&self.name, change));
         }
         self.links.check(now);
         taken

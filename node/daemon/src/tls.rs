@@ -22,6 +22,7 @@ use x509_parser::prelude::{FromDer, X509Certificate};
 use crate::audit::{self, Audit};
 use crate::config::{Change, TlsConfig};
 use crate::files::{self, Existing, FileError};
+use crate::moment::seconds;
 
 /// How long a certificate holds that a place makes for itself: it is replaced by restarting.
 const HOLDS: Duration = Duration::from_secs(10 * 365 * 24 * 3600);
@@ -132,9 +133,8 @@ impl ApiTls {
             now,
         } = &change;
         tracing::info!(%setting, %before, %now, "the certificate of the control API has changed");
-        let on = format!("{setting}: {before} -> {now}");
-        let noted = audit::Change::of_system(&self.name, "files", "certificate", on);
-        self.audit.note(&noted);
+        self.audit
+            .note(&audit::Change::of_files(&self.name, &change));
         Ok(vec![change])
     }
 
@@ -222,9 +222,7 @@ fn load(config: &TlsConfig, now: SystemTime) -> Result<Loaded, FileError> {
         .map_err(|error| fail(format!("the certificate does not parse: {error}")))?;
     let until = leaf.validity().not_after;
     let told = format!("{}, until {until}", leaf.raw_serial_as_string());
-    let seconds = now.duration_since(SystemTime::UNIX_EPOCH);
-    let seconds = seconds.unwrap_or_default().as_secs();
-    if u64::try_from(until.timestamp()).unwrap_or(0) < seconds {
+    if u64::try_from(until.timestamp()).unwrap_or(0) < seconds(now) {
         return Err(fail(format!(
             "was valid until {until}; have a new one issued"
         )));
@@ -232,7 +230,7 @@ fn load(config: &TlsConfig, now: SystemTime) -> Result<Loaded, FileError> {
     let key = PrivateKeyDer::from_pem_file(&config.key)
         .map_err(|error| wrong(&config.key, "its private key", &error))?;
     let provider = Arc::new(rustls::crypto::ring::default_provider());
-    let server = ServerConfig::builder_with_provider(provider)
+    let mut server = ServerConfig::builder_with_provider(provider)
         .with_safe_default_protocol_versions()
         .map_err(|error| fail(error.to_string()))?
         .with_no_client_auth()
@@ -246,7 +244,6 @@ fn load(config: &TlsConfig, now: SystemTime) -> Result<Loaded, FileError> {
         files::private_folder(folder)?;
     }
     files::write_file(&config.shown, &text, 0o600, Existing::Replace)?;
-    let mut server = server;
     server.alpn_protocols = vec![b"h2".to_vec(), b"http/1.1".to_vec()];
     Ok(Loaded {
         server: Arc::new(server),
@@ -262,11 +259,10 @@ fn is_own(path: &Path, names: &[String], now: SystemTime) -> bool {
     let Ok((_, leaf)) = X509Certificate::from_der(&first) else {
         return false;
     };
-    let seconds = now.duration_since(SystemTime::UNIX_EPOCH);
     let until = u64::try_from(leaf.validity().not_after.timestamp()).unwrap_or(0);
     let has = leaf.subject_alternative_name().ok().flatten();
     let has = has.map(|has| has.value.general_names.iter().map(text).collect::<Vec<_>>());
-    until > seconds.unwrap_or_default().as_secs() && has.is_some_and(|has| has == names)
+    until > seconds(now) && has.is_some_and(|has| has == names)
 }
 
 fn text(name: &GeneralName<'_>) -> String {
@@ -303,13 +299,11 @@ fn make(
     );
     params.distinguished_name = distinguished;
     params.extended_key_usages = vec![ExtendedKeyUsagePurpose::ServerAuth];
-    let since = now
-        .duration_since(SystemTime::UNIX_EPOCH)
-        .unwrap_or_default();
+    let since = Duration::from_secs(seconds(now));
     let epoch = rcgen::date_time_ymd(1970, 1, 1);
     // Clocks differ.
     params.not_before = epoch + since.saturating_sub(Duration::from_secs(3600));
-    params.not_after = epoch + Duration::from_secs((since + HOLDS).as_secs());
+    params.not_after = epoch + since + HOLDS;
     let key = KeyPair::generate().map_err(fail)?;
     let certificate = params.self_signed(&key).map_err(fail)?;
     let pem = key.serialize_pem();

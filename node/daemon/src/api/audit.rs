@@ -5,13 +5,14 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use axum::Json;
-use axum::extract::rejection::{QueryRejection, RawPathParamsRejection};
-use axum::extract::{Query, RawPathParams, Request, State};
+use axum::extract::rejection::RawPathParamsRejection;
+use axum::extract::{RawPathParams, Request, State};
 use axum::middleware::Next;
 use axum::response::Response;
 use serde::Deserialize;
 
 use super::auth::Client;
+use super::extract::Params;
 use super::model::AuditInfo;
 use super::problem::Said;
 use super::rights::{Caller, Origin, Via};
@@ -143,11 +144,9 @@ pub(super) struct Which {
 )]
 pub(super) async fn list(
     State(shared): State<Arc<Shared>>,
-    which: Result<Query<Which>, QueryRejection>,
+    Params(which): Params<Which>,
 ) -> Result<Json<Vec<AuditInfo>>, Problem> {
     let name = &shared.parts.name;
-    let Query(which) =
-        which.map_err(|wrong| Kind::Malformed.because(wrong.body_text()).at(name))?;
     let wanted = Wanted {
         after: which.after.unwrap_or(0),
         since: which.since.unwrap_or(0),

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use axum::body::Body;
-use axum::extract::{Extension, Query, State};
+use axum::extract::{Extension, State};
 use axum::response::Response;
 use bytes::Bytes;
 use futures_util::stream;
@@ -13,6 +13,7 @@ use http::header;
 use serde::Deserialize;
 use tokio::sync::mpsc;
 
+use super::extract::Params;
 use super::rights::{Caller, OWNER, Via};
 use super::{Kind, Problem, Shared};
 use crate::backup::{self, About};
@@ -50,7 +51,7 @@ pub(super) async fn backup(
     State(shared): State<Arc<Shared>>,
     Extension(Via(via)): Extension<Via>,
     Extension(caller): Extension<Caller>,
-    Query(wanted): Query<Wanted>,
+    Params(wanted): Params<Wanted>,
 ) -> Result<Response, Problem> {
     let name = &shared.parts.name;
     if via.is_some() {

@@ -1,13 +1,15 @@
 //! What handlers take of a request, with errors that are problem details.
 
+use std::sync::Arc;
+
 use axum::Json;
 use axum::body::Bytes;
-use axum::extract::{FromRequest, FromRequestParts, Path, Request};
+use axum::extract::{FromRequest, FromRequestParts, Path, Query, Request};
 use http::StatusCode;
 use http::request::Parts;
 use serde::de::DeserializeOwned;
 
-use super::{Kind, Problem};
+use super::{Kind, Problem, Shared};
 
 /// A JSON body.
 pub(super) struct Form<T>(pub(super) T);
@@ -47,6 +49,23 @@ impl<S: Send + Sync> FromRequestParts<S> for Named {
         match Path::<String>::from_request_parts(parts, state).await {
             Ok(Path(name)) => Ok(Self(name)),
             Err(rejection) => Err(problem(rejection.status(), rejection.body_text())),
+        }
+    }
+}
+
+/// What stands behind the `?`.
+pub(super) struct Params<T>(pub(super) T);
+
+impl<T: DeserializeOwned> FromRequestParts<Arc<Shared>> for Params<T> {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, state: &Arc<Shared>) -> Result<Self, Problem> {
+        match Query::<T>::from_request_parts(parts, state).await {
+            Ok(Query(params)) => Ok(Self(params)),
+            Err(rejection) => {
+                let problem = problem(rejection.status(), rejection.body_text());
+                Err(problem.at(&state.parts.name))
+            }
         }
     }
 }

@@ -1,7 +1,7 @@
 //! Inviting machines to become children of the place.
 
 use std::sync::Arc;
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::{Duration, SystemTime};
 
 use axum::extract::State;
 use axum::{Extension, Json};
@@ -12,6 +12,7 @@ use super::extract::{Form, Named};
 use super::model::{InvitationInfo, InviteForm, InvitedInfo, SpanForm};
 use super::{Kind, Problem, Shared};
 use crate::join::{InviteError, Invites, Wanted};
+use crate::moment::seconds;
 
 /// How long an invitation is valid unless the request says otherwise.
 const VALID: Duration = Duration::from_secs(3600);
@@ -112,16 +113,9 @@ async fn blocking<T: Send + 'static>(
     work: impl FnOnce(&dyn Invites) -> T + Send + 'static,
 ) -> Result<T, Problem> {
     let invites = shared.parts.invites.clone();
-    let done = tokio::task::spawn_blocking(move || work(&*invites)).await;
-    done.map_err(|error| {
-        Kind::Failed
-            .because(error.to_string())
-            .at(&shared.parts.name)
-    })
+    shared.blocking(move || work(&*invites)).await
 }
 
-/// Seconds since 1970.
 fn now() -> u64 {
-    let since = SystemTime::now().duration_since(UNIX_EPOCH);
-    since.unwrap_or_default().as_secs()
+    seconds(SystemTime::now())
 }

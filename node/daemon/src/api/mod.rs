@@ -207,6 +207,15 @@ impl Shared {
         })
     }
 
+    /// Does it where it may wait for the disk.
+    async fn blocking<T: Send + 'static>(
+        &self,
+        work: impl FnOnce() -> T + Send + 'static,
+    ) -> Result<T, Problem> {
+        let done = tokio::task::spawn_blocking(work).await;
+        done.map_err(|error| Kind::Failed.because(error.to_string()).at(&self.parts.name))
+    }
+
     /// Waits until what has just been done is on disk: what an operator is told is done must
     /// still be after a crash. `done` says it for people.
     async fn keep(&self, done: &str) -> Result<(), Problem> {

@@ -193,8 +193,7 @@ pub(super) async fn reload(
 ) -> Result<Json<ReloadInfo>, Problem> {
     let name = &shared.parts.name;
     let reload = shared.parts.reload.clone();
-    let read = tokio::task::spawn_blocking(move || reload.reload()).await;
-    let read = read.map_err(|error| Kind::Failed.because(error.to_string()).at(name))?;
+    let read = shared.blocking(move || reload.reload()).await?;
     let done = read.map_err(|error| {
         let kind = match &error {
             crate::ReloadError::File(_) | crate::ReloadError::Identity(_) => Kind::Invalid,

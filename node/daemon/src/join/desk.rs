@@ -7,13 +7,13 @@ use std::time::{Duration, SystemTime};
 use waybook_location_tree::PlaceName;
 
 use super::Joining;
-use super::door::seconds;
 use super::invitations::Invitation;
 use super::token::{MOST_ADDRESSES, Token};
 use crate::config::host_and_port;
 use crate::files::FileError;
 use crate::identity::Authority;
 use crate::link::Links;
+use crate::moment::seconds;
 
 /// How long an invitation may be valid.
 const LONGEST: Duration = Duration::from_secs(30 * 24 * 3600);

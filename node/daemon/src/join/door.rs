@@ -4,7 +4,7 @@ use std::net::IpAddr;
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+use std::time::{Duration, Instant, SystemTime};
 
 use quinn::{Connection, VarInt};
 use serde::Serialize;
@@ -16,6 +16,7 @@ use super::pace::Pace;
 use crate::config::{DaemonConfig, JoinConfig};
 use crate::files::{self, FileError};
 use crate::identity::Authority;
+use crate::moment::seconds;
 
 /// What newcomers came to, since the daemon started.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
@@ -49,12 +50,6 @@ pub(crate) struct Joining {
     counting: Counting,
     /// How long one may take in all.
     within: Duration,
-}
-
-/// Seconds since 1970.
-pub(super) fn seconds(now: SystemTime) -> u64 {
-    let since = now.duration_since(UNIX_EPOCH);
-    since.unwrap_or_default().as_secs()
 }
 
 impl Joining {

@@ -9,13 +9,13 @@ use quinn::crypto::rustls::QuicClientConfig;
 use quinn::{ClientConfig, Connection, ConnectionError, ConnectionId, Endpoint, VarInt};
 use waybook_plan::format_duration;
 
-use super::door::seconds;
 use super::letter::{Answer, MOST_ANSWER, Request};
 use super::token::Token;
 use super::{ALPN, MARK, UNPREDICTABLE};
 use crate::config::IdentityPaths;
 use crate::files::{self, Existing, FileError};
 use crate::identity::{self, Identity, Pinned};
+use crate::moment::seconds;
 
 /// How long a parent may take to answer, at each of its addresses.
 const PATIENCE: Duration = Duration::from_secs(10);

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
 use std::thread::JoinHandle;
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::{Duration, SystemTime};
 
 use redb::{
     Database, ReadTransaction, ReadableDatabase, ReadableTable, TableDefinition, WriteTransaction,
@@ -15,6 +15,7 @@ use waybook_place::io::RecordKey;
 
 use super::{NUMBERS, RECORDS, TIMES};
 use crate::handle::Written;
+use crate::moment::seconds;
 
 /// How long to wait after a failed write before the next attempt.
 const RETRY: Duration = Duration::from_secs(1);
@@ -159,7 +160,8 @@ fn run(records: &mut Records, orders: &Receiver<Order>) {
         for order in first.into_iter().chain(orders.try_iter()) {
             match order {
                 Order::Put(key, value) => {
-                    let at = matches!(key, RecordKey::Session(_)).then(seconds);
+                    let at =
+                        matches!(key, RecordKey::Session(_)).then(|| seconds(SystemTime::now()));
                     pending.insert(wire::encode_record(&key), Change { value, at });
                 }
                 // Nobody waits for what others could not write.
@@ -196,12 +198,6 @@ fn run(records: &mut Records, orders: &Receiver<Order>) {
             return;
         }
     }
-}
-
-/// The time of day.
-fn seconds() -> u64 {
-    let now = SystemTime::now().duration_since(UNIX_EPOCH);
-    now.unwrap_or_default().as_secs()
 }
 
 fn write(database: &Database, pending: &Pending) -> Result<(), redb::Error> {

@@ -8,7 +8,7 @@ mod trust;
 
 use std::sync::Arc;
 
-use axum::extract::{Query, State};
+use axum::extract::State;
 use axum::{Extension, Json};
 use http::StatusCode;
 use serde::Deserialize;
@@ -18,7 +18,7 @@ use waybook_plan::{Digest, Release};
 
 use self::find::{Known, known, newest, one_here};
 use super::audit::On;
-use super::extract::{Form, Named};
+use super::extract::{Form, Named, Params};
 use super::model::{CodeDetail, CodeInfo, StrategyForm, StrategyInfo};
 use super::{Kind, Problem, Shared};
 
@@ -51,13 +51,8 @@ pub(super) struct Reach {
 )]
 pub(super) async fn list(
     State(shared): State<Arc<Shared>>,
-    reach: Result<Query<Reach>, axum::extract::rejection::QueryRejection>,
+    Params(reach): Params<Reach>,
 ) -> Answer<Vec<CodeInfo>> {
-    let Query(reach) = reach.map_err(|rejection| {
-        Kind::Malformed
-            .because(rejection.body_text())
-            .at(&shared.parts.name)
-    })?;
     let mut all = known(&shared).await?;
     all.retain(|known| reach.everywhere || known.here.is_some());
     Ok(Json(all.iter().map(Known::info).collect()))

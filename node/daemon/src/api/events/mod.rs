@@ -11,8 +11,7 @@ use std::time::Duration;
 
 use axum::Extension;
 use axum::Json;
-use axum::extract::rejection::QueryRejection;
-use axum::extract::{Query, State};
+use axum::extract::State;
 use axum::response::IntoResponse;
 use axum::response::sse::{Event, KeepAlive, Sse};
 use futures_util::{Stream, stream};
@@ -22,6 +21,7 @@ use tokio::sync::{Mutex, broadcast, watch};
 use waybook_location_tree::PlaceName;
 
 use self::look::Look;
+use super::extract::Params;
 use super::model::{HopInfo, NewsInfo, RefusedInfo, WalkInfo};
 use super::recent::Told;
 use super::rights::Via;
@@ -220,9 +220,8 @@ impl Wanted {
 pub(super) async fn events(
     State(shared): State<Arc<Shared>>,
     Extension(via): Extension<Via>,
-    wanted: Result<Query<Wanted>, QueryRejection>,
+    Params(wanted): Params<Wanted>,
 ) -> Result<impl IntoResponse, Problem> {
-    let Query(wanted) = wanted.map_err(|rejection| malformed(&shared, &rejection))?;
     let slot = shared.watched.admit(&shared.parts.name, &via)?;
     let (all, changes) = join(&shared).await?;
     let watcher = Watcher {
@@ -240,12 +239,6 @@ fn told(watcher: Watcher) -> impl Stream<Item = Result<Event, Infallible>> {
         let event = watcher.next().await?;
         Some((Ok(event), watcher))
     })
-}
-
-fn malformed(shared: &Shared, rejection: &QueryRejection) -> Problem {
-    Kind::Malformed
-        .because(rejection.body_text())
-        .at(&shared.parts.name)
 }
 
 /// How many are listed.
@@ -267,9 +260,8 @@ pub(super) struct Most {
 )]
 pub(super) async fn hops(
     State(shared): State<Arc<Shared>>,
-    most: Result<Query<Most>, QueryRejection>,
+    Params(Most { most }): Params<Most>,
 ) -> Result<Json<Vec<HopInfo>>, Problem> {
-    let Query(Most { most }) = most.map_err(|rejection| malformed(&shared, &rejection))?;
     let most = most.unwrap_or(usize::MAX);
     let (_, hops) = shared
         .parts

@@ -137,15 +137,13 @@ pub(super) async fn revoke(
     Ok(StatusCode::NO_CONTENT)
 }
 
-/// Does it where it may wait for the disk.
+/// Has something done about the tokens, which may wait for the disk.
 async fn blocking<T: Send + 'static>(
     shared: &Shared,
     work: impl FnOnce(&Tokens) -> Result<T, TokenError> + Send + 'static,
 ) -> Result<T, Problem> {
     let tokens = shared.parts.tokens.clone();
-    let done = tokio::task::spawn_blocking(move || work(&tokens)).await;
-    let name = &shared.parts.name;
-    let done = done.map_err(|error| Kind::Failed.because(error.to_string()).at(name))?;
+    let done = shared.blocking(move || work(&tokens)).await?;
     done.map_err(|error| {
         let kind = match &error {
             TokenError::Name(_) | TokenError::TooLong => Kind::Invalid,
@@ -154,6 +152,6 @@ async fn blocking<T: Send + 'static>(
             TokenError::Full(_) => Kind::Rejected,
             TokenError::File(_) => Kind::Failed,
         };
-        kind.because(error.to_string()).at(name)
+        kind.because(error.to_string()).at(&shared.parts.name)
     })
 }
