@@ -140,8 +140,13 @@ impl Look {
     fn says_the_same(&self, said: &PlaceSummary, before: &Self, known: &PlaceSummary) -> bool {
         // What the place says of itself is always new.
         let own = said.place.as_str() == self.place.name;
-        (said.load, said.sessions, &said.resources)
-            == (known.load, known.sessions, &known.resources)
+        (said.load, said.sessions, &said.resources, &said.withheld)
+            == (
+                known.load,
+                known.sessions,
+                &known.resources,
+                &known.withheld,
+            )
             && (own || moment(self.now, said.age) == moment(before.now, known.age))
     }
 
