@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
-use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread::JoinHandle;
 use std::time::{Duration, SystemTime};
 
@@ -19,6 +19,9 @@ use crate::moment::seconds;
 
 /// How long to wait after a failed write before the next attempt.
 const RETRY: Duration = Duration::from_secs(1);
+/// How long more is waited for that goes into the same write, while nobody waits for it: a write
+/// of one record takes as long as that of a hundred.
+const GATHER: Duration = Duration::from_millis(10);
 
 enum Order {
     Put(RecordKey, Option<Vec<u8>>),
@@ -28,34 +31,118 @@ enum Order {
     Copy(PathBuf, oneshot::Sender<Written>),
 }
 
+/// What the thread is to do.
+#[derive(Default)]
+struct Orders {
+    all: Vec<Order>,
+    /// Somebody waits for one of them.
+    urgent: bool,
+    /// The thread waits for the first one. While it gathers it need not be woken for each.
+    idle: bool,
+    /// There will be no more.
+    ended: bool,
+    /// The thread is gone, and nobody does anything more.
+    gone: bool,
+}
+
+#[derive(Default)]
+struct Queue {
+    orders: Mutex<Orders>,
+    more: Condvar,
+}
+
+impl Queue {
+    fn orders(&self) -> MutexGuard<'_, Orders> {
+        self.orders.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn give(&self, order: Order) {
+        let mut orders = self.orders();
+        if orders.gone {
+            return;
+        }
+        let urgent = !matches!(order, Order::Put(..));
+        orders.urgent |= urgent;
+        orders.all.push(order);
+        if urgent || orders.idle {
+            self.more.notify_one();
+        }
+    }
+
+    fn end(&self) {
+        self.orders().ended = true;
+        self.more.notify_one();
+    }
+
+    /// Waits for orders, or for so long. True once there will be no more.
+    fn take(&self, most: Option<Duration>) -> (Vec<Order>, bool) {
+        let none = |orders: &mut Orders| orders.all.is_empty() && !orders.ended;
+        let mut orders = self.orders();
+        orders.idle = true;
+        orders = match most {
+            None => {
+                let waited = self.more.wait_while(orders, none);
+                waited.unwrap_or_else(PoisonError::into_inner)
+            }
+            Some(most) => {
+                let waited = self.more.wait_timeout_while(orders, most, none);
+                waited.unwrap_or_else(PoisonError::into_inner).0
+            }
+        };
+        orders.idle = false;
+        let more = |orders: &mut Orders| !orders.urgent && !orders.ended;
+        let waited = self.more.wait_timeout_while(orders, GATHER, more);
+        let mut orders = waited.unwrap_or_else(PoisonError::into_inner).0;
+        orders.urgent = false;
+        (std::mem::take(&mut orders.all), orders.ended)
+    }
+}
+
+/// Lets nobody wait for a thread that is gone, however it went.
+struct Going(Arc<Queue>);
+
+impl Drop for Going {
+    fn drop(&mut self) {
+        let mut orders = self.0.orders();
+        orders.gone = true;
+        orders.all.clear();
+    }
+}
+
 /// A thread that owns the database.
-#[derive(Debug)]
 pub(super) struct Writer {
-    orders: Option<Sender<Order>>,
+    queue: Arc<Queue>,
     thread: Option<JoinHandle<()>>,
+}
+
+impl std::fmt::Debug for Writer {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Writer").finish_non_exhaustive()
+    }
 }
 
 impl Writer {
     pub(super) fn spawn(path: PathBuf, database: Database) -> Self {
-        let (orders, receiver) = channel();
+        let queue = Arc::<Queue>::default();
         let mut records = Records {
             path,
             database: Some(database),
         };
         let thread = std::thread::Builder::new()
             .name("records".to_owned())
-            .spawn(move || run(&mut records, &receiver))
+            .spawn({
+                let going = Going(queue.clone());
+                move || run(&mut records, &going.0)
+            })
             .expect("a thread can be started");
         Self {
-            orders: Some(orders),
+            queue,
             thread: Some(thread),
         }
     }
 
     pub(super) fn put(&self, key: RecordKey, value: Option<Vec<u8>>) {
-        if let Some(orders) = &self.orders {
-            let _ = orders.send(Order::Put(key, value));
-        }
+        self.queue.give(Order::Put(key, value));
     }
 
     /// Waits; not for a task.
@@ -67,22 +154,18 @@ impl Writer {
     }
 
     pub(super) fn when_written(&self, record: Option<RecordKey>, answer: oneshot::Sender<Written>) {
-        if let Some(orders) = &self.orders {
-            let _ = orders.send(Order::Flush(record, answer));
-        }
+        self.queue.give(Order::Flush(record, answer));
     }
 
     pub(super) fn copy(&self, to: PathBuf, answer: oneshot::Sender<Written>) {
-        if let Some(orders) = &self.orders {
-            let _ = orders.send(Order::Copy(to, answer));
-        }
+        self.queue.give(Order::Copy(to, answer));
     }
 }
 
 impl Drop for Writer {
     /// Writes what is left.
     fn drop(&mut self) {
-        self.orders = None;
+        self.queue.end();
         if let Some(thread) = self.thread.take() {
             let _ = thread.join();
         }
@@ -146,18 +229,13 @@ fn copy_table<K: redb::Key, V: redb::Value>(
     Ok(())
 }
 
-fn run(records: &mut Records, orders: &Receiver<Order>) {
+fn run(records: &mut Records, queue: &Queue) {
     let mut pending = Pending::new();
     loop {
-        let first = match pending.is_empty() {
-            true => orders.recv().map_err(|_| RecvTimeoutError::Disconnected),
-            false => orders.recv_timeout(RETRY),
-        };
+        let (orders, ended) = queue.take((!pending.is_empty()).then_some(RETRY));
         let mut waiting = Vec::new();
         let mut copies = Vec::new();
-        let ended = matches!(first, Err(RecvTimeoutError::Disconnected));
-        // What came while the last batch was written makes the next batch.
-        for order in first.into_iter().chain(orders.try_iter()) {
+        for order in orders {
             match order {
                 Order::Put(key, value) => {
                     let at =
