@@ -239,6 +239,7 @@ fn brisk() -> Timing {
         claim: Duration::from_secs(10),
         idle: Duration::from_secs(1_000_000),
         question: Duration::from_secs(3),
+        search_age: Duration::from_secs(1),
         transport_idle: Duration::from_secs(6),
         index_grace: Duration::from_secs(10),
         summary: Duration::from_secs(60),

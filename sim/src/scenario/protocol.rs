@@ -51,6 +51,8 @@ pub struct ProtocolSpec {
     pub session_refresh: Span,
     /// How long a question may take.
     pub question: Span,
+    /// How old the answer to a search may be that a set-up is planned with.
+    pub search_age: Span,
     /// The mean period of summaries to the parent.
     pub summary: Span,
     /// How long a connection without a sign of life is kept.
@@ -73,6 +75,7 @@ impl Default for ProtocolSpec {
             session_lease: Span(timing.session_lease),
             session_refresh: Span(timing.session_refresh),
             question: Span(timing.question),
+            search_age: Span(timing.search_age),
             summary: Span(timing.summary),
             transport_idle: Span(timing.transport_idle),
         }
@@ -92,6 +95,7 @@ impl ProtocolSpec {
             session_lease: self.session_lease.0,
             session_refresh: self.session_refresh.0,
             question: self.question.0,
+            search_age: self.search_age.0,
             summary: self.summary.0,
             transport_idle: self.transport_idle.0,
             ..Timing::default()

@@ -108,6 +108,7 @@ fn timing(top: &Section<'_>, transport: &TransportConfig) -> Timing {
         claim: section.duration("claim", d.claim),
         idle: section.duration("idle", d.idle),
         question: section.duration("question", d.question),
+        search_age: section.duration("search-age", d.search_age),
         // One truth: what the transport keeps to is what the place counts on.
         transport_idle: transport.idle_timeout,
         index_grace: section.duration("index-grace", d.index_grace),

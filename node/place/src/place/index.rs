@@ -38,6 +38,8 @@ pub(super) struct Index {
     stale: BTreeMap<PlaceName, BTreeSet<(String, PlaceName)>>,
     /// Editions of this place's own presentations, counted within its life.
     editions: u64,
+    /// Grows with whatever changes here.
+    changes: u64,
 }
 
 /// What a presentation says follows from its title, server and edition.
@@ -61,12 +63,18 @@ impl Empty for Index {
         told: Tally::new(),
         stale: BTreeMap::new(),
         editions: 0,
+        changes: 0,
     };
 }
 
 impl Index {
     pub(super) fn entries(&self) -> impl Iterator<Item = &IndexEntry> {
         self.entries.values().flat_map(BTreeMap::values)
+    }
+
+    /// Another number whenever something is known otherwise.
+    pub(super) fn changes(&self) -> u64 {
+        self.changes
     }
 
     /// Takes up what a child has told of, or this place serves itself.
@@ -86,6 +94,7 @@ impl Index {
                     }
                 }
                 servers.insert(entry.server.clone(), entry);
+                self.changes += 1;
                 true
             }
         }
@@ -109,6 +118,7 @@ impl Index {
             self.entries.remove(title);
         }
         self.size -= 1;
+        self.changes += 1;
         match from {
             Some(child) => self.told.one_less(child),
             None => self.own -= 1,

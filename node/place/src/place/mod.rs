@@ -13,6 +13,7 @@
 
 mod ahead;
 mod alarms;
+mod answers;
 mod blame;
 mod catalogue;
 mod children;
@@ -66,6 +67,7 @@ use crate::io::{Input, Output, RecordKey, RequestId};
 use crate::lazy::Lazy;
 use crate::{Counters, Instant, Refusals, Settings, Strategies};
 
+use answers::Answers;
 use catalogue::Catalogue;
 use climbing::Climbing;
 use components::Components;
@@ -118,6 +120,7 @@ pub struct Place {
     questions: Questions,
     climbing: Lazy<Climbing>,
     index: Lazy<Index>,
+    answers: Lazy<Answers>,
     summaries: Lazy<Summaries>,
     repository: Lazy<Repository>,
     downloads: Lazy<Downloads>,
@@ -213,6 +216,7 @@ impl Place {
             questions: Questions::default(),
             climbing: Lazy::default(),
             index: Lazy::default(),
+            answers: Lazy::default(),
             summaries: Lazy::default(),
             repository: Lazy::default(),
             downloads: Lazy::default(),

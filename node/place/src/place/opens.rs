@@ -398,12 +398,14 @@ impl Place {
         };
         let transient = refused.iter().any(|r| r.reason.is_transient());
         if retries > 0 && transient {
+            self.answer_is_old(&hop.visitor.plan().title);
             return self.try_later(now, pending);
         }
         let plan = client
             .plan
             .unwrap_or_else(|| Arc::clone(hop.visitor.plan()));
         let plan = Arc::unwrap_or_clone(plan);
+        self.answer_is_old(&plan.title);
         let untold = if pending.request.no_trace_back {
             RefusalReason::NotTried
         } else {

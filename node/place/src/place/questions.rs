@@ -87,6 +87,12 @@ impl Place {
             // Cut off from the rest, a place serves with what it knows.
             return self.servers_known(now, asker, &servers, out);
         }
+        // Whoever asks what an open would do is told what is so now.
+        if matches!(asker, Asker::Open(_))
+            && let Some(servers) = self.answered_lately(now, title)
+        {
+            return self.servers_known(now, asker, &servers, out);
+        }
         let most = self.config.limits.questions;
         if self.questions.open.len() >= most {
             let why = format!("limit `questions` = {most} is reached");
@@ -231,7 +237,7 @@ impl Place {
             return;
         }
         self.timers.cancel(&Timer::Question(id));
-        let Some(Question::Servers { asker, .. }) = self.questions.open.remove(&id) else {
+        let Some(Question::Servers { title, asker, .. }) = self.questions.open.remove(&id) else {
             return;
         };
         // No more than were asked for are kept, whatever came.
@@ -240,6 +246,7 @@ impl Place {
             .filter(|s| s.presentation.check().is_ok())
             .take(self.config.servers_per_plan)
             .collect();
+        self.keep_answer(now, &title, &sound);
         self.servers_known(now, asker, &sound, out);
     }
 

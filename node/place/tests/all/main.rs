@@ -3,6 +3,7 @@
 //! Whole trees under load, loss and crashes are the simulator's; here a test delivers
 //! or withholds single messages by hand.
 
+mod answers;
 mod bounds;
 mod code;
 mod letters;

@@ -74,6 +74,7 @@ impl Place {
             questions,
             climbing,
             index,
+            answers,
             summaries,
             repository,
             downloads,
@@ -105,6 +106,7 @@ impl Place {
             questions: questions.clone(),
             climbing: climbing.clone(),
             index: index.clone(),
+            answers: answers.clone(),
             summaries: summaries.clone(),
             repository: repository.clone(),
             downloads: downloads.clone(),
@@ -147,6 +149,7 @@ impl Place {
             questions,
             climbing,
             index,
+            answers,
             summaries,
             repository,
             downloads,
@@ -162,7 +165,7 @@ impl Place {
         let written = write!(
             digest,
             "{incarnation:?}{timers:?}{links:?}{booked:?}{components:?}{setups}{edges:?}{fences:?}\
-             {feeds:?}{opens:?}{questions:?}{index:?}{summaries:?}{repository:?}{downloads:?}\
+             {feeds:?}{opens:?}{questions:?}{index:?}{answers:?}{summaries:?}{repository:?}{downloads:?}\
              {catalogue:?}{verified:?}{orders:?}{withholding:?}"
         );
         written.expect("a hasher takes everything");

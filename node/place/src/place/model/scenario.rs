@@ -44,6 +44,7 @@ pub(super) fn timing() -> Timing {
         claim: NEVER,
         idle: NEVER,
         question: moments(3),
+        search_age: Duration::ZERO,
         transport_idle: LATE,
         index_grace: moments(4),
         summary: MOMENT,

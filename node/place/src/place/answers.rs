@@ -1,0 +1,79 @@
+//! What searches were answered lately: most sessions of a place are for a few titles, and where those are
+//! changes seldom.
+
+use std::collections::BTreeMap;
+
+use waybook_plan::KnownServer;
+
+use super::Place;
+use crate::Instant;
+use crate::lazy::Empty;
+
+/// Titles whose answers are kept.
+const MOST: usize = 256;
+
+/// The answers to this place's own searches that set-ups may still be planned with.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Answers {
+    by_title: BTreeMap<String, Answer>,
+}
+
+#[derive(Debug, Clone)]
+struct Answer {
+    servers: Vec<KnownServer>,
+    until: Instant,
+    /// What the index knew then.
+    changes: u64,
+}
+
+impl Empty for Answers {
+    const EMPTY: &'static Self = &Self {
+        by_title: BTreeMap::new(),
+    };
+}
+
+impl Place {
+    /// The servers of a title, if a search was answered with them lately, and nothing that this
+    /// place has heard itself since says otherwise.
+    pub(super) fn answered_lately(
+        &mut self,
+        now: Instant,
+        title: &str,
+    ) -> Option<Vec<KnownServer>> {
+        let changes = self.index.changes();
+        let answer = self.answers.by_title.get(title)?;
+        if now < answer.until && answer.changes == changes {
+            return Some(answer.servers.clone());
+        }
+        self.answer_is_old(title);
+        None
+    }
+
+    /// Keeps what a search was answered with. That there is no server is not kept: who has just
+    /// published wants to be found.
+    pub(super) fn keep_answer(&mut self, now: Instant, title: &str, servers: &[KnownServer]) {
+        let age = self.config.timing.search_age;
+        if age.is_zero() || servers.is_empty() {
+            return;
+        }
+        let answer = Answer {
+            servers: servers.to_vec(),
+            until: now + age,
+            changes: self.index.changes(),
+        };
+        let answers = &mut self.answers.by_title;
+        if answers.len() >= MOST && !answers.contains_key(title) {
+            let oldest = answers.iter().min_by_key(|(_, answer)| answer.until);
+            let oldest = oldest.map(|(title, _)| title.clone());
+            oldest.map(|title| answers.remove(&title));
+        }
+        answers.insert(title.to_owned(), answer);
+    }
+
+    /// Something was otherwise than the answer said, or may be.
+    pub(super) fn answer_is_old(&mut self, title: &str) {
+        if let Some(answers) = self.answers.made() {
+            answers.by_title.remove(title);
+        }
+    }
+}
