@@ -1,0 +1,206 @@
+//! How long sessions take to be set up over real places, and how many are set up in a second.
+//!
+//! ```text
+//! setups --hops 4 [--sessions 500] [--in-flight 64] [--through place|api] [--waybook PROGRAM]
+//! ```
+//!
+//! Brings up a row of places, each its own process, the server's at its top and the client's at its end, so many
+//! edges apart; opens and closes sessions; takes the places down. The client's place is this very process, which
+//! hands requests to it as the control API does; with `--through api` it is a process as the others are, and is
+//! asked by HTTP.
+//!
+//! Prints one line of JSON: how long a set-up took from the place taking the request to established, what whoever
+//! asked saw of it, one at a time; how many were opened and closed in a second, with so many under way, and what
+//! processor time that took of all places together.
+
+mod row;
+
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Instant;
+
+use waybook_client::Client;
+use waybook_client::model::OpenForm;
+use waybook_daemon::config::{DaemonConfig, Overrides};
+use waybook_daemon::{OpenEvent, PlaceHandle, RunningDaemon};
+use waybook_place::io::{Input, OpenRequest, Outcome, RecordKey, RequestId};
+use waybook_plan::Profile;
+
+use row::{Failure, Row};
+
+/// Sessions before anything is measured.
+const WARM_UP: usize = 50;
+
+fn main() -> Result<(), Failure> {
+    tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()?
+        .block_on(measure())
+}
+
+fn argument(name: &str) -> Option<String> {
+    let mut arguments = std::env::args().skip_while(|a| a != name).skip(1);
+    arguments.next()
+}
+
+fn number(name: &str, default: usize) -> usize {
+    argument(name).map_or(default, |text| text.parse().expect("a number"))
+}
+
+/// Who opens and closes sessions.
+#[derive(Clone)]
+enum Door {
+    Place(PlaceHandle, Arc<AtomicUsize>),
+    Api(Client),
+}
+
+async fn measure() -> Result<(), Failure> {
+    let hops = number("--hops", 4);
+    let sessions = number("--sessions", 500);
+    let in_flight = number("--in-flight", 64);
+    let through_api = argument("--through").is_some_and(|through| through == "api");
+    let waybook = argument("--waybook").map(PathBuf::from);
+    let row = Row::up(hops, waybook)?;
+    let (door, daemon) = match through_api {
+        true => (Door::Api(Client::from_folder(&row.folder_of(hops))?), None),
+        false => {
+            let daemon = here(&row, hops).await?;
+            let count = Arc::default();
+            (Door::Place(daemon.place().clone(), count), Some(daemon))
+        }
+    };
+
+    let (mut there, mut here) = (Vec::new(), Vec::new());
+    for at in 0..WARM_UP + sessions {
+        let began = Instant::now();
+        let (session, took) = door.open().await?;
+        let seen = began.elapsed().as_secs_f64() * 1e6;
+        if at >= WARM_UP {
+            here.push(seen);
+            there.push(took);
+        }
+        door.close(&session).await?;
+    }
+
+    let before = row.processor_time()?;
+    let left = Arc::new(AtomicUsize::new(WARM_UP + sessions));
+    let began = Instant::now();
+    let mut tasks = tokio::task::JoinSet::new();
+    for _ in 0..in_flight {
+        let (door, left) = (door.clone(), left.clone());
+        tasks.spawn(async move {
+            while left
+                .fetch_update(Ordering::Relaxed, Ordering::Relaxed, |n| n.checked_sub(1))
+                .is_ok()
+            {
+                let (session, _) = door.open().await?;
+                door.close(&session).await?;
+            }
+            Ok::<(), Failure>(())
+        });
+    }
+    while let Some(done) = tasks.join_next().await {
+        done??;
+    }
+    let all = (WARM_UP + sessions) as f64;
+    let rate = all / began.elapsed().as_secs_f64();
+    let processor = row.processor_time()?.since(&before);
+    println!(
+        "{{\"program\": \"setups\", \"through\": \"{}\", \"hops\": {hops}, \"in_flight\": {in_flight}, \
+         \"median_us\": {:.1}, \"p10_us\": {:.1}, \"p90_us\": {:.1}, \"seen_median_us\": {:.1}, \
+         \"per_second\": {rate:.0}, \"processor_us\": {:.1}, \"disk_processor_us\": {:.1}}}",
+        if through_api { "api" } else { "place" },
+        quantile(&mut there, 0.5),
+        quantile(&mut there, 0.1),
+        quantile(&mut there, 0.9),
+        quantile(&mut here, 0.5),
+        processor.all / all,
+        processor.records / all,
+    );
+    if let Some(daemon) = daemon {
+        daemon.stop().await?;
+    }
+    Ok(())
+}
+
+/// Runs the client's place in this process, in place of its own.
+async fn here(row: &Row, hops: usize) -> Result<RunningDaemon, Failure> {
+    row.stop(hops)?;
+    let config = DaemonConfig::load(&row.config_of(hops), &Overrides::default())?;
+    let daemon = waybook_daemon::start(config).await?;
+    // Its log is written as that of the others is.
+    let log = std::fs::File::create(row.folder_of(hops).join("log"))?;
+    tracing_subscriber::fmt().with_writer(log).init();
+    let mut connected = daemon.links().connected();
+    connected
+        .wait_for(|neighbours| !neighbours.is_empty())
+        .await?;
+    Ok(daemon)
+}
+
+impl Door {
+    /// The session, and how long its set-up took in microseconds, as its place says.
+    async fn open(&self) -> Result<(String, f64), Failure> {
+        match self {
+            Self::Place(place, count) => {
+                let key = count.fetch_add(1, Ordering::Relaxed);
+                let mut events = place.open(request(key));
+                loop {
+                    match events.recv().await.ok_or("the place has stopped")? {
+                        OpenEvent::Progress(_) => {}
+                        OpenEvent::Done(Outcome::Established(established)) => {
+                            let took = established.took.as_secs_f64() * 1e6;
+                            return Ok((established.session.to_string(), took));
+                        }
+                        OpenEvent::Done(other) => return Err(format!("{other:?}").into()),
+                    }
+                }
+            }
+            Self::Api(client) => {
+                let form = OpenForm {
+                    title: row::TITLE.to_owned(),
+                    ..OpenForm::default()
+                };
+                let opened = client.open_quietly(&form).await?;
+                Ok((opened.session, opened.took.micros as f64))
+            }
+        }
+    }
+
+    /// Returns when the end is on disk, as the control API does.
+    async fn close(&self, session: &str) -> Result<(), Failure> {
+        match self {
+            Self::Place(place, _) => {
+                let session = session.parse()?;
+                place.input(Input::Close { session });
+                place.written(Some(RecordKey::Session(session))).await??;
+            }
+            Self::Api(client) => client.close(session).await?,
+        }
+        Ok(())
+    }
+}
+
+fn request(key: usize) -> OpenRequest {
+    OpenRequest {
+        request: RequestId(0),
+        key: format!("bench-{key}"),
+        title: row::TITLE.to_owned(),
+        profile: Profile::default(),
+        strategy: None,
+        deadline: None,
+        retries: 0,
+        idle: None,
+        longest: None,
+        watch: false,
+        no_trace_back: false,
+        trace: None,
+    }
+}
+
+fn quantile(all: &mut [f64], at: f64) -> f64 {
+    all.sort_by(f64::total_cmp);
+    let index = ((all.len() - 1) as f64 * at).round() as usize;
+    all[index]
+}
