@@ -4,8 +4,8 @@ use clap::{Parser, Subcommand};
 
 use crate::commands::{
     audit, bookings, ca, check, close, completions, component, demo, down, join, links, log, man,
-    open, page, place, presentations, publish, session, sessions, sim, token, topology, trace,
-    tree, up, why, withdraw,
+    open, page, place, presentations, profile, publish, session, sessions, sim, token, topology,
+    trace, tree, up, why, withdraw,
 };
 use crate::find::Global;
 
@@ -87,6 +87,14 @@ Examples:
     Withdraw(withdraw::Withdraw),
     /// List the presentations that can be opened
     Presentations(presentations::Presentations),
+    /// Show users' profiles
+    #[command(
+        subcommand,
+        after_help = "\
+Examples:
+  waybook profile show ann@core/bologna --at core/bologna/lab"
+    )]
+    Profile(profile::Profile),
     /// Open a session, watch it being built, and get its URL
     Open(open::Open),
     /// List sessions

@@ -129,6 +129,8 @@ fn client_and_daemon_have_the_same_forms() {
         LinksInfo: client::LinksInfo, daemon::LinksInfo;
         BookingInfo: client::BookingInfo, daemon::BookingInfo;
         PresentationInfo: client::PresentationInfo, daemon::PresentationInfo;
+        ProfileInfo: client::ProfileInfo, daemon::ProfileInfo;
+        ProfileSource: client::ProfileSource, daemon::ProfileSource;
         OpenForm: client::OpenForm, daemon::OpenForm;
         SessionInfo: client::SessionInfo, daemon::SessionInfo;
         SessionDetail: client::SessionDetail, daemon::SessionDetail;

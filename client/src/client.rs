@@ -5,6 +5,7 @@ mod backup;
 mod code;
 mod operate;
 mod place;
+mod profiles;
 mod request;
 mod sessions;
 mod tokens;

@@ -25,6 +25,7 @@ pub(crate) fn bodies(bytes: &[u8]) {
         body::<model::EstablishedInfo>,
         body::<model::ProgressInfo>,
         body::<model::CodeDetail>,
+        body::<model::ProfileInfo>,
         body::<model::Problem>,
     ];
     for read in read {

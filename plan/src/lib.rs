@@ -20,6 +20,7 @@ mod resource;
 mod signature;
 mod text;
 mod units;
+mod user;
 mod when_cut;
 mod world;
 
@@ -40,5 +41,6 @@ pub use units::{
     UnitError, format_amount, format_bandwidth, format_duration, parse_amount, parse_bandwidth,
     parse_duration,
 };
+pub use user::{User, UserError};
 pub use when_cut::{Reconcile, WhenCut};
 pub use world::runs;

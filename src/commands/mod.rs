@@ -17,6 +17,7 @@ pub(crate) mod open;
 pub(crate) mod page;
 pub(crate) mod place;
 pub(crate) mod presentations;
+pub(crate) mod profile;
 pub(crate) mod publish;
 pub(crate) mod session;
 pub(crate) mod sessions;
@@ -62,6 +63,7 @@ pub(crate) fn run(cli: Cli) -> Done {
                     Command::Publish(command) => command.run(global).await,
                     Command::Withdraw(command) => command.run(global).await,
                     Command::Presentations(command) => command.run(global).await,
+                    Command::Profile(command) => command.run(global).await,
                     Command::Open(command) => command.run(global).await,
                     Command::Sessions(command) => command.run(global).await,
                     Command::Session(command) => command.run(global).await,

@@ -11,8 +11,9 @@ use waybook_client::model::{
 };
 use waybook_client::{Client, Error, Event};
 use waybook_location_tree::PlaceName;
-use waybook_plan::Profile;
+use waybook_plan::{Profile, User};
 
+use super::profile::user;
 use super::read_file;
 use super::transfers::Transfers;
 use crate::fail::{Done, Exit, Fail};
@@ -24,7 +25,8 @@ use crate::show::{self, Color, paint};
 #[command(after_help = "\
 Examples:
   waybook open film --at core/bologna/lab
-  waybook open film --at core/bologna/lab --profile anna
+  waybook open film --at core/bologna/lab --user anna
+  waybook open film --at core/bologna/lab --user ann@core/bologna
   waybook open film --at core/bologna/lab --detach --idle \"5 min\"
   waybook open film --at core/bologna/lab --dry-run
 
@@ -38,7 +40,11 @@ pub(crate) struct Open {
     /// The client's place, where the session's URL will answer
     #[arg(long, value_name = "PLACE")]
     at: Option<PlaceName>,
-    /// A user with a `profiles/USER.toml` in the client's place's data folder, or a profile file
+    /// For whom: a user with a `profiles/USER.toml` in the data folder of the client's place, or of
+    /// another one, as `ann@core/bologna`
+    #[arg(long, value_parser = user, conflicts_with = "profile")]
+    user: Option<User>,
+    /// A profile file, which is sent along; or a user, as with `--user`
     #[arg(long, value_name = "USER|FILE")]
     profile: Option<String>,
     /// The same key gives the same session until that is over
@@ -139,7 +145,8 @@ impl Open {
             Some(file) if file.contains('/') || file.ends_with(".toml") => {
                 form.profile = Some(read_profile(Path::new(file))?);
             }
-            user => form.user.clone_from(user),
+            Some(user) => form.user = Some(user.clone()),
+            None => form.user = self.user.as_ref().map(User::to_string),
         }
         Ok(form)
     }

@@ -10,6 +10,7 @@ mod join;
 mod notebook;
 mod operators;
 mod player;
+mod profiles;
 mod session;
 mod sim;
 mod tls;

@@ -4,8 +4,8 @@ import { isAway, sleep } from './support.js';
 
 /**
  * @import {
- *   EndInfo, EstablishedInfo, HopInfo, OpenForm, PlaceInfo, PresentationInfo, ProgressInfo, SessionDetail,
- *   SessionInfo, SetupDetail, SetupInfo, SurveyInfo, TraceInfo, TreePlaceInfo
+ *   EndInfo, EstablishedInfo, HopInfo, OpenForm, PlaceInfo, PresentationInfo, ProfileInfo, ProgressInfo,
+ *   SessionDetail, SessionInfo, SetupDetail, SetupInfo, SurveyInfo, TraceInfo, TreePlaceInfo
  * } from '../types/forms.js'
  */
 
@@ -133,6 +133,16 @@ export class Waybook extends Operating {
    */
   sessions(asking) {
     return this.requests.ask('GET', ['sessions'], asking);
+  }
+
+  /**
+   * The profile of a user as the place has it: `ann` of its own, `ann@core/bologna` of another place's.
+   * @param {string} user
+   * @param {Asking} [asking]
+   * @returns {Promise<ProfileInfo>}
+   */
+  profile(user, asking) {
+    return this.requests.ask('GET', ['profiles', user], asking);
   }
 
   /**

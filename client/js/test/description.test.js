@@ -13,7 +13,7 @@ const CALLS = {
   place: [], tree: [], links: [], log: [], setLog: ['info'], metrics: [], bookings: [],
   presentations: [], publish: [''], withdraw: ['ID'], open: [{ title: 'film' }],
   dryRun: [{ title: 'film' }], sessions: [], session: ['ID'], hop: ['ID'], claim: ['ID'],
-  close: ['ID'], ended: ['ID'], setups: [], setup: ['ID'], trace: ['ID'],
+  profile: ['ID'], close: ['ID'], ended: ['ID'], setups: [], setup: ['ID'], trace: ['ID'],
   components: [{ everywhere: true }], component: ['ID'], addComponent: [new Uint8Array()],
   removeComponent: ['ID'], pinComponent: ['ID', true], prefetch: ['ID'], collectComponents: [],
   drain: [], undrain: [], cordon: ['ID'], uncordon: ['ID'], reload: [],
@@ -39,7 +39,7 @@ test('every method asks for a path that the API has', async () => {
   for (const [name, args] of Object.entries(CALLS)) {
     const [{ url, init }] = await asked((client) => client[name](...args));
     const path = url.pathname.replace('/below', '').replace('/ID', '/{id}');
-    const names = ['id', 'title', 'resource'].map((name) => path.replace('{id}', `{${name}}`));
+    const names = ['id', 'title', 'resource', 'user'].map((name) => path.replace('{id}', `{${name}}`));
     const known = names.map((name) => description.paths[name]).find(Boolean);
     const operation = known?.[init.method.toLowerCase()];
     assert.ok(operation, `${name}: ${init.method} ${path} is not in docs/openapi.json`);

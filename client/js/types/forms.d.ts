@@ -552,8 +552,8 @@ export interface OpenForm {
   /** What is asked for. */
   title: string;
   /**
-   * Whose profile to use, from the place's folder of profiles. Not together with
-   * `profile`; without both, anybody's.
+   * Whose profile to use: `ann`, from the place's folder of profiles, or `ann@core/bologna`,
+   * from that place's. Not together with `profile`; without both, anybody's.
    */
   user?: string | null;
 }
@@ -654,6 +654,29 @@ export interface ProfileForm {
   /** The user's name. */
   user: string;
 }
+
+/** A user's profile, and where it came from. */
+export interface ProfileInfo {
+  /** Of a copy: how long ago the home told it. */
+  age?: null | Span;
+  /** The best quality level wanted, by name. */
+  best_quality?: string | null;
+  /** The place that keeps it. */
+  home: string;
+  /** The titles that the user may open; `*` stands for any run of characters. */
+  may_open: Array<string>;
+  /** Of a stale copy: why the home could not be asked. */
+  problem?: string | null;
+  /** From where the place that answers has it. */
+  source: ProfileSource;
+  /** The greatest bandwidth towards the client that the terminal can take, in bit/s. */
+  terminal_bandwidth?: number | null;
+  /** The user's own name. */
+  user: string;
+}
+
+/** From where a place has a profile. */
+export type ProfileSource = "home" | "copy" | "stale";
 
 /** News of a set-up under way. */
 export interface ProgressInfo {

@@ -12,6 +12,7 @@ mod operate;
 mod place;
 mod plan;
 mod problem;
+mod profile;
 mod session;
 mod setup;
 mod token;
@@ -35,6 +36,7 @@ pub use plan::{
     AnswerInfo, LackInfo, RefusalInfo, SolutionInfo, StageInfo, SurveyInfo, SurveyedPlace,
 };
 pub use problem::Problem;
+pub use profile::{ProfileInfo, ProfileSource};
 pub use session::{
     ComponentInfo, EndInfo, EstablishedInfo, HopInfo, HopReportInfo, Phase, ProgressInfo,
     SessionDetail, SessionHop, SessionInfo, StepInfo, UrlsInfo,

@@ -13,8 +13,8 @@ pub struct OpenForm {
     /// Without one, a key is drawn.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub key: Option<String>,
-    /// Whose profile to use, from the place's folder of profiles. Not together with
-    /// `profile`; without both, anybody's.
+    /// Whose profile to use: `ann`, from the place's folder of profiles, or `ann@core/bologna`,
+    /// from that place's. Not together with `profile`; without both, anybody's.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub user: Option<String>,
     /// A profile sent along.

@@ -12,9 +12,9 @@ use tempfile::TempDir;
 use tokio::io::{AsyncReadExt, AsyncWriteExt, DuplexStream};
 use waybook_agents::SessionId;
 use waybook_daemon::api::{
-    Addresses, ControlApi, Ends, NoStore, Rights, SessionUrls, Tokens, Urls,
+    Addresses, ControlApi, Ends, NoStore, Profiles, Rights, SessionUrls, Tokens, Urls,
 };
-use waybook_daemon::config::{ApiLimits, AuditConfig, RemoteRights};
+use waybook_daemon::config::{ApiLimits, AuditConfig, ProfilesConfig, RemoteRights};
 use waybook_daemon::data::{DataConfig, DataPlane};
 use waybook_daemon::trace::Setups;
 use waybook_daemon::{Audit, Command, Io, Opening, PeerStreams, PlaceHandle, Start, api};
@@ -134,7 +134,9 @@ impl World {
             addresses: Addresses::default(),
             rights: Rights::new(name(HERE), RemoteRights::default()),
             folder: folder.path().to_owned(),
-            profiles: folder.path().join("profiles"),
+            profiles: Arc::new(
+                Profiles::open(folder.path(), ProfilesConfig::default()).expect("there are none"),
+            ),
             ends: ends.clone(),
             code: Arc::new(NoStore),
             limits: ApiLimits::default(),

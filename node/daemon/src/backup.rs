@@ -6,7 +6,7 @@
 //! | entry | what |
 //! |---|---|
 //! | `backup.json` | the [`About`] |
-//! | as in the folder | every file that a next life needs: no machine code, which is made again, no code that has come in part, nothing of the running process, no invitations |
+//! | as in the folder | every file that a next life needs: no machine code, which is made again, no code that has come in part, nothing of the running process, no copies of other places' profiles, no invitations |
 //! | `records.redb` | the records as they were at one moment |
 //! | `end` | nothing: an archive without it was cut off |
 //!
@@ -71,7 +71,15 @@ fn belongs(path: &Path, code: bool) -> bool {
         return false;
     }
     let top = path.parent() == Some(Path::new(""));
-    if top && ["lock", "runtime.json", RECORDS, "machine-code", "programs"].contains(&name) {
+    let made_again = [
+        "lock",
+        "runtime.json",
+        RECORDS,
+        "machine-code",
+        "programs",
+        "profile-copies",
+    ];
+    if top && made_again.contains(&name) {
         return false;
     }
     // A token that was used since would be good once more.

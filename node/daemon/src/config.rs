@@ -10,6 +10,7 @@ mod code;
 mod gateway;
 mod join;
 mod place;
+mod profiles;
 mod programs;
 mod protocol;
 mod reload;
@@ -30,6 +31,7 @@ pub use check::{FileKind, check_file, check_text};
 pub use gateway::GatewayConfig;
 pub use join::JoinConfig;
 pub(crate) use join::host_and_port;
+pub use profiles::ProfilesConfig;
 pub use programs::{ProgramConfig, Ready};
 pub use reload::Change;
 pub(crate) use reload::{Bound, take_up};
@@ -68,6 +70,8 @@ pub struct DaemonConfig {
     pub gateway: GatewayConfig,
     /// The control API (`[api]`).
     pub api: ApiConfig,
+    /// Profiles of users whose home is another place (`[profiles]`).
+    pub profiles: ProfilesConfig,
     /// How much is kept of what was changed (`[audit]`).
     pub audit: AuditConfig,
     /// The TCP socket where collectors get the place's figures without a token

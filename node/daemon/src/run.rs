@@ -17,7 +17,7 @@ use tokio_util::sync::CancellationToken;
 use waybook_location_tree::PlaceName;
 use waybook_wasm::Wasm;
 
-use crate::api::{self, ControlApi, Ends, Parts, Rights, Tokens};
+use crate::api::{self, ControlApi, Ends, Parts, Profiles, Rights, Tokens};
 use crate::audit::{Audit, Change};
 use crate::code::{self, Repository};
 use crate::config::{Bound, DaemonConfig, ProgramConfig, Ready};
@@ -213,7 +213,7 @@ async fn rooms(
         },
         rights: Rights::new(config.place.name.clone(), config.api.remote.clone()),
         folder: config.data_dir.clone(),
-        profiles: config.data_dir.join("profiles"),
+        profiles: Arc::new(Profiles::open(&config.data_dir, config.profiles)?),
         ends: ends.clone(),
         code: Arc::new(Uploads(repository.clone())),
         limits: config.api.limits,

@@ -11,4 +11,5 @@ mod profile;
 mod resolve;
 mod signature;
 mod units;
+mod user;
 mod world;

@@ -6,7 +6,7 @@ use utoipa::{Modify, OpenApi};
 
 use super::{
     audit, backup, components, events, handlers, invitations, links, log, metrics, operate,
-    presentations, routes, sessions, setups, tokens,
+    presentations, profiles, routes, sessions, setups, tokens,
 };
 
 #[derive(OpenApi)]
@@ -43,6 +43,7 @@ use super::{
         presentations::list,
         presentations::publish,
         presentations::withdraw,
+        profiles::show,
         sessions::list,
         sessions::open,
         sessions::show,

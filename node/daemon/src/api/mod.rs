@@ -66,6 +66,7 @@ pub use document::document;
 pub use ends::Ends;
 pub use links::Counts;
 pub use problem::{Kind, More, Problem};
+pub use profiles::Profiles;
 pub use recent::Recent;
 pub use rights::{Right, Rights};
 pub use tokens::Tokens;
@@ -127,8 +128,8 @@ pub struct Parts {
     pub rights: Rights,
     /// The data folder.
     pub folder: PathBuf,
-    /// Where profiles are, one file `USER.toml` each.
-    pub profiles: PathBuf,
+    /// Those of its users, and copies of others'.
+    pub profiles: Arc<Profiles>,
     /// Which sessions have ended, and why.
     pub ends: Ends,
     /// Receives the code that operators upload.

@@ -47,6 +47,9 @@ pub struct More {
     pub end: Option<EndInfo>,
 }
 
+/// What the kinds' names begin with.
+const URN: &str = "urn:waybook:problem:";
+
 /// What a problem said, for who looks at its answer.
 #[derive(Debug, Clone)]
 pub(super) struct Said(pub(super) String);
@@ -207,12 +210,18 @@ impl Kind {
         }
     }
 
+    /// Whether a problem, of whichever place, is of this kind.
+    pub(super) fn is_of(self, problem: &Problem) -> bool {
+        let (_, name, _) = self.facts();
+        problem.kind.strip_prefix(URN) == Some(name)
+    }
+
     /// A problem of this kind.
     #[must_use]
     pub fn because(self, detail: impl Into<String>) -> Problem {
         let (status, name, title) = self.facts();
         Problem {
-            kind: format!("urn:waybook:problem:{name}"),
+            kind: format!("{URN}{name}"),
             title: title.into(),
             status: status.as_u16(),
             detail: detail.into(),

@@ -10,6 +10,7 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 use waybook_location_tree::PlaceName;
 
+use super::profiles::called;
 use super::{Kind, Problem, Shared};
 use crate::config::{RemoteRights, Who};
 
@@ -131,9 +132,10 @@ impl Caller {
         )))
     }
 
-    /// Whether the token may open and close sessions of that user.
-    pub(crate) fn speaks_for(&self, user: &str) -> bool {
-        self.user.as_deref().is_none_or(|bound| bound == user)
+    /// Whether the token may open and close sessions of that user, as `place` names them.
+    pub(crate) fn speaks_for(&self, user: &str, place: &PlaceName) -> bool {
+        let bound = self.user.as_deref();
+        bound.is_none_or(|bound| called(bound, place) == called(user, place))
     }
 }
 

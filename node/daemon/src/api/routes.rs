@@ -11,7 +11,7 @@ use http::Method;
 use super::rights::{Right, check};
 use super::{
     Kind, PREFIX, Problem, Shared, audit, backup, components, events, handlers, invitations, links,
-    log, metrics, operate, presentations, sessions, setups, tokens,
+    log, metrics, operate, presentations, profiles, sessions, setups, tokens,
 };
 
 /// Greatest request that is read as a whole; uploads are streams.
@@ -61,6 +61,7 @@ fn routes() -> Vec<Route> {
             Publish,
             delete(presentations::withdraw),
         ),
+        (GET, "/profiles/{user}", Read, get(profiles::show)),
         (GET, "/sessions", Read, get(sessions::list)),
         (POST, "/sessions", Open, post(sessions::open)),
         (GET, "/sessions/{id}", Read, get(sessions::show)),

@@ -48,7 +48,7 @@ pub(super) async fn list(
 /// A session as whoever asks may see it: whoever has its URLs can use it, and so they are for those
 /// who could have opened it.
 fn info(shared: &Shared, view: &SessionView, caller: &Caller) -> SessionInfo {
-    let may = caller.may.has(Right::Open) && caller.speaks_for(&view.user);
+    let may = caller.may.has(Right::Open) && caller.speaks_for(&view.user, &shared.parts.name);
     let urls = shared.parts.urls.urls(view.hop.session);
     SessionInfo::new(view, urls.filter(|_| may))
 }
@@ -82,7 +82,7 @@ pub(super) async fn open(
     Form(form): Form<OpenForm>,
 ) -> Result<Response, Problem> {
     let watch = stream::wants_events(&headers);
-    let mut request = request(&shared, &caller, &form, watch)?;
+    let mut request = request(&shared, &caller, &form, watch).await?;
     request.trace = trace_context(&headers);
     let key = request.key.clone();
     let events = shared.parts.place.open(request);
@@ -121,7 +121,7 @@ pub(super) async fn dry_run(
     Extension(caller): Extension<Caller>,
     Form(form): Form<OpenForm>,
 ) -> Result<Json<SurveyInfo>, Problem> {
-    let request = request(&shared, &caller, &form, false)?;
+    let request = request(&shared, &caller, &form, false).await?;
     match shared.parts.place.dry_run(request).await? {
         Ok(survey) => Ok(Json((&survey).into())),
         Err(no_plan) => Err(stream::no_plan(&no_plan).at(&shared.parts.name)),
@@ -129,8 +129,8 @@ pub(super) async fn dry_run(
 }
 
 /// Turns what a client sent into what the place takes.
-fn request(
-    shared: &Shared,
+async fn request(
+    shared: &Arc<Shared>,
     caller: &Caller,
     form: &OpenForm,
     watch: bool,
@@ -162,11 +162,12 @@ fn request(
     if key.is_empty() || key.len() > 200 {
         return Err(at(Kind::Invalid.because("`key` must be 1 to 200 bytes")));
     }
+    let profile = profiles::profile(shared, form, caller).await;
     Ok(OpenRequest {
         request: RequestId(0),
         key,
         title: form.title.clone(),
-        profile: profiles::profile(&shared.parts.profiles, form, caller).map_err(at)?,
+        profile: profile.map_err(at)?,
         strategy: form.strategy.clone(),
         deadline: span("deadline", &form.deadline)?,
         retries: form.retries,
@@ -327,7 +328,7 @@ pub(super) async fn end(
 /// A session whose client's place this is, and which whoever asks may claim or close.
 async fn own(shared: &Shared, id: SessionId, caller: &Caller) -> Result<SessionId, Problem> {
     let view = session(shared, id).await?;
-    if caller.speaks_for(&view.user) {
+    if caller.speaks_for(&view.user, &shared.parts.name) {
         return Ok(view.hop.session);
     }
     let what = format!(

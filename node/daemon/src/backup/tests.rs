@@ -40,6 +40,7 @@ fn backed_up(home: &Path, code: bool) -> PathBuf {
         "code/cd.tree",
         "machine-code/x",
         "programs/7",
+        "profile-copies/ann@core+x.json",
         "lock",
         "runtime.json",
         "invitations.json",

@@ -10,7 +10,7 @@ use waybook_location_tree::PlaceName;
 use super::section::{Problems, Section};
 use super::source::Value;
 use super::{DaemonConfig, IdentityPaths, LogConfig, LogFormat, TraceConfig};
-use super::{api, code, gateway, join, programs, protocol, transport, wasm};
+use super::{api, code, gateway, join, profiles, programs, protocol, transport, wasm};
 use crate::data::DataLimits;
 use crate::trace::{ExportConfig, check_endpoint};
 
@@ -47,6 +47,8 @@ pub(super) fn read(value: &Value, folder: &Path, problems: &Problems) -> Option<
     gateway.limits.programs = programs_limit;
     let mut api = api::read(&top.section("api"), data_dir.as_deref());
     api.limits.neighbour_share = share;
+    let mut profiles = profiles::read(&top.section("profiles"));
+    profiles.neighbour_share = share;
     let metrics = optional_socket(&top.section("metrics"), "listen", "127.0.0.1:9711");
     let trace = trace(&top.section("trace"));
     let log = log(&top.section("log"));
@@ -67,6 +69,7 @@ pub(super) fn read(value: &Value, folder: &Path, problems: &Problems) -> Option<
         join,
         gateway,
         api,
+        profiles,
         audit: api::audit(&top.section("audit")),
         metrics,
         trace,

@@ -165,6 +165,11 @@ fn others(running: &DaemonConfig, read: &DaemonConfig, bound: Bound) -> Vec<Stri
             limits,
         )
     };
+    let profiles = |config: &DaemonConfig| {
+        let mut profiles = config.profiles;
+        profiles.neighbour_share = 0;
+        profiles
+    };
     let (was, is) = (running, read);
     let different = [
         ("name", was.place.name != is.place.name),
@@ -189,6 +194,7 @@ fn others(running: &DaemonConfig, read: &DaemonConfig, bound: Bound) -> Vec<Stri
             socket(was.api.listen, is.api.listen, bound.api),
         ),
         ("api", api(was) != api(is)),
+        ("profiles", profiles(was) != profiles(is)),
         ("audit", was.audit != is.audit),
         ("metrics", was.metrics != is.metrics),
         ("programs", was.programs != is.programs),

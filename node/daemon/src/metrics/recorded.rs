@@ -26,6 +26,9 @@ const TIMES: [f64; 17] = [
 /// does not count; or it counts, but not for that.
 const DENIED: [&str; 5] = ["missing", "wrong", "expired", "revoked", "right"];
 
+/// From where profiles of users of other places came.
+const PROFILES: [&str; 4] = ["home", "copy", "stale", "refused"];
+
 type Labels = [(&'static str, String); 1];
 type Counts = Family<Labels, Counter>;
 type Times = Family<Labels, Histogram, fn() -> Histogram>;
@@ -76,6 +79,8 @@ pub struct Recorded {
     traffic: Traffic,
     /// Requests of the control API that were refused for who asked.
     denied: Counts,
+    /// Profiles of users of other places that were needed here.
+    profiles: Counts,
     /// Spans that a collector has taken, and those that it has not got.
     spans: [Counter; 2],
     /// The resources that have figures of their own. What others say lacks may have any name.
@@ -182,6 +187,15 @@ impl Recorded {
             // Shown from the beginning on.
             let _ = denied.get_or_create(&[("reason", reason.to_owned())]);
         }
+        let profiles = Counts::default();
+        registry.register(
+            "profiles",
+            "Profiles of users of other places that were needed here, by where they came from",
+            profiles.clone(),
+        );
+        for source in PROFILES {
+            let _ = profiles.get_or_create(&[("source", source.to_owned())]);
+        }
         let traffic = Traffic::default();
         traffic.register(&mut registry);
         Self {
@@ -194,6 +208,7 @@ impl Recorded {
             messages,
             starts,
             denied,
+            profiles,
             traffic,
             spans,
             resources,
@@ -210,6 +225,14 @@ impl Recorded {
         debug_assert!(DENIED.contains(&why), "{why}");
         self.denied
             .get_or_create(&[("reason", why.to_owned())])
+            .inc();
+    }
+
+    /// The profile of a user of another place was needed; where it came from is one of [`PROFILES`].
+    pub(crate) fn profile(&self, source: &'static str) {
+        debug_assert!(PROFILES.contains(&source), "{source}");
+        self.profiles
+            .get_or_create(&[("source", source.to_owned())])
             .inc();
     }
 

@@ -283,6 +283,16 @@ fn every_mistake_is_told_with_line_and_setting() {
             "api.origins",
             "nothing behind host and port",
         ),
+        (
+            "profiles = { timeout = \"0 s\" }",
+            "profiles.timeout",
+            "longer than zero",
+        ),
+        (
+            "profiles = { keep = \"1 s\" }",
+            "profiles.keep",
+            "`refresh`",
+        ),
         ("audit = { size = \"1 KiB\" }", "audit.size", "64 KiB"),
         (
             "api = { remote = { read = [\"A\"] } }",

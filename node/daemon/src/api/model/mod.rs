@@ -11,6 +11,7 @@ mod open;
 mod operate;
 mod place;
 mod plan;
+mod profile;
 mod session;
 mod setup;
 mod token;
@@ -34,6 +35,7 @@ pub(crate) use plan::solutions;
 pub use plan::{
     AnswerInfo, LackInfo, RefusalInfo, SolutionInfo, StageInfo, SurveyInfo, SurveyedPlace,
 };
+pub use profile::{ProfileInfo, ProfileSource};
 pub use session::{
     ComponentInfo, EndInfo, EstablishedInfo, HopInfo, HopReportInfo, Phase, ProgressInfo,
     SessionDetail, SessionHop, SessionInfo, StepInfo, UrlsInfo,

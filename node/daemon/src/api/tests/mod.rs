@@ -6,6 +6,7 @@ mod events;
 mod net;
 mod open;
 mod origins;
+mod profiles;
 mod silent;
 mod tokens;
 

@@ -21,9 +21,9 @@ use waybook_plan::{NoPlan, Resource};
 use super::code::Shelf;
 
 use crate::api::{
-    Addresses, ControlApi, Ends, Parts, Recent, Rights, SessionUrls, Shared, Tokens, Urls,
+    Addresses, ControlApi, Ends, Parts, Profiles, Recent, Rights, SessionUrls, Shared, Tokens, Urls,
 };
-use crate::config::{ApiLimits, AuditConfig, RemoteRights};
+use crate::config::{ApiLimits, AuditConfig, ProfilesConfig, RemoteRights};
 use crate::{
     Audit, Command, Io, OpenEvent, Opening, OrderResult, PeerApi, PeerStreams, PlaceHandle,
 };
@@ -53,12 +53,32 @@ impl SessionUrls for NamedByNumber {
 struct Wiring {
     apis: BTreeMap<PlaceName, ControlApi>,
     cut: BTreeSet<(PlaceName, PlaceName)>,
+    strangers: BTreeMap<PlaceName, Stranger>,
     /// What the places keep on disk.
     folders: BTreeMap<PlaceName, TempDir>,
     /// Bytes of uploads that have arrived anywhere.
     arrived: watch::Sender<usize>,
     /// Why nothing can be written to disks; nothing if it can.
     full: Arc<Mutex<Option<String>>>,
+}
+
+/// A place that answers as it likes.
+#[derive(Clone)]
+struct Stranger {
+    /// Nothing if it never does.
+    answer: Option<(u16, String)>,
+    asked: watch::Sender<usize>,
+}
+
+impl Stranger {
+    async fn answer(self) -> http::Response<axum::body::Body> {
+        self.asked.send_modify(|asked| *asked += 1);
+        let Some((status, answer)) = self.answer else {
+            return std::future::pending().await;
+        };
+        let response = http::Response::builder().status(status);
+        response.body(answer.into()).unwrap()
+    }
 }
 
 /// The streams of one place.
@@ -72,13 +92,19 @@ impl PeerStreams for Pipes {
         let wiring = self.wiring.lock().unwrap_or_else(PoisonError::into_inner);
         let cut = wiring.cut.contains(&(self.name.clone(), to.clone()));
         let api = wiring.apis.get(to).filter(|_| !cut).cloned();
+        let stranger = wiring.strangers.get(to).cloned();
         let from = self.name.clone();
         Box::pin(async move {
             let api = api.ok_or(io::ErrorKind::NotConnected)?;
             let (near, far) = tokio::io::duplex(4096);
             let service = service_fn(move |request: http::Request<hyper::body::Incoming>| {
                 let (api, from) = (api.clone(), from.clone());
+                let stranger = stranger.clone();
                 async move {
+                    if let Some(stranger) = stranger {
+                        let said = stranger.answer().await;
+                        return Ok(said.map(|body| body.map_err(Into::into).boxed_unsync()));
+                    }
                     let request = request.map(|body| body.map_err(Into::into).boxed_unsync());
                     Ok::<_, std::convert::Infallible>(api.call(from, request).await)
                 }
@@ -112,7 +138,7 @@ fn parts(
         addresses: Addresses::default(),
         rights: Rights::new(name.clone(), RemoteRights::default()),
         folder: folder.path().to_owned(),
-        profiles: folder.path().join("profiles"),
+        profiles: Arc::new(Profiles::open(folder.path(), ProfilesConfig::default()).unwrap()),
         ends,
         limits: ApiLimits::default(),
         counts: Arc::new(()),
@@ -157,6 +183,11 @@ impl Net {
 
     /// As [`start`](Self::start), with other limits.
     pub(crate) fn start_with(names: &[&str], limit: impl Fn(&mut ApiLimits)) -> Self {
+        Self::start_of(names, |parts| limit(&mut parts.limits))
+    }
+
+    /// As [`start`](Self::start), of other parts.
+    pub(crate) fn start_of(names: &[&str], change: impl Fn(&mut Parts)) -> Self {
         let wiring = Arc::<Mutex<Wiring>>::default();
         let mut handles = BTreeMap::new();
         let mut endings = BTreeMap::new();
@@ -166,7 +197,7 @@ impl Net {
             let (handle, mut receiver) = PlaceHandle::new();
             let ends = <(Ends, Arc<Recent>)>::default();
             let mut parts = parts(&name, handle.clone(), &wiring, ends.clone());
-            limit(&mut parts.limits);
+            change(&mut parts);
             let api = ControlApi::new(parts);
             wiring.lock().unwrap().apis.insert(name.clone(), api);
             handles.insert(name.clone(), handle);
@@ -205,6 +236,29 @@ impl Net {
     pub(crate) fn cut(&self, from: &str, to: &str) {
         let edge = (name(from), name(to));
         self.wiring.lock().unwrap().cut.insert(edge);
+    }
+
+    /// Streams lead there again.
+    pub(crate) fn mend(&self, from: &str, to: &str) {
+        let edge = (name(from), name(to));
+        self.wiring.lock().unwrap().cut.remove(&edge);
+    }
+
+    /// From now on the place gives that answer to all its neighbours ask, or none. How often
+    /// it was asked.
+    pub(crate) fn estrange(
+        &self,
+        at: &str,
+        answer: Option<(u16, String)>,
+    ) -> watch::Receiver<usize> {
+        let (asked, count) = watch::channel(0);
+        let stranger = Stranger { answer, asked };
+        self.wiring
+            .lock()
+            .unwrap()
+            .strangers
+            .insert(name(at), stranger);
+        count
     }
 
     /// Nothing can be written to any disk.

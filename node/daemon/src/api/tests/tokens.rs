@@ -8,13 +8,13 @@ use super::net::Net;
 use super::{FILM, TREE, request};
 
 /// The same, shown by whoever has that token.
-fn shown(mut request: Request<Body>, token: &str) -> Request<Body> {
+pub(super) fn shown(mut request: Request<Body>, token: &str) -> Request<Body> {
     let bearer = format!("Bearer {token}").parse().unwrap();
     request.headers_mut().insert(header::AUTHORIZATION, bearer);
     request
 }
 
-fn form(uri: &str, form: &Value) -> Request<Body> {
+pub(super) fn form(uri: &str, form: &Value) -> Request<Body> {
     request("POST", uri, form.to_string())
 }
 
@@ -25,7 +25,7 @@ fn film(uri: &str) -> Request<Body> {
 }
 
 /// The text of a new token.
-async fn token(net: &Net, at: &str, asked: &Value) -> String {
+pub(super) async fn token(net: &Net, at: &str, asked: &Value) -> String {
     let (status, made) = net.send(at, form("/tokens", asked)).await;
     assert_eq!(status, StatusCode::CREATED, "{made}");
     made["text"].as_str().unwrap().to_owned()

@@ -70,21 +70,23 @@ pub(super) async fn create(
             .at(name));
     }
     if let Some(user) = &form.user {
-        profiles::check_user(user).map_err(|problem| problem.at(name))?;
+        profiles::user(&shared, user)?;
     }
     let may = May::of(form.may.iter().copied());
     for right in may.iter() {
         rights::may(&shared, right, &origin, &caller)?;
     }
     let user = match (&caller.user, form.user) {
-        (Some(bound), Some(user)) if *bound != user => {
+        (Some(bound), Some(user)) if !caller.speaks_for(&user, name) => {
             let what = format!(
                 "token `{}` is bound to `{bound}`, and makes none for `{user}`",
                 caller.token
             );
             return Err(Kind::NotAllowed.because(what).at(name));
         }
-        (bound, user) => user.or_else(|| bound.clone()),
+        // As it is bound itself: at other places `ann@core` and `ann` of core are not the same.
+        (Some(bound), _) => Some(bound.clone()),
+        (None, user) => user,
     };
     let bound = user.as_ref().map(|user| format!(" for {user}"));
     on.is(format!(
