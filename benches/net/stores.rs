@@ -274,7 +274,12 @@ async fn commit(
         .header("content-type", "application/grpc")
         .header("te", "trailers")
         .body(Full::new(Bytes::from(body)))?;
-    let answer = sender.clone().send_request(request).await?.collect().await?;
+    let answer = sender
+        .clone()
+        .send_request(request)
+        .await?
+        .collect()
+        .await?;
     let answer = answer.to_bytes();
     let answer = Answer::decode(answer.get(5..).ok_or("no answer")?)?;
     match answer.succeeded {

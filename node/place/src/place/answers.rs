@@ -7,14 +7,13 @@ use waybook_plan::KnownServer;
 
 use super::Place;
 use crate::Instant;
-use crate::lazy::Empty;
 
 /// Titles whose answers are kept.
 const MOST: usize = 256;
 
 /// The answers to this place's own searches that set-ups may still be planned with.
 #[derive(Debug, Clone, Default)]
-pub(super) struct Answers {
+pub(super) struct Answered {
     by_title: BTreeMap<String, Answer>,
 }
 
@@ -26,10 +25,12 @@ struct Answer {
     changes: u64,
 }
 
-impl Empty for Answers {
-    const EMPTY: &'static Self = &Self {
-        by_title: BTreeMap::new(),
-    };
+impl Answered {
+    pub(super) const fn new() -> Self {
+        Self {
+            by_title: BTreeMap::new(),
+        }
+    }
 }
 
 impl Place {
@@ -41,7 +42,7 @@ impl Place {
         title: &str,
     ) -> Option<Vec<KnownServer>> {
         let changes = self.index.changes();
-        let answer = self.answers.by_title.get(title)?;
+        let answer = self.questions.answered.by_title.get(title)?;
         if now < answer.until && answer.changes == changes {
             return Some(answer.servers.clone());
         }
@@ -61,7 +62,7 @@ impl Place {
             until: now + age,
             changes: self.index.changes(),
         };
-        let answers = &mut self.answers.by_title;
+        let answers = &mut self.questions.answered.by_title;
         if answers.len() >= MOST && !answers.contains_key(title) {
             let oldest = answers.iter().min_by_key(|(_, answer)| answer.until);
             let oldest = oldest.map(|(title, _)| title.clone());
@@ -72,8 +73,8 @@ impl Place {
 
     /// Something was otherwise than the answer said, or may be.
     pub(super) fn answer_is_old(&mut self, title: &str) {
-        if let Some(answers) = self.answers.made() {
-            answers.by_title.remove(title);
+        if let Some(questions) = self.questions.made() {
+            questions.answered.by_title.remove(title);
         }
     }
 }

@@ -67,7 +67,6 @@ use crate::io::{Input, Output, RecordKey, RequestId};
 use crate::lazy::Lazy;
 use crate::{Counters, Instant, Refusals, Settings, Strategies};
 
-use answers::Answers;
 use catalogue::Catalogue;
 use climbing::Climbing;
 use components::Components;
@@ -117,10 +116,9 @@ pub struct Place {
     feeds: Lazy<Feeds>,
     pace: Pace,
     opens: Lazy<Opens>,
-    questions: Questions,
+    questions: Lazy<Questions>,
     climbing: Lazy<Climbing>,
     index: Lazy<Index>,
-    answers: Lazy<Answers>,
     summaries: Lazy<Summaries>,
     repository: Lazy<Repository>,
     downloads: Lazy<Downloads>,
@@ -213,10 +211,9 @@ impl Place {
             feeds: Lazy::default(),
             pace: Pace::default(),
             opens: Lazy::default(),
-            questions: Questions::default(),
+            questions: Lazy::default(),
             climbing: Lazy::default(),
             index: Lazy::default(),
-            answers: Lazy::default(),
             summaries: Lazy::default(),
             repository: Lazy::default(),
             downloads: Lazy::default(),

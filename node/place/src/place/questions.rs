@@ -9,12 +9,14 @@ use waybook_location_tree::PlaceName;
 use waybook_plan::{KnownServer, NoPlan, Plan, Release, SolutionNumber};
 
 use super::Place;
+use super::answers::Answered;
 use super::climbing::Crowded;
 use super::resolve::{CodeAsker, references};
 use super::surveys::tell_survey;
 use super::timers::Timer;
 use crate::Instant;
 use crate::io::{OpenRequest, Output, RequestId};
+use crate::lazy::Empty;
 
 /// Most servers that a search is answered with, whatever it asks for: the greatest
 /// number that a place may be configured to plan with.
@@ -59,6 +61,15 @@ pub(super) enum Question {
 pub(super) struct Questions {
     next: u64,
     pub(super) open: BTreeMap<u64, Question>,
+    pub(super) answered: Answered,
+}
+
+impl Empty for Questions {
+    const EMPTY: &'static Self = &Self {
+        next: 0,
+        open: BTreeMap::new(),
+        answered: Answered::new(),
+    };
 }
 
 impl Questions {

@@ -127,7 +127,10 @@ fn what_a_place_hears_from_below_ends_its_answers() {
     };
     let place = &all.places[&name("r/a")];
     let agent = place.agent(established.session).unwrap();
-    assert_eq!(agent.plan().solutions[0].stages.last().unwrap().place, name("r/a/x"));
+    assert_eq!(
+        agent.plan().solutions[0].stages.last().unwrap().place,
+        name("r/a/x")
+    );
 }
 
 #[test]

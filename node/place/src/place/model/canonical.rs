@@ -74,7 +74,6 @@ impl Place {
             questions,
             climbing,
             index,
-            answers,
             summaries,
             repository,
             downloads,
@@ -106,7 +105,6 @@ impl Place {
             questions: questions.clone(),
             climbing: climbing.clone(),
             index: index.clone(),
-            answers: answers.clone(),
             summaries: summaries.clone(),
             repository: repository.clone(),
             downloads: downloads.clone(),
@@ -149,7 +147,6 @@ impl Place {
             questions,
             climbing,
             index,
-            answers,
             summaries,
             repository,
             downloads,
@@ -165,7 +162,7 @@ impl Place {
         let written = write!(
             digest,
             "{incarnation:?}{timers:?}{links:?}{booked:?}{components:?}{setups}{edges:?}{fences:?}\
-             {feeds:?}{opens:?}{questions:?}{index:?}{answers:?}{summaries:?}{repository:?}{downloads:?}\
+             {feeds:?}{opens:?}{questions:?}{index:?}{summaries:?}{repository:?}{downloads:?}\
              {catalogue:?}{verified:?}{orders:?}{withholding:?}"
         );
         written.expect("a hasher takes everything");
