@@ -17,7 +17,7 @@ Exit codes:
   0  done
   1  failed
   2  the command line, a file or a request is wrong
-  3  refused: no solution could be booked, or there is none
+  3  refused: no solution could be booked, there is none, or a place is at a limit; try again later
   4  no daemon could be reached
   5  not allowed
 

@@ -13,7 +13,7 @@ pub(crate) enum Exit {
     Failed = 1,
     /// The command line, a file or a request is wrong.
     Usage = 2,
-    /// There is no solution, or none could be booked.
+    /// There is no solution, or none could be booked, or so much is under way that it is not tried.
     Refused = 3,
     /// No daemon could be reached.
     Unreachable = 4,
@@ -54,10 +54,22 @@ impl Fail {
         Self::new(Exit::Failed, message.to_string())
     }
 
+    /// A command line that cannot be read.
+    pub(crate) fn command_line(error: &clap::Error) -> Self {
+        let text = error.render().to_string();
+        // How it is written right is for people, who are told without `--json`.
+        let said = text.split("\n\nUsage:").next().unwrap_or_default();
+        let said = said
+            .split("\n\nFor more information")
+            .next()
+            .unwrap_or_default();
+        Self::usage(said.strip_prefix("error: ").unwrap_or(said).trim_end())
+    }
+
     /// A problem that a place answered with.
     pub(crate) fn problem(problem: Box<Problem>) -> Self {
         let exit = match problem.kind.rsplit(':').next().unwrap_or_default() {
-            "refused" | "no-plan" => Exit::Refused,
+            "refused" | "no-plan" | "busy" => Exit::Refused,
             "not-allowed" | "unauthorized" | "untrusted" => Exit::NotAllowed,
             "not-connected" | "stopping" | "unanswered" => Exit::Unreachable,
             "invalid" | "malformed" | "ambiguous" | "too-large" => Exit::Usage,
@@ -115,5 +127,26 @@ impl From<Error> for Fail {
             Error::Answer(_) => Exit::Failed,
         };
         Self::new(exit, error.to_string())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use waybook_client::model::Problem;
+
+    use super::{Exit, Fail};
+
+    /// A place at a limit was told from no failure, so that scripts gave up where they could try again.
+    #[test]
+    fn a_place_at_a_limit_refuses() {
+        let exit = |kind: &str| {
+            let text = format!(
+                r#"{{"type": "urn:waybook:problem:{kind}", "title": "", "status": 503, "detail": ""}}"#
+            );
+            let problem: Problem = serde_json::from_str(&text).unwrap();
+            Fail::problem(Box::new(problem)).exit
+        };
+        assert_eq!(exit("busy"), Exit::Refused);
+        assert_eq!(exit("failed"), Exit::Failed);
     }
 }

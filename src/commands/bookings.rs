@@ -29,6 +29,7 @@ impl Bookings {
             return show::json(&json!({
                 "place": place.name,
                 "resources": place.resources,
+                "programs": place.programs,
                 "bookings": bookings,
             }));
         }
@@ -56,6 +57,14 @@ impl Bookings {
         ];
         show::table(&headings, &resources, "no resources")?;
         show::line("")?;
+        if let Some(programs) = &place.programs {
+            show::line(&match &programs.why {
+                None => {
+                    "programs are held to the processor time and memory that are booked".to_owned()
+                }
+                Some(why) => format!("programs are not held to what is booked: {why}"),
+            })?;
+        }
         if place.draining.is_some() {
             show::line(&format!("{} is drained: no more is booked", place.name))?;
         }

@@ -67,6 +67,36 @@ fn what_is_shipped_is_checked_and_good() {
     }
 }
 
+/// What was wrong with a command line was told to people only, whoever had asked.
+#[test]
+fn a_wrong_command_line_is_told_to_programs_too() {
+    let home = tempfile::tempdir().unwrap();
+    for (wrong, why) in [
+        (&["--json", "opne"][..], "'opne'"),
+        (&["open", "--json", "--qualitty", "high"], "'--qualitty'"),
+        (&["place", "drain", "--json"], "<PLACE>"),
+        (&["--json"], "subcommand"),
+    ] {
+        let said = run(home.path(), wrong);
+        assert_eq!(code(&said), 2, "{wrong:?}");
+        assert_eq!(out(&said), "");
+        let report: serde_json::Value = serde_json::from_str(&err(&said)).unwrap();
+        assert_eq!(report["exit"], 2);
+        let error = report["error"].as_str().unwrap();
+        assert!(error.contains(why), "{error}");
+        assert!(!error.starts_with("error:"), "{error}");
+    }
+    // To people it is told as ever, and so is what they look up.
+    for plain in [&["opne"][..], &["component", "list", "--", "--json"]] {
+        let said = run(home.path(), plain);
+        assert_eq!(code(&said), 2);
+        assert!(err(&said).starts_with("error: "), "{}", err(&said));
+    }
+    let help = run(home.path(), &["--json", "--help"]);
+    assert_eq!(code(&help), 0);
+    assert!(out(&help).contains("Usage:"));
+}
+
 const WRONG_SCENARIO: &str = "name = \"bad\"\n[topology]\ngenerate = \"regular\"\ndegre = 4\n";
 const WRONG_TOPOLOGY: &str = "[[place]]\nname = \"core\"\n[[place]]\nname = \"other\"\n";
 const WRONG_FILM: &str = "title = \"film\"\n[[quality]]\nname = \"high\"\n\

@@ -1,6 +1,7 @@
 //! The `waybook` command as a person and a program see it.
 
 mod backup;
+mod cgroup;
 mod component;
 mod examples;
 mod inputs;

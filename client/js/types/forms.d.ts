@@ -589,6 +589,8 @@ export interface PlaceInfo {
   links: Array<LinkInfo>;
   /** Its name, which is its address in the tree. */
   name: string;
+  /** Whether programs are held to what is booked for them; none if it runs none. */
+  programs?: null | ProgramsInfo;
   /**
    * Whether it has restarted and grants nothing new until its neighbours have said
    * what they know of its bookings.
@@ -677,6 +679,14 @@ export interface ProfileInfo {
 
 /** From where a place has a profile. */
 export type ProfileSource = "home" | "copy" | "stale";
+
+/** Whether a place holds programs to the processor time and memory that are booked for them. */
+export interface ProgramsInfo {
+  /** Whether it does. */
+  enforced: boolean;
+  /** Why it does not, if it does not. */
+  why?: string | null;
+}
 
 /** News of a set-up under way. */
 export interface ProgressInfo {

@@ -30,7 +30,7 @@ pub use open::{OpenForm, ProfileForm};
 pub use operate::{ChangeInfo, CordonInfo, DrainForm, DrainingInfo, ReloadInfo};
 pub use place::{
     AddressesInfo, BookingInfo, CertificateInfo, CountersInfo, LinkInfo, LogForm, LogInfo,
-    PlaceInfo, PresentationInfo, QualityInfo, ResourceInfo, Role, TreePlaceInfo,
+    PlaceInfo, PresentationInfo, ProgramsInfo, QualityInfo, ResourceInfo, Role, TreePlaceInfo,
 };
 pub use plan::{
     AnswerInfo, LackInfo, RefusalInfo, SolutionInfo, StageInfo, SurveyInfo, SurveyedPlace,

@@ -28,6 +28,10 @@ pub struct PlaceInfo {
     /// How it is with its certificate. Older places do not say.
     #[serde(default)]
     pub certificate: Option<CertificateInfo>,
+    /// Whether programs are held to what is booked for them; none if it runs none. Older places do
+    /// not say.
+    #[serde(default)]
+    pub programs: Option<ProgramsInfo>,
     /// Its resources.
     pub resources: Vec<ResourceInfo>,
     /// What it has counted in this life.
@@ -52,6 +56,15 @@ pub struct CertificateInfo {
     pub expires: u64,
     /// Why what is in its files now was not taken up, if it was not.
     pub problem: Option<String>,
+}
+
+/// Whether a place holds programs to the processor time and memory that are booked for them.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ProgramsInfo {
+    /// Whether it does.
+    pub enforced: bool,
+    /// Why it does not, if it does not.
+    pub why: Option<String>,
 }
 
 /// What a neighbour is to a place.

@@ -83,6 +83,8 @@ export const watch = (at, query, {told, stands}) => {
       const answer = await ask(url('/events', at, query), 'text/event-stream', abort.signal);
       for await (const [event, news] of events(answer.body, alive)) {
         if (closed) return;
+        // The token has been revoked, or has expired.
+        if (event === 'refused') throw Object.assign(new Problem(news.status, news), {ended: true});
         told(event, news);
         stands(true);
       }

@@ -86,7 +86,7 @@ const take = (into, event, told) => {
 
 const connection = byId('connection');
 const stands = (there, why) => {
-  if (!there && why?.status === 401) return ask('This is not the token of this place.');
+  if (!there && why?.status === 401) return ask(why.ended ? `${why.message}.` : 'This is not the token of this place.');
   connection.className = there ? 'live' : 'lost';
   say(connection, there ? 'Live' : 'Connecting again…');
   connection.title = there ? '' : why?.message ?? '';

@@ -5,6 +5,7 @@
 //! at once. Relative paths start at the file's folder.
 
 mod api;
+mod cgroup;
 mod check;
 mod code;
 mod gateway;
@@ -27,6 +28,7 @@ use std::time::Duration;
 
 use crate::trace::ExportConfig;
 pub use api::{ApiConfig, ApiLimits, AuditConfig, RemoteRights, TlsConfig, Who};
+pub use cgroup::{CgroupConfig, Enforce};
 pub use check::{FileKind, check_file, check_text};
 pub use gateway::GatewayConfig;
 pub use join::JoinConfig;
@@ -81,6 +83,8 @@ pub struct DaemonConfig {
     pub trace: TraceConfig,
     /// What `process` components may run here, by name (`[programs.NAME]`).
     pub programs: BTreeMap<String, ProgramConfig>,
+    /// How they are held to what is booked for them (`[cgroup]`).
+    pub cgroup: CgroupConfig,
     /// Folders that builtin `files` may serve (`files.roots`); none by default.
     pub file_roots: Vec<PathBuf>,
     /// URL prefixes that builtin `upstream` may send to (`upstream.allow`); none by

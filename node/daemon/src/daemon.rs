@@ -189,8 +189,8 @@ impl Daemon {
         let opened = tokio::task::spawn_blocking(move || Store::open(&folder, wall_clock)).await;
         let mut store = opened.map_err(|error| DaemonError::Room(error.into()))??;
         let records = store.take_records();
-        let joining = Arc::new(Joining::open(&config)?);
         let audit = open_audit(&config).await?;
+        let joining = Arc::new(Joining::open(&config, audit.clone())?);
         let link_config = LinkConfig {
             listen: config.listen,
             parent: config.parent.clone(),

@@ -4,12 +4,14 @@
 //! out what it asks for, `link` keeps the QUIC connections to parent and children,
 //! `data` lets the sessions' HTTP through, `code` keeps and transfers code, `api` is the
 //! control API; both have a `door` for clients. `join` lets new places in. `metrics` says how it
-//! goes, `trace` how each set-up went, `audit` who changed what.
+//! goes, `trace` how each set-up went, `audit` who changed what. `cgroup` holds programs to what is
+//! booked for them.
 
 pub mod api;
 mod audit;
 pub mod backup;
 mod certificates;
+mod cgroup;
 pub mod code;
 pub mod config;
 mod daemon;
@@ -42,6 +44,7 @@ mod uploads;
 
 pub use audit::Audit;
 pub use certificates::{CertificateStatus, Certificates};
+pub use cgroup::{Cgroups, Enforcement, ProgramCounters};
 pub use config::Change;
 pub use daemon::{Addresses, Core, Daemon, DaemonError, Rooms, RunningDaemon, StopRoom};
 pub use door::DoorCounters;

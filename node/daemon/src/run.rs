@@ -27,8 +27,8 @@ use crate::reload::Reloader;
 use crate::service::Service;
 use crate::uploads::Uploads;
 use crate::{
-    ApiTls, Core, Daemon, DaemonError, LogControl, Reload, Rooms, RunningDaemon, SessionEvent,
-    StopRoom,
+    ApiTls, Core, Daemon, DaemonError, Enforcement, LogControl, Reload, Rooms, RunningDaemon,
+    SessionEvent, StopRoom,
 };
 use rooms::{Counted, Keeper, Sinks};
 
@@ -168,7 +168,12 @@ async fn rooms(
     }
 
     let engine = wasm_engine(core)?;
+    let enforcement = begin_enforcement(core).await?;
     let mut data = data_config(core, gateway_at);
+    data.cgroups = match &enforcement {
+        Some(Enforcement::On(groups)) => Some(groups.clone()),
+        Some(Enforcement::Off(_)) | None => None,
+    };
     data.wasm = Some(WasmConfig {
         engine: engine.clone(),
         files: Arc::new(repository.clone()),
@@ -223,6 +228,7 @@ async fn rooms(
             engine: engine.clone(),
             certificates: core.certificates.clone(),
             joining: core.joining.clone(),
+            enforcement,
         }),
         recorded: core.recorded.clone(),
         setups: core.setups.clone(),
@@ -312,6 +318,18 @@ async fn open_tls(core: &Core, at: SocketAddr) -> Result<Option<Arc<ApiTls>>, Da
     let opened = tokio::task::spawn_blocking(move || ApiTls::open(config, name, audit)).await;
     let opened = opened.map_err(|error| DaemonError::Room(error.into()))??;
     Ok(Some(Arc::new(opened)))
+}
+
+/// Holds programs to what is booked for them, as far as it is wanted and possible.
+async fn begin_enforcement(core: &Core) -> Result<Option<Enforcement>, DaemonError> {
+    let config = core.config.clone();
+    let begin = move || {
+        let programs = !config.programs.is_empty();
+        Enforcement::begin(&config.data_dir, config.cgroup, programs)
+    };
+    let begun = tokio::task::spawn_blocking(begin).await;
+    let begun = begun.map_err(|error| DaemonError::Room(error.into()))?;
+    begun.map_err(DaemonError::Settings)
 }
 
 /// Opens the place's repository of code, in its data folder.

@@ -10,7 +10,8 @@ use waybook_place::{Instant, Place};
 
 use super::extract::Named;
 use super::model::{
-    AddressesInfo, BookingInfo, CertificateInfo, HopInfo, LinkInfo, PlaceInfo, Role, TreePlaceInfo,
+    AddressesInfo, BookingInfo, CertificateInfo, HopInfo, LinkInfo, PlaceInfo, ProgramsInfo, Role,
+    TreePlaceInfo,
 };
 use super::{Kind, Problem, Shared};
 
@@ -26,11 +27,11 @@ type Answer<T> = Result<Json<T>, Problem>;
 )]
 pub(super) async fn place(State(shared): State<Arc<Shared>>) -> Answer<PlaceInfo> {
     let addresses = addresses(&shared);
-    let certificate = certificate(&shared);
+    let (certificate, programs) = (certificate(&shared), programs(&shared));
     let info = shared
         .parts
         .place
-        .query(move |place, now| place_info(place, now, addresses, certificate))
+        .query(move |place, now| place_info(place, now, addresses, certificate, programs))
         .await?;
     Ok(Json(info))
 }
@@ -52,12 +53,18 @@ pub(super) fn certificate(shared: &Shared) -> Option<CertificateInfo> {
     shared.parts.counts.certificate().map(Into::into)
 }
 
+/// Whether the place's programs are held to what is booked for them.
+pub(super) fn programs(shared: &Shared) -> Option<ProgramsInfo> {
+    shared.parts.counts.enforcement().map(Into::into)
+}
+
 /// What the place says of itself.
 pub(super) fn place_info(
     place: &Place,
     now: Instant,
     addresses: AddressesInfo,
     certificate: Option<CertificateInfo>,
+    programs: Option<ProgramsInfo>,
 ) -> PlaceInfo {
     let link = |(neighbour, incarnation): (&PlaceName, Incarnation)| LinkInfo {
         place: neighbour.to_string(),
@@ -74,6 +81,7 @@ pub(super) fn place_info(
         links: place.links().map(link).collect(),
         addresses,
         certificate,
+        programs,
         resources: place.resources().iter().map(Into::into).collect(),
         counters: place.counters().into(),
     }

@@ -11,7 +11,7 @@ use super::model::{DoorInfo, LinksInfo, NeighbourInfo, TransportInfo};
 use super::{Problem, Shared};
 use crate::join::JoinCounters;
 use crate::link::{LinkCounters, NeighbourCounters};
-use crate::{CertificateStatus, DoorCounters};
+use crate::{CertificateStatus, DoorCounters, Enforcement};
 
 /// Knows what has been counted outside the place. The links and the data plane do.
 pub trait Counts: Send + Sync {
@@ -32,6 +32,9 @@ pub trait Counts: Send + Sync {
 
     /// Of machines that wanted to join.
     fn newcomers(&self) -> JoinCounters;
+
+    /// Whether programs are held to what is booked for them; none where no programs run.
+    fn enforcement(&self) -> Option<Enforcement>;
 }
 
 /// Nothing is counted.
@@ -58,6 +61,10 @@ impl Counts for () {
 
     fn newcomers(&self) -> JoinCounters {
         JoinCounters::default()
+    }
+
+    fn enforcement(&self) -> Option<Enforcement> {
+        None
     }
 }
 

@@ -50,6 +50,7 @@ async fn text(shared: &Shared) -> Result<String, Problem> {
         wasm: counts.wasm(),
         certificate: counts.certificate(),
         newcomers: counts.newcomers(),
+        enforcement: counts.enforcement(),
     };
     Ok(metrics::text(&shared.parts.recorded, &now))
 }

@@ -35,6 +35,7 @@ mod routes;
 mod sessions;
 mod setups;
 mod stream;
+mod token_end;
 mod tokens;
 mod unread;
 

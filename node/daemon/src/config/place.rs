@@ -10,7 +10,7 @@ use waybook_location_tree::PlaceName;
 use super::section::{Problems, Section};
 use super::source::Value;
 use super::{DaemonConfig, IdentityPaths, LogConfig, LogFormat, TraceConfig};
-use super::{api, code, gateway, join, profiles, programs, protocol, transport, wasm};
+use super::{api, cgroup, code, gateway, join, profiles, programs, protocol, transport, wasm};
 use crate::data::DataLimits;
 use crate::trace::{ExportConfig, check_endpoint};
 
@@ -74,6 +74,7 @@ pub(super) fn read(value: &Value, folder: &Path, problems: &Problems) -> Option<
         metrics,
         trace,
         programs,
+        cgroup: cgroup::read(&top.section("cgroup")),
         file_roots,
         upstreams,
         repository: code.repository,

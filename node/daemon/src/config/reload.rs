@@ -198,6 +198,7 @@ fn others(running: &DaemonConfig, read: &DaemonConfig, bound: Bound) -> Vec<Stri
         ("audit", was.audit != is.audit),
         ("metrics", was.metrics != is.metrics),
         ("programs", was.programs != is.programs),
+        ("cgroup", was.cgroup != is.cgroup),
         ("files", was.file_roots != is.file_roots),
         ("upstream", was.upstreams != is.upstreams),
         (

@@ -12,6 +12,7 @@ use waybook_location_tree::PlaceName;
 use waybook_plan::Digest;
 use waybook_wasm::Wasm;
 
+use crate::Cgroups;
 use crate::metrics::Recorded;
 
 /// Everything that the data plane of one place is configured with.
@@ -32,6 +33,8 @@ pub struct DataConfig {
     pub upstreams: Vec<String>,
     /// Programs that may run as `process` components, by name.
     pub programs: BTreeMap<String, Program>,
+    /// What binds programs to what is booked for them; none if nothing does.
+    pub cgroups: Option<Arc<Cgroups>>,
     /// What runs `wasm` components; none if the place runs none.
     pub wasm: Option<WasmConfig>,
     /// Keys the tokens in session URLs. Kept across restarts, so that URLs stay valid.
@@ -57,6 +60,7 @@ impl DataConfig {
             files: Vec::new(),
             upstreams: Vec::new(),
             programs: BTreeMap::new(),
+            cgroups: None,
             wasm: None,
             secret,
             notes: None,

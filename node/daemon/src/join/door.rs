@@ -9,10 +9,12 @@ use std::time::{Duration, Instant, SystemTime};
 use quinn::{Connection, VarInt};
 use serde::Serialize;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use waybook_location_tree::PlaceName;
 
-use super::invitations::Invitations;
+use super::invitations::{Invitations, Redeemed};
 use super::letter::{Answer, MOST_REQUEST, Request};
 use super::pace::Pace;
+use crate::audit::{Audit, Change, SYSTEM};
 use crate::config::{DaemonConfig, JoinConfig};
 use crate::files::{self, FileError};
 use crate::identity::Authority;
@@ -41,6 +43,8 @@ struct Counting {
 
 /// Lets newcomers join below one place.
 pub(crate) struct Joining {
+    name: PlaceName,
+    audit: Arc<Audit>,
     pub(super) invitations: Invitations,
     pub(super) config: JoinConfig,
     /// Whom the place trusts, and so its children are to.
@@ -53,13 +57,15 @@ pub(crate) struct Joining {
 }
 
 impl Joining {
-    /// Below a place that is configured like that.
+    /// Below a place that is configured like that; who is certified is written into `audit`.
     ///
     /// # Errors
     /// [`FileError`] if who was invited in earlier lives cannot be read.
-    pub(crate) fn open(config: &DaemonConfig) -> Result<Self, FileError> {
+    pub(crate) fn open(config: &DaemonConfig, audit: Arc<Audit>) -> Result<Self, FileError> {
         let join = config.join.clone();
         Ok(Self {
+            name: config.place.name.clone(),
+            audit,
             invitations: Invitations::open(&config.data_dir, join.invitations)?,
             authorities: config.identity.authority.clone(),
             slots: Arc::new(Semaphore::new(join.connections)),
@@ -145,7 +151,7 @@ impl Joining {
         let read = Request::read(request);
         let name = read.as_ref().map(|request| request.name.clone());
         let name = name.map_or_else(|_| "?".to_owned(), |name| name.to_string());
-        match read.and_then(|request| self.admit(&request, now)) {
+        match read.and_then(|request| self.admit(&request, from, now)) {
             Ok((certificate, authority)) => {
                 self.counting.joined.fetch_add(1, Ordering::Relaxed);
                 tracing::info!(%from, name, "a newcomer was certified");
@@ -163,19 +169,45 @@ impl Joining {
         }
     }
 
-    fn admit(&self, request: &Request, now: SystemTime) -> Result<(String, String), String> {
+    /// The certificate, and whom to trust. That it was given is on disk then, also where it is given
+    /// again because nobody knows whether it arrived.
+    fn admit(
+        &self,
+        request: &Request,
+        from: IpAddr,
+        now: SystemTime,
+    ) -> Result<(String, String), String> {
         let Some(folder) = &self.config.authority else {
             return Err("the parent certifies no places any more".to_owned());
         };
-        let certificate = self.invitations.redeem(request, seconds(now), || {
-            let key = &request.asked.public_key;
-            Authority::load(folder)?.admit(&request.name, key, self.config.validity)
-        })?;
         let read = files::read_text(&self.authorities);
         let read = read.map_err(|error| {
             tracing::error!(%error, "a newcomer could not be told whom to trust");
             "the parent could not say whom to trust; its log says why".to_owned()
         })?;
+        let unwritten = |error: FileError| {
+            tracing::error!(%error, "a newcomer could not be written into the audit log");
+            "the parent could not write into its audit log who joins, and its log says why; when \
+             that is mended, the same command goes on"
+                .to_owned()
+        };
+        let permit = self.audit.permit().map_err(unwritten)?;
+        let redeemed = self.invitations.redeem(request, seconds(now), || {
+            let key = &request.asked.public_key;
+            Authority::load(folder)?.admit(&request.name, key, self.config.validity)
+        })?;
+        let Redeemed { certificate, id } = redeemed;
+        let change = Change {
+            token: SYSTEM.to_owned(),
+            user: None,
+            origin: self.name.clone(),
+            from: from.to_string(),
+            what: "join",
+            on: Some(format!("{}, by invitation {id}", request.name)),
+            status: None,
+            why: None,
+        };
+        permit.finish(&change).map_err(unwritten)?;
         Ok((certificate, read))
     }
 }

@@ -69,6 +69,15 @@ impl Invitation {
     }
 }
 
+/// What a newcomer is let have.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Redeemed {
+    /// In PEM.
+    pub(super) certificate: String,
+    /// The invitation by which.
+    pub(super) id: String,
+}
+
 /// Who is invited to be a child of one place.
 pub(super) struct Invitations {
     path: PathBuf,
@@ -165,8 +174,8 @@ impl Invitations {
         Ok(Some(one))
     }
 
-    /// Lets a newcomer have what it asks for: `certify` makes the certificate. Of several who come
-    /// at once with one token, no more are let in than it is for.
+    /// Lets a newcomer have what it asks for, and says by which invitation: `certify` makes the
+    /// certificate. Of several who come at once with one token, no more are let in than it is for.
     ///
     /// # Errors
     /// A sentence for whoever asks.
@@ -175,7 +184,7 @@ impl Invitations {
         request: &Request,
         now: u64,
         certify: impl FnOnce() -> Result<String, FileError>,
-    ) -> Result<String, String> {
+    ) -> Result<Redeemed, String> {
         let mut all = self.all();
         let hash = HEXLOWER.encode(&request.hash);
         let Some(known) = all.get(&hash).filter(|one| remembered(one, now)) else {
@@ -207,7 +216,10 @@ impl Invitations {
             &request.asked.public_key.subject_public_key_info(),
         ));
         if let Some(same) = known.taken.iter().find(|taken| taken.key == key) {
-            return Ok(same.certificate.clone());
+            return Ok(Redeemed {
+                certificate: same.certificate.clone(),
+                id: known.id.clone(),
+            });
         }
         if let Some(last) = known.taken.last()
             && known.taken.len() >= known.uses
@@ -223,6 +235,7 @@ impl Invitations {
             tracing::error!(name = %request.name, %error, "a newcomer could not be let in");
             "the parent could not make the certificate; its log says why".to_owned()
         };
+        let id = known.id.clone();
         let certificate = certify().map_err(|error| failed(&error))?;
         let mut changed = all.clone();
         if let Some(one) = changed.get_mut(&hash) {
@@ -235,7 +248,7 @@ impl Invitations {
         // Before it is answered: it must be used after a crash as well.
         self.save(&changed).map_err(|error| failed(&error))?;
         *all = changed;
-        Ok(certificate)
+        Ok(Redeemed { certificate, id })
     }
 
     fn save(&self, all: &BTreeMap<String, Invitation>) -> Result<(), FileError> {

@@ -19,7 +19,8 @@ use super::letter::{Answer, MOST_REQUEST, Request};
 use super::token::Token;
 use super::{ALPN, Desk, Invites, JoinCounters, Joining, MARK, Wanted};
 use crate::Io;
-use crate::config::{DaemonConfig, IdentityPaths, Overrides};
+use crate::audit::{self, Audit};
+use crate::config::{AuditConfig, DaemonConfig, IdentityPaths, Overrides};
 use crate::files::Existing;
 use crate::identity::{self, Authority, DEFAULT_VALIDITY, Identity, Pinned};
 use crate::link::{DataSink, LinkConfig, Links};
@@ -44,7 +45,8 @@ fn asked(token: &Token, folder: &Path) -> Vec<u8> {
 
 fn redeem(all: &Invitations, token: &Token, folder: &Path, now: u64) -> Result<String, String> {
     let request = Request::read(&asked(token, folder)).unwrap();
-    all.redeem(&request, now, || Ok(format!("of {}", folder.display())))
+    let redeemed = all.redeem(&request, now, || Ok(format!("of {}", folder.display())));
+    redeemed.map(|redeemed| redeemed.certificate)
 }
 
 #[test]
@@ -174,6 +176,7 @@ impl DataSink for NoStreams {
 /// A place that lets others join.
 struct Parent {
     desk: Desk,
+    audit: Arc<Audit>,
     _folder: TempDir,
     _events: mpsc::UnboundedReceiver<crate::link::LinkEvent>,
 }
@@ -195,7 +198,10 @@ impl Parent {
             DaemonConfig::from_toml(&text, "core.toml", folder.path(), &Overrides::none()).unwrap();
         let identity =
             Identity::load(&IdentityPaths::in_folder(&own), &core, SystemTime::now()).unwrap();
-        let joining = Arc::new(Joining::open(&config).unwrap());
+        // Each entry begins a file, so that it can be made to fail.
+        let kept = AuditConfig { size: 0, keep: 1 };
+        let audit = Arc::new(Audit::open(&data, &core, kept).unwrap());
+        let joining = Arc::new(Joining::open(&config, audit.clone()).unwrap());
         let link = LinkConfig {
             listen: config.listen,
             parent: None,
@@ -212,6 +218,7 @@ impl Parent {
                 joining,
                 links,
             },
+            audit,
             _folder: folder,
             _events: events,
         }
@@ -305,6 +312,47 @@ async fn strangers_at_the_door_get_nothing_and_are_counted() {
     assert_eq!(parent.counters().joined, 1);
 }
 
+/// A certificate that nobody had written down was given to whoever had a token.
+#[tokio::test]
+async fn who_is_certified_is_in_the_audit_log_before_they_know() {
+    let parent = Parent::start("");
+    let entries = || {
+        let wanted = audit::Wanted {
+            after: 0,
+            since: 0,
+            most: usize::MAX,
+        };
+        parent.audit.list(wanted).unwrap()
+    };
+    let token = parent.invite();
+    let machine = TempDir::new().unwrap();
+    let request = asked(&token, machine.path());
+    // Nothing can be written down, so nobody gets anything.
+    let in_the_way = parent._folder.path().join("core/audit/audit.1.jsonl");
+    std::fs::create_dir_all(in_the_way.join("something")).unwrap();
+    let answer = parent.say(&request).await.unwrap();
+    let Answer::Refused { why } = answer else {
+        panic!("{answer:?}");
+    };
+    assert!(why.contains("audit log"), "{why}");
+    std::fs::remove_dir_all(in_the_way).unwrap();
+    assert_eq!(entries(), []);
+    // The second time, the first answer may have been lost.
+    for _ in 0..2 {
+        let answer = parent.say(&request).await.unwrap();
+        assert!(matches!(answer, Answer::Joined { .. }), "{answer:?}");
+    }
+    let entries = entries();
+    let told: Vec<_> = entries
+        .iter()
+        .map(|entry| (&*entry.what, &*entry.from))
+        .collect();
+    assert_eq!(told, [("join", "127.0.0.1"); 2]);
+    let id = &parent.desk.list()[0].id;
+    let on = format!("core/lab, by invitation {id}");
+    assert_eq!(entries[0].on.as_ref(), Some(&on));
+}
+
 #[tokio::test]
 async fn one_address_tries_only_so_often_and_so_many_at_a_time() {
     let parent = Parent::start("attempts = 3\n");
@@ -338,10 +386,11 @@ fn an_authority_that_would_not_be_accepted_is_noticed_before_anybody_comes() {
     let text = "name = \"core\"\ndata-dir = \"core\"\n";
     let folder = parent._folder.path();
     let read = DaemonConfig::from_toml(text, "core.toml", folder, &Overrides::none()).unwrap();
-    let joining = Joining::open(&DaemonConfig {
+    let read = DaemonConfig {
         join: config,
         ..read
-    });
+    };
+    let joining = Joining::open(&read, parent.audit.clone());
     let desk = Desk {
         name: name("core"),
         joining: Arc::new(joining.unwrap()),

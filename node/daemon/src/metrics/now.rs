@@ -6,7 +6,7 @@ pub(crate) use place::PlaceNow;
 
 use std::collections::BTreeMap;
 use std::fmt::Write;
-use std::time::UNIX_EPOCH;
+use std::time::{Duration, UNIX_EPOCH};
 
 use waybook_location_tree::PlaceName;
 
@@ -14,7 +14,7 @@ use super::page::Page;
 use super::process;
 use crate::join::JoinCounters;
 use crate::link::{LinkCounters, NeighbourCounters};
-use crate::{CertificateStatus, DoorCounters};
+use crate::{CertificateStatus, DoorCounters, Enforcement, ProgramCounters};
 
 /// Everything that is looked at.
 #[derive(Debug)]
@@ -27,6 +27,8 @@ pub(crate) struct Now {
     pub(crate) wasm: waybook_wasm::Snapshot,
     pub(crate) certificate: Option<CertificateStatus>,
     pub(crate) newcomers: JoinCounters,
+    /// None where no programs run.
+    pub(crate) enforcement: Option<Enforcement>,
 }
 
 impl Now {
@@ -38,6 +40,7 @@ impl Now {
         self.show_doors(&mut page);
         self.show_wasm(&mut page);
         self.show_certificate(&mut page);
+        self.show_programs(&mut page);
         page.write(text);
         process::write(text);
     }
@@ -56,6 +59,31 @@ impl Now {
             "certificate_files_rejected",
             "Whether the identity's files have changed and are not taken up, because of what is wrong with them",
             f64::from(u8::from(certificate.problem.is_some())),
+        );
+    }
+
+    fn show_programs(&self, page: &mut Page) {
+        let Some(enforcement) = &self.enforcement else {
+            return;
+        };
+        let (enforced, counters) = match enforcement {
+            Enforcement::On(groups) => (1.0, groups.counters()),
+            Enforcement::Off(_) => (0.0, ProgramCounters::default()),
+        };
+        page.one_gauge(
+            "programs_enforced",
+            "Whether programs are held to the processor time and memory that are booked for them",
+            enforced,
+        );
+        page.one_counter(
+            "program_memory_kills",
+            "Times that a program was killed because it wanted more memory than is booked for it",
+            counters.memory_kills,
+        );
+        page.one_time(
+            "program_throttled",
+            "Time that programs waited because they had used up the processor time that is booked for them",
+            Duration::from_micros(counters.throttled),
         );
     }
 

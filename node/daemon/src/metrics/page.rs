@@ -2,12 +2,13 @@
 
 use std::fmt::Write;
 use std::sync::atomic::AtomicU64;
+use std::time::Duration;
 
 use prometheus_client::encoding::text::encode_registry;
 use prometheus_client::metrics::counter::Counter;
 use prometheus_client::metrics::family::Family;
 use prometheus_client::metrics::gauge::Gauge;
-use prometheus_client::registry::Registry;
+use prometheus_client::registry::{Registry, Unit};
 
 /// Names and values that tell the figures of one metric apart.
 type Labels = Vec<(&'static str, String)>;
@@ -64,6 +65,14 @@ impl Page {
         let counter: Counter = Counter::default();
         counter.inc_by(figure);
         self.0.register(name, help, counter);
+    }
+
+    /// A single time that only grows; its unit and `_total` are added to the name.
+    pub(super) fn one_time(&mut self, name: &'static str, help: &'static str, time: Duration) {
+        let counter = Counter::<f64, AtomicU64>::default();
+        counter.inc_by(time.as_secs_f64());
+        self.0
+            .register_with_unit(name, help, Unit::Seconds, counter);
     }
 
     pub(super) fn write(&self, text: &mut impl Write) {

@@ -17,7 +17,9 @@ use crate::code::Repository;
 use crate::data::{CodeFiles, DataPlane};
 use crate::join::{JoinCounters, Joining};
 use crate::link::{DataSink, LinkCounters, Links, NeighbourCounters};
-use crate::{CertificateStatus, Certificates, CodeKeeper, DoorCounters, Io, Machinery, Start};
+use crate::{
+    CertificateStatus, Certificates, CodeKeeper, DoorCounters, Enforcement, Io, Machinery, Start,
+};
 
 impl Machinery for DataPlane {
     fn start(&self, instance: InstanceId, start: Start) {
@@ -113,6 +115,7 @@ pub(super) struct Counted {
     pub(super) engine: Wasm,
     pub(super) certificates: Arc<Certificates>,
     pub(super) joining: Arc<Joining>,
+    pub(super) enforcement: Option<Enforcement>,
 }
 
 impl Counts for Counted {
@@ -138,6 +141,10 @@ impl Counts for Counted {
 
     fn newcomers(&self) -> JoinCounters {
         self.joining.counters()
+    }
+
+    fn enforcement(&self) -> Option<Enforcement> {
+        self.enforcement.clone()
     }
 }
 

@@ -8,7 +8,7 @@ use waybook_location_tree::PlaceName;
 use waybook_place::{HopView, Instant};
 
 use super::HOPS;
-use crate::api::handlers::{addresses, certificate, place_info};
+use crate::api::handlers::{addresses, certificate, place_info, programs};
 use crate::api::model::{HopInfo, NewsInfo, PlaceInfo, RefusedInfo, TreePlaceInfo, WalkInfo};
 use crate::api::recent::Told;
 use crate::api::{Problem, Shared};
@@ -43,7 +43,7 @@ impl Look {
     /// Looks at the place. What has happened is told from there on.
     pub(super) async fn new(shared: &Shared, from: Told) -> Result<Self, Problem> {
         let addresses = addresses(shared);
-        let certificate = certificate(shared);
+        let (certificate, programs) = (certificate(shared), programs(shared));
         let (now, place, tree, (sessions, hops)) = shared
             .parts
             .place
@@ -51,7 +51,7 @@ impl Look {
                 let hops = place.newest_hops(HOPS, now);
                 (
                     now,
-                    place_info(place, now, addresses, certificate),
+                    place_info(place, now, addresses, certificate, programs),
                     place.summaries(now),
                     hops,
                 )

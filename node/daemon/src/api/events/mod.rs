@@ -203,7 +203,8 @@ impl Wanted {
 /// slow to take them gets a `snapshot` again, which takes the place of all before it. Everything
 /// that is told can also be asked for: `/place`, `/tree`, `/hops`, `/refusals` and `/walks`; `code`
 /// says that `/components` may be otherwise. A line of comment comes now and then where nothing
-/// happens.
+/// happens. When the token that was shown is revoked or expires, `refused` comes last, with the
+/// problem.
 #[utoipa::path(
     get,
     path = "/api/v1/events",

@@ -10,7 +10,7 @@ use waybook_place::{BookingView, Counters, ResourceView};
 use waybook_plan::{Position, Quality, Runtime};
 
 use super::{Amount, DrainingInfo, Phase, Quantity, Span, amounts};
-use crate::CertificateStatus;
+use crate::{CertificateStatus, Enforcement};
 
 /// A place.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
@@ -35,6 +35,8 @@ pub struct PlaceInfo {
     pub addresses: AddressesInfo,
     /// How it is with its certificate.
     pub certificate: Option<CertificateInfo>,
+    /// Whether programs are held to what is booked for them; none if it runs none.
+    pub programs: Option<ProgramsInfo>,
     /// Its resources.
     pub resources: Vec<ResourceInfo>,
     /// What it has counted in this life.
@@ -69,6 +71,28 @@ impl From<CertificateStatus> for CertificateInfo {
         Self {
             expires: u64::try_from(end).unwrap_or(u64::MAX),
             problem: status.problem,
+        }
+    }
+}
+
+/// Whether a place holds programs to the processor time and memory that are booked for them.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct ProgramsInfo {
+    /// Whether it does.
+    pub enforced: bool,
+    /// Why it does not, if it does not.
+    pub why: Option<String>,
+}
+
+impl From<Enforcement> for ProgramsInfo {
+    fn from(enforcement: Enforcement) -> Self {
+        let why = match enforcement {
+            Enforcement::On(_) => None,
+            Enforcement::Off(why) => Some(why.to_string()),
+        };
+        Self {
+            enforced: why.is_none(),
+            why,
         }
     }
 }

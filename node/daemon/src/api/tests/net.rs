@@ -31,7 +31,7 @@ use crate::{
 pub(crate) const TOKEN: &str = "a token";
 
 /// Longer than anything takes that works, on a busy machine as well.
-const PATIENCE: Duration = Duration::from_secs(60);
+pub(crate) const PATIENCE: Duration = Duration::from_secs(60);
 
 pub(crate) fn name(text: &str) -> PlaceName {
     PlaceName::new(text).unwrap()

@@ -4,7 +4,8 @@ use axum::body::Body;
 use http::{Request, StatusCode, header};
 use serde_json::{Value, json};
 
-use super::net::Net;
+use super::net::{Net, PATIENCE};
+use super::open::next_event;
 use super::{FILM, TREE, request};
 
 /// The same, shown by whoever has that token.
@@ -103,6 +104,50 @@ async fn a_token_counts_at_once_and_is_over_at_once() {
         let line = format!("waybook_api_denied_total{{reason=\"{counted}");
         assert!(text.contains(&line), "{line}\n{text}");
     }
+}
+
+/// Whoever had begun to watch went on to see everything, however long ago the token had been revoked.
+#[tokio::test]
+async fn who_watches_sees_no_more_when_their_token_is_over() {
+    let net = Net::start(&TREE);
+    let watch = async |at: &str, text: &str, uri: &str| {
+        let response = net.raw(at, shown(request("GET", uri, ""), text)).await;
+        assert_eq!(response.status(), StatusCode::OK);
+        (response.into_body(), String::new())
+    };
+    // What comes before the end depends on what happens in the tree meanwhile.
+    let told = async |(mut body, mut buffer): (Body, String)| {
+        let ends = async {
+            loop {
+                let (event, said) = next_event(&mut body, &mut buffer).await.unwrap();
+                if event == "refused" {
+                    assert!(next_event(&mut body, &mut buffer).await.is_none());
+                    assert_eq!(said["status"], 401);
+                    break said["detail"].as_str().unwrap().to_owned();
+                }
+            }
+        };
+        let told = tokio::time::timeout(PATIENCE, ends).await;
+        told.expect("the stream does not end")
+    };
+    let text = token(&net, "core/a", &json!({"name": "ann", "may": []})).await;
+    let bob = token(&net, "core/a", &json!({"name": "bob", "may": []})).await;
+    let here = watch("core/a", &text, "/events").await;
+    let elsewhere = watch("core/a", &text, "/events?at=core/b").await;
+    let mut other = watch("core/a", &bob, "/events").await;
+    let revoke = request("DELETE", "/tokens/ann", "");
+    assert_eq!(net.send("core/a", revoke).await.0, StatusCode::NO_CONTENT);
+    for watched in [here, elsewhere] {
+        let detail = told(watched).await;
+        assert!(detail.contains("`ann` was revoked at 2"), "{detail}");
+    }
+    let (event, _) = next_event(&mut other.0, &mut other.1).await.unwrap();
+    assert_eq!(event, "snapshot");
+
+    let short = json!({"name": "short", "may": [], "valid": "3 s"});
+    let text = token(&net, "core", &short).await;
+    let detail = told(watch("core", &text, "/events").await).await;
+    assert!(detail.contains("`short` expired at 2"), "{detail}");
 }
 
 /// Who could have a copy of the data folder could have the owner's token, and so everything.

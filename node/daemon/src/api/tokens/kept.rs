@@ -7,6 +7,7 @@ use std::time::{Duration, SystemTime};
 
 use blake3::Hash;
 use serde::{Deserialize, Serialize};
+use tokio::sync::watch;
 
 use crate::api::rights::{May, OWNER};
 use crate::audit::SYSTEM;
@@ -15,6 +16,8 @@ use crate::moment::millis;
 
 /// Tokens that are over and remembered, so that whoever still shows one is told why it is refused.
 const OVER: usize = 100;
+/// The wall clock is looked at again after that, as somebody may have set it.
+const AGAIN: Duration = Duration::from_secs(60);
 /// Longest name of a token, in bytes.
 const NAME: usize = 64;
 
@@ -131,6 +134,8 @@ pub struct Tokens {
     state: Mutex<File>,
     /// Held while the file is being written, so that requests need not wait for the disk.
     writing: Mutex<()>,
+    /// Told when something has changed.
+    changes: watch::Sender<()>,
 }
 
 impl Tokens {
@@ -155,6 +160,7 @@ impl Tokens {
             most,
             state: Mutex::new(state),
             writing: Mutex::default(),
+            changes: watch::Sender::new(()),
         })
     }
 
@@ -163,10 +169,10 @@ impl Tokens {
         self.state().tokens.clone()
     }
 
-    /// The token of that text. All digests are looked at, each in a time that does not tell
+    /// The token whose text has that digest. All digests are looked at, each in a time that does not tell
     /// where it differs.
-    pub(crate) fn check(&self, shown: &[u8], now: SystemTime) -> Result<(String, Token), Denied> {
-        let (digest, now) = (blake3::hash(shown), millis(now));
+    pub(crate) fn check(&self, digest: Hash, now: SystemTime) -> Result<(String, Token), Denied> {
+        let now = millis(now);
         let state = self.state();
         let mut found = Err(Denied::Wrong);
         for over in &state.over {
@@ -187,6 +193,24 @@ impl Tokens {
             }
         }
         found
+    }
+
+    /// Waits until nobody is let in with the token whose text has that digest, and says why.
+    pub(crate) async fn over(&self, digest: Hash) -> Denied {
+        let mut changes = self.changes.subscribe();
+        loop {
+            let now = SystemTime::now();
+            let end = match self.check(digest, now) {
+                Ok((_, token)) => token.expires,
+                Err(denied) => return denied,
+            };
+            let left = end.map(|end| Duration::from_millis(end.saturating_sub(millis(now))));
+            let left = left.map_or(AGAIN, |left| left.min(AGAIN));
+            tokio::select! {
+                _ = changes.changed() => {}
+                () = tokio::time::sleep(left) => {}
+            }
+        }
     }
 
     /// Makes a token, and gives its text. It is on disk then. Blocks.
@@ -269,6 +293,7 @@ impl Tokens {
             serde_json::to_vec_pretty(&file).map_err(|error| FileError::new(&self.path, error))?;
         files::write_file(&self.path, &bytes, 0o600, Existing::Replace)?;
         *self.state() = file;
+        self.changes.send_replace(());
         Ok(())
     }
 
@@ -325,14 +350,20 @@ mod tests {
         let kept = std::fs::read_to_string(folder.path().join("tokens.json")).unwrap();
         assert!(!kept.contains(&text[4..]), "{kept}");
         let again = Tokens::open(folder.path(), 10).unwrap();
-        assert_eq!(again.check(text.as_bytes(), at(2)).unwrap().0, "ci");
-        assert_eq!(again.check(b"wbk_", at(2)), Err(Denied::Wrong));
+        assert_eq!(
+            again.check(blake3::hash(text.as_bytes()), at(2)).unwrap().0,
+            "ci"
+        );
+        assert_eq!(
+            again.check(blake3::hash(b"wbk_"), at(2)),
+            Err(Denied::Wrong)
+        );
 
         again.revoke("ci", at(3)).unwrap();
         let revoked = Err(Denied::Revoked("ci".to_owned(), 3_000));
-        assert_eq!(again.check(text.as_bytes(), at(4)), revoked);
+        assert_eq!(again.check(blake3::hash(text.as_bytes()), at(4)), revoked);
         let later = Tokens::open(folder.path(), 10).unwrap();
-        assert_eq!(later.check(text.as_bytes(), at(4)), revoked);
+        assert_eq!(later.check(blake3::hash(text.as_bytes()), at(4)), revoked);
         assert!(matches!(
             later.revoke("ci", at(5)),
             Err(TokenError::Unknown(_))
@@ -345,15 +376,21 @@ mod tests {
         let tokens = Tokens::open(folder.path(), 2).unwrap();
         let (short, _) = tokens.create(new("short", Some(10)), at(1)).unwrap();
         tokens.create(new("long", None), at(1)).unwrap();
-        assert!(tokens.check(short.as_bytes(), at(10)).is_ok());
+        assert!(tokens.check(blake3::hash(short.as_bytes()), at(10)).is_ok());
         let expired = Err(Denied::Expired("short".to_owned(), 11_000));
-        assert_eq!(tokens.check(short.as_bytes(), at(11)), expired);
+        assert_eq!(
+            tokens.check(blake3::hash(short.as_bytes()), at(11)),
+            expired
+        );
         let full = tokens.create(new("third", None), at(10)).unwrap_err();
         assert!(full.to_string().contains("`api.tokens` = 2"), "{full}");
         let taken = tokens.create(new("long", None), at(10)).unwrap_err();
         assert!(taken.to_string().contains("already"), "{taken}");
         tokens.create(new("third", None), at(11)).unwrap();
-        assert_eq!(tokens.check(short.as_bytes(), at(12)), expired);
+        assert_eq!(
+            tokens.check(blake3::hash(short.as_bytes()), at(12)),
+            expired
+        );
         assert_eq!(tokens.list().len(), 2);
     }
 
@@ -367,7 +404,7 @@ mod tests {
         std::fs::remove_dir_all(&path).unwrap();
         let error = tokens.revoke("ci", at(2)).unwrap_err().to_string();
         assert!(error.contains("nothing has changed"), "{error}");
-        assert!(tokens.check(text.as_bytes(), at(3)).is_ok());
+        assert!(tokens.check(blake3::hash(text.as_bytes()), at(3)).is_ok());
     }
 
     #[test]

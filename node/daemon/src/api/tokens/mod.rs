@@ -115,7 +115,7 @@ pub(super) async fn create(
     Ok((StatusCode::CREATED, Json(made)))
 }
 
-/// Nobody is let in with that token any more. What was begun with it goes on.
+/// Nobody is let in with that token any more, and who watches with it sees no more. What was begun with it goes on.
 #[utoipa::path(
     delete,
     path = "/api/v1/tokens/{name}",

@@ -18,8 +18,9 @@ use super::super::{DataConfig, DataLimits, Program};
 use super::leftovers::Notes;
 use super::outgoing::{NoResponse, Outgoing};
 use super::supervisor::{Ports, Supervisor};
-use super::{Running, Runtime, Started, Starting, next_listener};
-use crate::{Body, Start};
+use super::{Booked, Running, Runtime, Started, Starting, next_listener};
+use crate::cgroup::Group;
+use crate::{Body, Cgroups, Start};
 
 /// The daemon's variables that programs get; its own settings and secrets are not theirs.
 const INHERITED: [&str; 4] = ["PATH", "HOME", "LANG", "TZ"];
@@ -30,6 +31,8 @@ pub(super) struct Processes {
     limits: DataLimits,
     ports: Ports,
     notes: Notes,
+    /// What binds them; none if nothing does.
+    cgroups: Option<Arc<Cgroups>>,
     /// Bounds how many run at one time.
     room: Arc<Semaphore>,
 }
@@ -41,6 +44,7 @@ impl Processes {
             limits: config.limits.clone(),
             ports: Ports::default(),
             notes: Notes::take_over(config.notes.as_deref()),
+            cgroups: config.cgroups.clone(),
             room: Arc::new(Semaphore::new(config.limits.programs)),
         }
     }
@@ -70,6 +74,11 @@ impl Processes {
             env.insert(format!("WAYBOOK_CONFIG_{}", variable(key)), value.clone());
         }
         env.insert("NEXT".to_owned(), format!("http://{next}"));
+        let instance = starting.instance.0;
+        let group = self.cgroups.as_ref().map(|groups| groups.group(instance));
+        let group = group
+            .transpose()
+            .map_err(|error| format!("no group that binds it to what is booked: {error}"))?;
         let tasks = starting.plane.tasks.clone();
         let supervisor = Supervisor {
             name: name.clone(),
@@ -78,6 +87,7 @@ impl Processes {
             ports: self.ports.clone(),
             notes: self.notes.clone(),
             outgoing: Outgoing::new(&self.limits),
+            group: group.clone(),
             starting,
         };
         let (up, is_up) = oneshot::channel();
@@ -88,7 +98,7 @@ impl Processes {
         let address = is_up
             .await
             .map_err(|_| format!("`{name}` was stopped before it was ready"))??;
-        let process = Process::new(&name, address, &self.limits)?;
+        let process = Process::new(&name, address, &self.limits, group)?;
         Ok(Started {
             running: Arc::new(process),
             endpoint: format!("http://{address}"),
@@ -121,20 +131,39 @@ struct Process {
     name: String,
     authority: Authority,
     outgoing: Outgoing,
+    group: Option<Arc<Group>>,
 }
 
 impl Process {
-    fn new(name: &str, address: SocketAddr, limits: &DataLimits) -> Result<Self, String> {
+    fn new(
+        name: &str,
+        address: SocketAddr,
+        limits: &DataLimits,
+        group: Option<Arc<Group>>,
+    ) -> Result<Self, String> {
         let authority = Authority::try_from(address.to_string());
         Ok(Self {
             name: name.to_owned(),
             authority: authority.map_err(|error| error.to_string())?,
             outgoing: Outgoing::new(limits),
+            group,
         })
     }
 }
 
 impl Running for Process {
+    fn is_metered(&self) -> bool {
+        self.group.is_some()
+    }
+
+    fn book(&self, booked: Booked) {
+        let Some(group) = &self.group else { return };
+        // What is not booked is not bounded: nobody has said what the program needs.
+        if let Err(error) = group.bound(booked.memory, booked.cpu) {
+            tracing::error!(program = self.name, %error, "a program is not held to what is booked for it");
+        }
+    }
+
     fn call(&self, mut request: Request<Body>, next: NextHop) -> Answer {
         let (name, outgoing) = (self.name.clone(), self.outgoing.clone());
         let mut parts = request.uri().clone().into_parts();

@@ -2,6 +2,7 @@
 //! ends, gives up when that happens too often, and leaves nothing of it behind.
 
 use std::collections::{BTreeMap, VecDeque};
+use std::fs::File;
 use std::io;
 use std::net::{Ipv4Addr, SocketAddr, TcpListener};
 use std::process::Stdio;
@@ -21,7 +22,7 @@ use super::Starting;
 use super::leftovers::{Note, Notes};
 use super::outgoing::Outgoing;
 use super::output::{Source, log};
-use crate::empty_body;
+use crate::{cgroup, empty_body};
 
 /// How often a program is asked whether it is ready: at first, and at most.
 const PROBE: (Duration, Duration) = (Duration::from_millis(10), Duration::from_millis(250));
@@ -34,6 +35,8 @@ pub(super) struct Supervisor {
     pub(super) ports: Ports,
     pub(super) notes: Notes,
     pub(super) outgoing: Outgoing,
+    /// Where the kernel holds it to what is booked; none if nothing does.
+    pub(super) group: Option<Arc<cgroup::Group>>,
     pub(super) starting: Starting,
 }
 
@@ -53,6 +56,13 @@ enum End {
 impl Supervisor {
     /// Runs the program until it is to stop or has failed too often.
     pub(super) async fn run(self, up: Up) {
+        self.keep_running(up).await;
+        if let Some(group) = &self.group {
+            group.end().await;
+        }
+    }
+
+    async fn keep_running(&self, up: Up) {
         let mut up = Some(up);
         let mut failures = VecDeque::new();
         let limits = &self.program.restarts;
@@ -101,8 +111,23 @@ impl Supervisor {
         }
     }
 
-    /// Runs the program once. Nothing of it is left when this returns or is dropped.
+    /// Runs the program once, and says if it was killed for its memory.
     async fn run_once(&self, address: SocketAddr, up: &mut Option<Up>) -> End {
+        let end = self.run_to_its_end(address, up).await;
+        let Some(group) = &self.group else { return end };
+        // Whatever has left the process group is in this one.
+        group.kill();
+        match (end, group.was_killed_for_memory()) {
+            (End::Failed(_), true) => End::Failed(format!(
+                "`{}` was killed because it wanted more memory than is booked for it",
+                self.name
+            )),
+            (end, _) => end,
+        }
+    }
+
+    /// Nothing of its process group is left when this returns or is dropped.
+    async fn run_to_its_end(&self, address: SocketAddr, up: &mut Option<Up>) -> End {
         let name = &self.name;
         let (mut child, group) = match self.spawn(address.port()) {
             Ok(spawned) => spawned,
@@ -145,6 +170,9 @@ impl Supervisor {
             .kill_on_drop(true);
         if let Some(directory) = &program.working_dir {
             command.current_dir(directory);
+        }
+        if let Some(group) = &self.group {
+            enter(&mut command, group.door()?);
         }
         let mut child = command.spawn()?;
         let group = Group::of(&child, &self.notes)?;
@@ -200,6 +228,19 @@ impl Supervisor {
             let _ = child.wait().await;
         }
         End::Stopped
+    }
+}
+
+/// Has the program be in the group from its first instruction on.
+fn enter(command: &mut Command, door: File) {
+    let enter = move || -> io::Result<()> {
+        rustix::io::write(&door, b"0")?;
+        Ok(())
+    };
+    #[expect(unsafe_code, reason = "there is no other way between fork and exec")]
+    // SAFETY: between fork and exec only a system call is made, on a file that is open already.
+    unsafe {
+        command.pre_exec(enter);
     }
 }
 
