@@ -36,7 +36,11 @@ impl Processor {
 }
 
 impl Row {
-    pub(crate) fn up(hops: usize, waybook: Option<PathBuf>) -> Result<Self, Failure> {
+    pub(crate) fn up(
+        hops: usize,
+        waybook: Option<PathBuf>,
+        search_age: &str,
+    ) -> Result<Self, Failure> {
         let since = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH);
         let unique = since.unwrap_or(Duration::ZERO).as_nanos();
         let folder = std::env::temp_dir().join(format!("row-{}-{unique}", std::process::id()));
@@ -49,9 +53,10 @@ impl Row {
             waybook,
             hops,
         };
-        let mut topology = "[defaults.capacity]\ncpu = 1000\nmemory = \"64 GiB\"\n\
-             down = \"1000 Gbit/s\"\nup = \"1000 Gbit/s\"\n"
-            .to_owned();
+        let mut topology = format!(
+            "[defaults.capacity]\ncpu = 1000\nmemory = \"64 GiB\"\ndown = \"1000 Gbit/s\"\n\
+             up = \"1000 Gbit/s\"\n[defaults.timing]\nsearch-age = \"{search_age}\"\n"
+        );
         for depth in 0..=hops {
             topology.push_str(&format!("[[place]]\nname = \"{}\"\n", name(depth)));
         }

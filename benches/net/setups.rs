@@ -1,7 +1,8 @@
 //! How long sessions take to be set up over real places, and how many are set up in a second.
 //!
 //! ```text
-//! setups --hops 4 [--sessions 500] [--in-flight 64] [--through place|api] [--waybook PROGRAM]
+//! setups --hops 4 [--sessions 500] [--in-flight 64] [--through place|api] [--search-age "1 s"]
+//!        [--waybook PROGRAM]
 //! ```
 //!
 //! Brings up a row of places, each its own process, the server's at its top and the client's at its end, so many
@@ -61,7 +62,8 @@ async fn measure() -> Result<(), Failure> {
     let in_flight = number("--in-flight", 64);
     let through_api = argument("--through").is_some_and(|through| through == "api");
     let waybook = argument("--waybook").map(PathBuf::from);
-    let row = Row::up(hops, waybook)?;
+    let search_age = argument("--search-age").unwrap_or_else(|| "1 s".to_owned());
+    let row = Row::up(hops, waybook, &search_age)?;
     let (door, daemon) = match through_api {
         true => (Door::Api(Client::from_folder(&row.folder_of(hops))?), None),
         false => {

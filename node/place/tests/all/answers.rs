@@ -22,7 +22,9 @@ fn places(config_of_client: Config) -> Neighbours {
 }
 
 fn three() -> Neighbours {
-    places(config("r/a", 1000))
+    let mut client = config("r/a", 1000);
+    client.timing.search_age = AGE;
+    places(client)
 }
 
 /// Opens a session at `r/a`; what became of it, and how often `r` was asked for servers.
@@ -64,10 +66,8 @@ fn set_ups_of_the_same_title_share_an_answer_for_a_while() {
 }
 
 #[test]
-fn with_an_age_of_zero_every_set_up_searches() {
-    let mut client = config("r/a", 1000);
-    client.timing.search_age = Duration::ZERO;
-    let mut all = places(client);
+fn unless_answers_are_kept_every_set_up_searches() {
+    let mut all = places(config("r/a", 1000));
     for _ in 0..3 {
         let (outcome, searches) = open(&mut all, "film");
         assert_eq!(searches, 1);
