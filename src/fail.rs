@@ -58,11 +58,9 @@ impl Fail {
     pub(crate) fn command_line(error: &clap::Error) -> Self {
         let text = error.render().to_string();
         // How it is written right is for people, who are told without `--json`.
-        let said = text.split("\n\nUsage:").next().unwrap_or_default();
-        let said = said
-            .split("\n\nFor more information")
-            .next()
-            .unwrap_or_default();
+        let ends = ["\n\nUsage:", "\n\nFor more information"];
+        let end = ends.iter().filter_map(|end| text.find(end)).min();
+        let said = &text[..end.unwrap_or(text.len())];
         Self::usage(said.strip_prefix("error: ").unwrap_or(said).trim_end())
     }
 

@@ -9,6 +9,8 @@
 //! Prints one line of JSON: how long one message took with its answer, when there was no other, and how many
 //! came back in a second, with so many under way.
 
+mod shared;
+
 use std::collections::HashMap;
 use std::io::{BufRead, BufReader, Write};
 use std::net::{Ipv4Addr, SocketAddr};
@@ -25,7 +27,7 @@ use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use rustls::server::WebPkiClientVerifier;
 
-type Failure = Box<dyn std::error::Error + Send + Sync>;
+use shared::{Failure, argument, number, quantile};
 
 /// The name of every process; who it is is not looked at.
 const NAME: &str = "hop";
@@ -42,16 +44,6 @@ fn main() -> Result<(), Failure> {
         Some(folder) => runtime.block_on(hop_of(Path::new(&folder), argument("--next"))),
         None => runtime.block_on(measure()),
     }
-}
-
-/// What stands behind a flag.
-fn argument(name: &str) -> Option<String> {
-    let mut arguments = std::env::args().skip_while(|a| a != name).skip(1);
-    arguments.next()
-}
-
-fn number(name: &str, default: usize) -> usize {
-    argument(name).map_or(default, |text| text.parse().expect("a number"))
 }
 
 // One hop.
@@ -232,10 +224,9 @@ async fn measure() -> Result<(), Failure> {
             frames.read(&mut receive).await?;
         }
         if id >= WARM_UP {
-            took.push(began.elapsed());
+            took.push(began.elapsed().as_secs_f64() * 1e6);
         }
     }
-    took.sort_unstable();
 
     let mut waiting = HashMap::new();
     let (mut sent, mut come) = (0, 0);
@@ -260,16 +251,12 @@ async fn measure() -> Result<(), Failure> {
         }
     }
     let rate = messages as f64 / began.elapsed().as_secs_f64();
-    let micros = |at: f64| {
-        let index = ((took.len() - 1) as f64 * at).round() as usize;
-        took[index].as_secs_f64() * 1e6
-    };
     println!(
         "{{\"program\": \"chain\", \"hops\": {hops}, \"in_flight\": {in_flight}, \"median_us\": {:.1}, \
          \"p10_us\": {:.1}, \"p90_us\": {:.1}, \"per_second\": {rate:.0}}}",
-        micros(0.5),
-        micros(0.1),
-        micros(0.9)
+        quantile(&mut took, 0.5),
+        quantile(&mut took, 0.1),
+        quantile(&mut took, 0.9)
     );
     Ok(())
 }

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use waybook_client::Runtime;
 
-pub(crate) type Failure = Box<dyn std::error::Error + Send + Sync>;
+use crate::shared::Failure;
 
 /// What the place at the top serves.
 pub(crate) const TITLE: &str = "row";

@@ -15,6 +15,7 @@
 //! processor time that took of all places together.
 
 mod row;
+mod shared;
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -25,10 +26,10 @@ use waybook_client::Client;
 use waybook_client::model::OpenForm;
 use waybook_daemon::config::{DaemonConfig, Overrides};
 use waybook_daemon::{OpenEvent, PlaceHandle, RunningDaemon};
-use waybook_place::io::{Input, OpenRequest, Outcome, RecordKey, RequestId};
-use waybook_plan::Profile;
+use waybook_place::io::{Input, OpenRequest, Outcome, RecordKey};
 
-use row::{Failure, Row};
+use row::Row;
+use shared::{Failure, argument, number, quantile};
 
 /// Sessions before anything is measured.
 const WARM_UP: usize = 50;
@@ -38,15 +39,6 @@ fn main() -> Result<(), Failure> {
         .enable_all()
         .build()?
         .block_on(measure())
-}
-
-fn argument(name: &str) -> Option<String> {
-    let mut arguments = std::env::args().skip_while(|a| a != name).skip(1);
-    arguments.next()
-}
-
-fn number(name: &str, default: usize) -> usize {
-    argument(name).map_or(default, |text| text.parse().expect("a number"))
 }
 
 /// Who opens and closes sessions.
@@ -60,7 +52,11 @@ async fn measure() -> Result<(), Failure> {
     let hops = number("--hops", 4);
     let sessions = number("--sessions", 500);
     let in_flight = number("--in-flight", 64);
-    let through_api = argument("--through").is_some_and(|through| through == "api");
+    let through_api = match argument("--through").as_deref() {
+        None | Some("place") => false,
+        Some("api") => true,
+        Some(other) => return Err(format!("--through {other}: say `place` or `api`").into()),
+    };
     let waybook = argument("--waybook").map(PathBuf::from);
     let search_age = argument("--search-age").unwrap_or_else(|| "1 s".to_owned());
     let row = Row::up(hops, waybook, &search_age)?;
@@ -147,7 +143,7 @@ impl Door {
         match self {
             Self::Place(place, count) => {
                 let key = count.fetch_add(1, Ordering::Relaxed);
-                let mut events = place.open(request(key));
+                let mut events = place.open(OpenRequest::new(format!("bench-{key}"), row::TITLE));
                 loop {
                     match events.recv().await.ok_or("the place has stopped")? {
                         OpenEvent::Progress(_) => {}
@@ -182,27 +178,4 @@ impl Door {
         }
         Ok(())
     }
-}
-
-fn request(key: usize) -> OpenRequest {
-    OpenRequest {
-        request: RequestId(0),
-        key: format!("bench-{key}"),
-        title: row::TITLE.to_owned(),
-        profile: Profile::default(),
-        strategy: None,
-        deadline: None,
-        retries: 0,
-        idle: None,
-        longest: None,
-        watch: false,
-        no_trace_back: false,
-        trace: None,
-    }
-}
-
-fn quantile(all: &mut [f64], at: f64) -> f64 {
-    all.sort_by(f64::total_cmp);
-    let index = ((all.len() - 1) as f64 * at).round() as usize;
-    all[index]
 }

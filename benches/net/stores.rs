@@ -9,6 +9,9 @@
 //! which only makes it faster. All goes over one connection, unencrypted. Prints one line of JSON: how long one
 //! booking took when there was no other, and how many were booked and given back in a second.
 
+mod shared;
+
+use std::collections::VecDeque;
 use std::time::Instant;
 
 use bytes::Bytes;
@@ -21,7 +24,7 @@ use tokio::net::TcpStream;
 use tokio::net::tcp::{OwnedReadHalf, OwnedWriteHalf};
 use tokio::task::JoinSet;
 
-type Failure = Box<dyn std::error::Error + Send + Sync>;
+use shared::{Failure, number, quantile};
 
 /// Bookings before anything is measured.
 const WARM_UP: usize = 200;
@@ -44,18 +47,6 @@ async fn main() -> Result<(), Failure> {
          \"per_second\": {rate:.0}}}"
     );
     Ok(())
-}
-
-fn number(name: &str, default: usize) -> usize {
-    let mut arguments = std::env::args().skip_while(|a| a != name).skip(1);
-    arguments
-        .next()
-        .map_or(default, |text| text.parse().expect("a number"))
-}
-
-fn median(mut took: Vec<f64>) -> f64 {
-    took.sort_by(f64::total_cmp);
-    took[took.len() / 2]
 }
 
 // Redis.
@@ -142,7 +133,7 @@ async fn redis(
 
     // A reply makes room for the next step of the same booking, or for the next booking.
     let began = Instant::now();
-    let mut steps: std::collections::VecDeque<usize> = std::collections::VecDeque::new();
+    let mut steps = VecDeque::new();
     let (mut begun, mut done) = (0, 0);
     let mut out = Vec::new();
     while done < bookings {
@@ -169,7 +160,7 @@ async fn redis(
         }
     }
     let rate = bookings as f64 / began.elapsed().as_secs_f64();
-    Ok((median(took.split_off(WARM_UP)), rate))
+    Ok((quantile(&mut took[WARM_UP..], 0.5), rate))
 }
 
 // etcd, by its gRPC interface (etcdserverpb.KV, version 3).
@@ -326,5 +317,5 @@ async fn etcd(
         done??;
     }
     let rate = bookings as f64 / began.elapsed().as_secs_f64();
-    Ok((median(took.split_off(WARM_UP)), rate))
+    Ok((quantile(&mut took[WARM_UP..], 0.5), rate))
 }

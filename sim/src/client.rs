@@ -7,7 +7,7 @@ use waybook_agents::{Progress, Refusal, SessionId};
 use waybook_location_tree::PlaceName;
 use waybook_place::Instant;
 use waybook_place::io::{EndReason, Established, OpenRequest, Outcome, RequestId, Survey};
-use waybook_plan::{NoPlan, Plan, Profile};
+use waybook_plan::{NoPlan, Plan};
 
 use crate::world::PlaceIndex;
 
@@ -46,20 +46,7 @@ impl Script {
 /// empty key is replaced by a fresh one.
 #[must_use]
 pub fn request(title: &str) -> OpenRequest {
-    OpenRequest {
-        request: RequestId(0),
-        key: String::new(),
-        title: title.to_owned(),
-        profile: Profile::default(),
-        strategy: None,
-        deadline: None,
-        retries: 0,
-        idle: None,
-        longest: None,
-        watch: false,
-        no_trace_back: false,
-        trace: None,
-    }
+    OpenRequest::new("", title)
 }
 
 /// What a client knows.

@@ -44,7 +44,7 @@ pub(crate) struct Open {
     /// another one, as `ann@core/bologna`
     #[arg(long, value_parser = user, conflicts_with = "profile")]
     user: Option<User>,
-    /// A profile file, which is sent along; or a user, as with `--user`
+    /// A profile file, which is sent along; or a user of the client's place
     #[arg(long, value_name = "USER|FILE")]
     profile: Option<String>,
     /// The same key gives the same session until that is over

@@ -7,7 +7,7 @@ use std::time::Duration;
 use waybook_agents::{Incarnation, Message, wire};
 use waybook_place::io::{Input, OpenRequest, Outcome, Output, RequestId};
 use waybook_place::{CodeConfig, Config, Instant, Limits, Place, Timing};
-use waybook_plan::{Presentation, Profile, Resource};
+use waybook_plan::{Presentation, Resource};
 
 use super::{HERE, NEIGHBOURS, name};
 
@@ -169,18 +169,12 @@ pub(super) fn presentation(title: &str) -> Arc<Presentation> {
 }
 
 pub(super) fn request(number: u64) -> OpenRequest {
+    let title = if number % 4 == 3 { "show" } else { "film" };
     OpenRequest {
         request: RequestId(number),
-        key: format!("key {number}"),
-        title: if number % 4 == 3 { "show" } else { "film" }.to_owned(),
-        profile: Profile::default(),
-        strategy: None,
-        deadline: None,
         retries: u32::from(number % 3 == 2),
-        idle: None,
-        longest: None,
         watch: number.is_multiple_of(2),
         no_trace_back: number % 5 == 4,
-        trace: None,
+        ..OpenRequest::new(format!("key {number}"), title)
     }
 }

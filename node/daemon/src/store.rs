@@ -12,6 +12,7 @@
 //! | `audit/` | what was changed, and by whom |
 //! | `runtime.json` | where the running daemon is reached |
 
+mod queue;
 mod writer;
 
 use std::fs::{File, OpenOptions, TryLockError};

@@ -371,6 +371,28 @@ pub struct OpenRequest {
     pub trace: Option<TraceContext>,
 }
 
+impl OpenRequest {
+    /// A request of that key for that title, with nothing special wanted, by anybody. Its number is
+    /// still to be given.
+    #[must_use]
+    pub fn new(key: impl Into<String>, title: impl Into<String>) -> Self {
+        Self {
+            request: RequestId(0),
+            key: key.into(),
+            title: title.into(),
+            profile: Profile::default(),
+            strategy: None,
+            deadline: None,
+            retries: 0,
+            idle: None,
+            longest: None,
+            watch: false,
+            no_trace_back: false,
+            trace: None,
+        }
+    }
+}
+
 /// What became of an open.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Outcome {

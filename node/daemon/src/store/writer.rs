@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
 use std::thread::JoinHandle;
 use std::time::{Duration, SystemTime};
 
@@ -13,101 +13,13 @@ use tokio::sync::oneshot;
 use waybook_agents::wire;
 use waybook_place::io::RecordKey;
 
+use super::queue::{Going, Order, Queue};
 use super::{NUMBERS, RECORDS, TIMES};
 use crate::handle::Written;
 use crate::moment::seconds;
 
 /// How long to wait after a failed write before the next attempt.
 const RETRY: Duration = Duration::from_secs(1);
-/// How long more is waited for that goes into the same write, while nobody waits for it: a write
-/// of one record takes as long as that of a hundred.
-const GATHER: Duration = Duration::from_millis(10);
-
-enum Order {
-    Put(RecordKey, Option<Vec<u8>>),
-    /// For whoever waits for all records, or for one.
-    Flush(Option<RecordKey>, oneshot::Sender<Written>),
-    /// For whoever wants a copy of all records, in a file that is not there yet.
-    Copy(PathBuf, oneshot::Sender<Written>),
-}
-
-/// What the thread is to do.
-#[derive(Default)]
-struct Orders {
-    all: Vec<Order>,
-    /// Somebody waits for one of them.
-    urgent: bool,
-    /// The thread waits for the first one. While it gathers it need not be woken for each.
-    idle: bool,
-    /// There will be no more.
-    ended: bool,
-    /// The thread is gone, and nobody does anything more.
-    gone: bool,
-}
-
-#[derive(Default)]
-struct Queue {
-    orders: Mutex<Orders>,
-    more: Condvar,
-}
-
-impl Queue {
-    fn orders(&self) -> MutexGuard<'_, Orders> {
-        self.orders.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    fn give(&self, order: Order) {
-        let mut orders = self.orders();
-        if orders.gone {
-            return;
-        }
-        let urgent = !matches!(order, Order::Put(..));
-        orders.urgent |= urgent;
-        orders.all.push(order);
-        if urgent || orders.idle {
-            self.more.notify_one();
-        }
-    }
-
-    fn end(&self) {
-        self.orders().ended = true;
-        self.more.notify_one();
-    }
-
-    /// Waits for orders, or for so long. True once there will be no more.
-    fn take(&self, most: Option<Duration>) -> (Vec<Order>, bool) {
-        let none = |orders: &mut Orders| orders.all.is_empty() && !orders.ended;
-        let mut orders = self.orders();
-        orders.idle = true;
-        orders = match most {
-            None => {
-                let waited = self.more.wait_while(orders, none);
-                waited.unwrap_or_else(PoisonError::into_inner)
-            }
-            Some(most) => {
-                let waited = self.more.wait_timeout_while(orders, most, none);
-                waited.unwrap_or_else(PoisonError::into_inner).0
-            }
-        };
-        orders.idle = false;
-        let more = |orders: &mut Orders| !orders.urgent && !orders.ended;
-        let waited = self.more.wait_timeout_while(orders, GATHER, more);
-        let mut orders = waited.unwrap_or_else(PoisonError::into_inner).0;
-        orders.urgent = false;
-        (std::mem::take(&mut orders.all), orders.ended)
-    }
-}
-
-/// Lets nobody wait for a thread that is gone, however it went.
-struct Going(Arc<Queue>);
-
-impl Drop for Going {
-    fn drop(&mut self) {
-        let mut orders = self.0.orders();
-        orders.gone = true;
-        orders.all.clear();
-    }
-}
 
 /// A thread that owns the database.
 pub(super) struct Writer {
@@ -131,8 +43,8 @@ impl Writer {
         let thread = std::thread::Builder::new()
             .name("records".to_owned())
             .spawn({
-                let going = Going(queue.clone());
-                move || run(&mut records, &going.0)
+                let going = Going::new(queue.clone());
+                move || run(&mut records, going.queue())
             })
             .expect("a thread can be started");
         Self {

@@ -10,8 +10,8 @@ use waybook_daemon::identity::{Authority, DEFAULT_VALIDITY};
 use waybook_daemon::{Core, Daemon, Existing, RunningDaemon, Stopping};
 
 use waybook_daemon::store::Store;
-use waybook_place::io::{Input, OpenRequest, RecordKey, RequestId};
-use waybook_plan::{Digest, Presentation, Profile};
+use waybook_place::io::{Input, OpenRequest, RecordKey};
+use waybook_plan::{Digest, Presentation};
 
 use crate::tree::{
     Forest, PATIENCE, eventually, joined, name, quiet_rooms, start, start_at, until,
@@ -228,20 +228,7 @@ async fn a_set_up_is_given_up_when_its_client_goes() {
     let presentation = Arc::new(Presentation::from_toml(film).unwrap());
     root.place().input(Input::Publish { presentation });
 
-    let events = leaf.place().open(OpenRequest {
-        request: RequestId(0),
-        key: "one".to_owned(),
-        title: "film".to_owned(),
-        profile: Profile::default(),
-        strategy: None,
-        deadline: None,
-        retries: 0,
-        idle: None,
-        longest: None,
-        watch: false,
-        no_trace_back: false,
-        trace: None,
-    });
+    let events = leaf.place().open(OpenRequest::new("one", "film"));
     let booked = async |daemon: &RunningDaemon, count: usize| {
         eventually(async || {
             let look = daemon.place().query(|place, _| place.bookings().count());

@@ -10,7 +10,7 @@ use waybook_agents::{
 };
 use waybook_place::io::{EndReason, Input, OpenRequest, Outcome, Output, RecordKey, RequestId};
 use waybook_place::{Config, Limits, NeighbourView};
-use waybook_plan::{Load, Presentation, Profile, SolutionNumber};
+use waybook_plan::{Load, Presentation, SolutionNumber};
 
 use crate::code::{release, runs};
 use crate::neighbours::{Letter, Neighbours, config, name};
@@ -314,17 +314,9 @@ fn lasting(root: &Config) -> Neighbours {
     all.publish("r", NOTE);
     let open = OpenRequest {
         request: RequestId(1),
-        key: "key".to_owned(),
-        title: "note".to_owned(),
-        profile: Profile::default(),
-        strategy: None,
-        deadline: None,
-        retries: 0,
         idle: Some(Duration::from_secs(10_000)),
         longest: Some(Duration::from_secs(100)),
-        watch: false,
-        no_trace_back: false,
-        trace: None,
+        ..OpenRequest::new("key", "note")
     };
     all.put(&name("r"), Input::Open(open));
     all.settle();

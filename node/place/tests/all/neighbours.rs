@@ -367,17 +367,9 @@ impl Neighbours {
         let request = RequestId(self.requests);
         let open = OpenRequest {
             request,
-            key: key.to_owned(),
-            title: title.to_owned(),
             profile,
-            strategy: None,
-            deadline: None,
-            retries: 0,
-            idle: None,
-            longest: None,
             watch: self.watch,
-            no_trace_back: false,
-            trace: None,
+            ..OpenRequest::new(key, title)
         };
         self.put(&name(place), Input::Open(open));
         request

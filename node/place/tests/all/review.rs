@@ -9,7 +9,7 @@ use waybook_agents::{
 };
 use waybook_place::Timing;
 use waybook_place::io::{Input, OpenRequest, Outcome, Output, RequestId};
-use waybook_plan::{Load, Presentation, Profile, Resource, SolutionNumber};
+use waybook_plan::{Load, Presentation, Resource, SolutionNumber};
 
 use crate::letters::intercept;
 use crate::neighbours::{FILM, Letter, Neighbours, config, name};
@@ -71,17 +71,8 @@ fn a_summary_of_any_age_is_kept_and_passed_on() {
 fn request(number: u64) -> OpenRequest {
     OpenRequest {
         request: RequestId(number),
-        key: "shared".to_owned(),
-        title: "film".to_owned(),
-        profile: Profile::default(),
-        strategy: None,
-        deadline: None,
         retries: 1,
-        idle: None,
-        longest: None,
-        watch: false,
-        no_trace_back: false,
-        trace: None,
+        ..OpenRequest::new("shared", "film")
     }
 }
 

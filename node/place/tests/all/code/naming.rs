@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use waybook_agents::{Message, RefusalReason};
 use waybook_place::io::{CodeOrder, Input, OpenRequest, Outcome, Output, RequestId};
-use waybook_plan::{NoPlan, Profile, Release, Releases, SigningKey};
+use waybook_plan::{NoPlan, Release, Releases, SigningKey};
 
 use super::{film, release, runs};
 use crate::letters::intercept;
@@ -264,17 +264,7 @@ fn what_a_place_lacks_to_run_code_is_a_refusal_and_the_next_solution_is_taken() 
         &name("r/a/x"),
         Input::DryRun(OpenRequest {
             request,
-            key: "dry".to_owned(),
-            title: "film".to_owned(),
-            profile: Profile::default(),
-            strategy: None,
-            deadline: None,
-            retries: 0,
-            idle: None,
-            longest: None,
-            watch: false,
-            no_trace_back: false,
-            trace: None,
+            ..OpenRequest::new("dry", "film")
         }),
     );
     all.settle();

@@ -5,7 +5,6 @@ use std::sync::Arc;
 
 use waybook_agents::{Envelope, Incarnation, SessionId, wire};
 use waybook_location_tree::PlaceName;
-use waybook_plan::Profile;
 
 use super::super::canonical::Digest;
 use super::super::check::{self, Wrong};
@@ -92,17 +91,7 @@ impl World {
         self.clients[number] = Knows::Waits;
         let request = OpenRequest {
             request: RequestId(number as u64),
-            key: format!("key {number}"),
-            title: title.to_owned(),
-            profile: Profile::default(),
-            strategy: None,
-            deadline: None,
-            retries: 0,
-            idle: None,
-            longest: None,
-            watch: false,
-            no_trace_back: false,
-            trace: None,
+            ..OpenRequest::new(format!("key {number}"), title)
         };
         self.put(place, Input::Open(request));
     }
