@@ -10,6 +10,7 @@ use std::time::Duration;
 use rustix::time::{ClockId, clock_gettime};
 use tokio::time::{Instant, Sleep};
 
+use crate::ticker::Runs;
 /// How much processor time may be saved up: what the share brings in this time.
 const BURST: Duration = Duration::from_millis(100);
 
@@ -154,13 +155,17 @@ fn thread_time() -> Duration {
 /// is interrupted by the epoch and so is polled again and again.
 pub(crate) struct Metered {
     budget: Arc<Budget>,
+    runs: Arc<Runs>,
     rest: Option<Pin<Box<Sleep>>>,
 }
 
 impl Metered {
-    pub(crate) fn new(budget: &Arc<Budget>) -> Self {
-        let budget = Arc::clone(budget);
-        Self { budget, rest: None }
+    pub(crate) fn new(budget: &Arc<Budget>, runs: &Arc<Runs>) -> Self {
+        Self {
+            budget: Arc::clone(budget),
+            runs: Arc::clone(runs),
+            rest: None,
+        }
     }
 
     /// Polls `work`, or waits until the share suffices.
@@ -180,7 +185,9 @@ impl Metered {
         }
         self.rest = None;
         let before = thread_time();
+        let run = self.runs.begin();
         let polled = work(cx);
+        drop(run);
         self.budget.charge(thread_time().saturating_sub(before));
         polled
     }

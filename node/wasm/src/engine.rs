@@ -4,9 +4,7 @@ use std::collections::{BTreeSet, HashMap};
 use std::fmt;
 use std::future::Future;
 use std::path::PathBuf;
-use std::sync::mpsc::{RecvTimeoutError, Sender, channel};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
-use std::thread::JoinHandle;
 use std::time::Instant;
 
 use bytes::Bytes;
@@ -24,6 +22,7 @@ use crate::failure::LoadError;
 use crate::guest::{self, Guest};
 use crate::inspect::World;
 use crate::settings::Settings;
+use crate::ticker::Ticker;
 
 /// Most instances of modules in one instance of a component. What is made of Python has
 /// some dozens: one for each library.
@@ -47,7 +46,7 @@ pub(crate) struct Inner {
     keeping: Mutex<()>,
     codes: Mutex<HashMap<[u8; 32], Slot>>,
     compilers: Semaphore,
-    _ticker: Ticker,
+    pub(crate) ticker: Ticker,
 }
 
 /// What is known of a component's code.
@@ -142,7 +141,7 @@ impl Wasm {
             codes: Mutex::default(),
             compilers: Semaphore::new(settings.compilations.max(1)),
             settings,
-            _ticker: ticker,
+            ticker,
         })))
     }
 
@@ -385,39 +384,6 @@ fn config(settings: &Settings) -> Config {
         .epoch_interruption(true)
         .allocation_strategy(InstanceAllocationStrategy::Pooling(pool));
     config
-}
-
-/// Lets the epoch pass. Ends when dropped.
-struct Ticker {
-    stop: Option<Sender<()>>,
-    thread: Option<JoinHandle<()>>,
-}
-
-impl Ticker {
-    fn start(engine: &Engine, tick: std::time::Duration) -> std::io::Result<Self> {
-        let (stop, stopped) = channel();
-        let engine = engine.clone();
-        let thread = std::thread::Builder::new()
-            .name("waybook-epoch".to_owned())
-            .spawn(move || {
-                while stopped.recv_timeout(tick) == Err(RecvTimeoutError::Timeout) {
-                    engine.increment_epoch();
-                }
-            })?;
-        Ok(Self {
-            stop: Some(stop),
-            thread: Some(thread),
-        })
-    }
-}
-
-impl Drop for Ticker {
-    fn drop(&mut self) {
-        self.stop = None;
-        if let Some(thread) = self.thread.take() {
-            let _ = thread.join();
-        }
-    }
 }
 
 #[cfg(test)]

@@ -38,6 +38,7 @@ mod job;
 mod log;
 mod outgoing;
 mod settings;
+mod ticker;
 mod worker;
 
 pub use body::{Body, BoxError, empty_body, full_body};

@@ -270,7 +270,7 @@ async fn watch_over(
 ) -> End {
     let mut answering = pin!(answering);
     let mut stopped = pin!(shared.stop.cancelled());
-    let mut metered = Metered::new(&shared.budget);
+    let mut metered = Metered::new(&shared.budget, shared.wasm.ticker.runs());
     let mut overseer = Overseer::new(shared);
     std::future::poll_fn(|cx| {
         instance.register(cx.waker());

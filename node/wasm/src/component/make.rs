@@ -45,7 +45,7 @@ impl Shared {
             Ok(UpdateDeadline::Yield(1))
         });
         let making = self.code.pre.instantiate_async(&mut store);
-        let making = Metered::new(&self.budget).run(making);
+        let making = Metered::new(&self.budget, self.wasm.ticker.runs()).run(making);
         let made = tokio::time::timeout(settings.start_timeout, making).await;
         let short = instance.short_of_memory.load(Ordering::Relaxed);
         match made {
