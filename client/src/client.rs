@@ -18,19 +18,22 @@ use std::path::Path;
 use http::Uri;
 use waybook_location_tree::PlaceName;
 
+use crate::connections::Connections;
 use crate::tls::Tls;
 use crate::{Error, Runtime, connect};
 use request::escape;
 pub(crate) use request::unreachable;
 
-/// Reaches one place, and through it every other one of its tree. Cheap to clone.
+/// Reaches one place, and through it every other one of its tree. Cheap to clone; clones share their
+/// connections to the place, which are used again and again and closed when they have been idle for
+/// some seconds.
 #[derive(Debug, Clone)]
 pub struct Client {
     address: String,
     token: String,
     at: Option<PlaceName>,
     traceparent: Option<String>,
-    tls: Option<Tls>,
+    connections: Connections,
 }
 
 impl Client {
@@ -52,7 +55,7 @@ impl Client {
             token,
             at: None,
             traceparent: None,
-            tls,
+            connections: Connections::new(tls),
         })
     }
 
@@ -98,7 +101,7 @@ impl Client {
             token: token.to_owned(),
             at: None,
             traceparent: None,
-            tls,
+            connections: Connections::new(tls),
         })
     }
 
@@ -136,7 +139,7 @@ impl Client {
         let place = place.unwrap_or_default();
         format!(
             "{}://{}/#token={}{place}",
-            if self.tls.is_some() { "https" } else { "http" },
+            self.connections.scheme(),
             self.address,
             escape(&self.token)
         )

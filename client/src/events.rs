@@ -54,7 +54,9 @@ impl Events {
     /// If the connection breaks, or an event cannot be read.
     pub async fn next(&mut self) -> Result<Option<Event>, Error> {
         let event = self.0.next(read_event).await?;
-        self.0.done = !matches!(event, Some(Event::Progress(_)));
+        if !matches!(event, Some(Event::Progress(_))) {
+            self.0.end();
+        }
         Ok(event)
     }
 }
@@ -70,7 +72,9 @@ impl Fetching {
     /// If the connection breaks, or an event cannot be read.
     pub async fn next(&mut self) -> Result<Option<FetchEvent>, Error> {
         let event = self.0.next(read_fetch_event).await?;
-        self.0.done = !matches!(event, Some(FetchEvent::Progress(_)));
+        if !matches!(event, Some(FetchEvent::Progress(_))) {
+            self.0.end();
+        }
         Ok(event)
     }
 }
@@ -99,27 +103,34 @@ fn read_fetch_event(kind: &str, data: &str) -> Option<serde_json::Result<FetchEv
 /// A stream of events (the `text/event-stream` of HTML, section 9.2).
 #[derive(Debug)]
 struct Stream {
-    body: Incoming,
+    /// None after the last event.
+    body: Option<Incoming>,
     address: String,
     buffer: BytesMut,
-    done: bool,
 }
 
 impl Stream {
     fn new(body: Incoming, address: String) -> Self {
         Self {
-            body,
+            body: Some(body),
             address,
             buffer: BytesMut::new(),
-            done: false,
+        }
+    }
+
+    /// After the last event the answer ends. What is left of it is read, so that the connection can be
+    /// used again.
+    fn end(&mut self) {
+        if let Some(mut body) = self.body.take() {
+            tokio::spawn(async move { while let Some(Ok(_)) = body.frame().await {} });
         }
     }
 
     async fn next<T>(&mut self, read: Read<T>) -> Result<Option<T>, Error> {
         loop {
-            if self.done {
+            let Some(body) = &mut self.body else {
                 return Ok(None);
-            }
+            };
             if let Some(block) = take_block(&mut self.buffer) {
                 if let Some(event) = read_block(&block, read)? {
                     return Ok(Some(event));
@@ -129,7 +140,7 @@ impl Stream {
             if self.buffer.len() > MOST_EVENT {
                 return Err(Error::Answer("an endless event".to_owned()));
             }
-            let frame = self.body.frame().await.transpose();
+            let frame = body.frame().await.transpose();
             let frame = frame.map_err(|error| unreachable(&self.address, &error))?;
             match frame {
                 None => {

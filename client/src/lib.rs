@@ -39,6 +39,7 @@
 
 mod client;
 mod connect;
+mod connections;
 mod error;
 mod events;
 pub mod model;

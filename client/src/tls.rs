@@ -1,9 +1,10 @@
 //! Encrypted connections to a control API.
 
-use std::io;
+use std::error::Error as StdError;
 use std::path::Path;
 use std::sync::Arc;
 
+use hyper_rustls::{FixedServerNameResolver, HttpsConnector};
 use rustls::client::WebPkiServerVerifier;
 use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
 use rustls::crypto::{CryptoProvider, verify_tls12_signature, verify_tls13_signature};
@@ -13,9 +14,6 @@ use rustls::{
     CertificateError, ClientConfig, DigitallySignedStruct, InvalidMessage, RootCertStore,
     SignatureScheme,
 };
-use tokio::net::TcpStream;
-use tokio_rustls::TlsConnector;
-use tokio_rustls::client::TlsStream;
 
 use crate::Error;
 
@@ -94,20 +92,15 @@ impl Tls {
         })
     }
 
-    pub(crate) async fn connect(
-        &self,
-        address: &str,
-        stream: TcpStream,
-    ) -> Result<TlsStream<TcpStream>, Error> {
-        let connector = TlsConnector::from(self.config.clone());
-        let connected = connector.connect(self.host.clone(), stream).await;
-        connected.map_err(|error| self.explain(address, &error))
+    /// Encrypted connections over such ones.
+    pub(crate) fn over<C>(&self, connector: C) -> HttpsConnector<C> {
+        let name = FixedServerNameResolver::new(self.host.clone());
+        HttpsConnector::new(connector, self.config.clone(), true, Arc::new(name))
     }
 
     /// What is wrong, and what to do.
-    fn explain(&self, address: &str, error: &io::Error) -> Error {
-        let inner = error.get_ref();
-        let inner = inner.and_then(|inner| inner.downcast_ref::<rustls::Error>());
+    pub(crate) fn explain(&self, address: &str, error: &(dyn StdError + 'static)) -> Error {
+        let inner = error.downcast_ref::<rustls::Error>();
         let why = match inner {
             Some(rustls::Error::InvalidCertificate(wrong)) => match wrong {
                 // An authority of that name with another key is somebody else, too.

@@ -4,7 +4,8 @@ use std::collections::BTreeMap;
 use std::io::{Read, Write};
 use std::net::TcpStream;
 
-use waybook_client::Runtime;
+use waybook_client::model::OpenForm;
+use waybook_client::{Event, Runtime};
 use waybook_sim::arm::Arm;
 use waybook_sim::client::request;
 
@@ -285,6 +286,43 @@ fn a_place_without_its_parent_is_well_and_not_ready() {
         "{said}"
     );
     assert!(get(api, "/healthz", None).starts_with("HTTP/1.1 200 "));
+}
+
+/// Every request of a client made a connection of its own.
+#[test]
+fn requests_of_a_client_share_connections() {
+    let kind = Kind {
+        walls: false,
+        code: false,
+    };
+    let places = Places::up(kind, |_| Build::This);
+    let client = places.client(3).unwrap();
+    let form = OpenForm {
+        title: "film".to_owned(),
+        ..OpenForm::default()
+    };
+    let accepted = |text: String| {
+        Figures::read(&text).of("waybook_client_connections_accepted_total{door=\"api\"}")
+    };
+    let more = places.ask(async {
+        let before = accepted(client.metrics().await?);
+        for _ in 0..10 {
+            // What is left of the news of the one is read, and all of the answer of the other.
+            let mut events = client.open(&form).await?;
+            let session = loop {
+                match events.next().await? {
+                    Some(Event::Established(established)) => break established.session,
+                    Some(Event::Progress(_)) => {}
+                    other => panic!("{other:?}"),
+                }
+            };
+            client.close(&session).await?;
+        }
+        Ok(accepted(client.metrics().await?) - before)
+    });
+    // One may be made while another is just being left.
+    let more = more.unwrap();
+    assert!(more < 10.0, "{more} for 21 requests");
 }
 
 /// To see more of what goes wrong just now, nobody has to restart the place where it does.

@@ -4,12 +4,8 @@ use bytes::Bytes;
 use http::{Method, Request, StatusCode, Uri, header};
 use http_body_util::{BodyExt, Full, Limited};
 use hyper::body::{Body, Incoming};
-use hyper::client::conn::http1::SendRequest;
-use hyper_util::rt::TokioIo;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
-use tokio::io::{AsyncRead, AsyncWrite};
-use tokio::net::TcpStream;
 
 use super::Client;
 use crate::Error;
@@ -75,13 +71,16 @@ impl Client {
             Some(place) => format!("?at={place}"),
             None => String::new(),
         };
-        let uri: Uri =
-            format!("/api/v1{path}{query}")
-                .parse()
-                .map_err(|error: http::uri::InvalidUri| Error::Url {
-                    url: path.to_owned(),
-                    why: error.to_string(),
-                })?;
+        let uri: Uri = format!(
+            "{}://{}/api/v1{path}{query}",
+            self.connections.scheme(),
+            self.address
+        )
+        .parse()
+        .map_err(|error: http::uri::InvalidUri| Error::Url {
+            url: path.to_owned(),
+            why: error.to_string(),
+        })?;
         let request = Request::builder()
             .method(method)
             .uri(uri)
@@ -93,20 +92,7 @@ impl Client {
         })
     }
 
-    /// Speaks HTTP over a connection.
-    async fn begin<S, B>(&self, stream: S) -> Result<SendRequest<B>, Error>
-    where
-        S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
-        B: Body<Data = Bytes, Error: std::error::Error + Send + Sync> + Send + Unpin + 'static,
-    {
-        let (sender, connection) = hyper::client::conn::http1::handshake(TokioIo::new(stream))
-            .await
-            .map_err(|error| unreachable(&self.address, &error))?;
-        tokio::spawn(connection);
-        Ok(sender)
-    }
-
-    /// Sends a request over a connection of its own; problems are errors.
+    /// Sends a request; problems are errors.
     pub(super) async fn send<B>(
         &self,
         request: http::request::Builder,
@@ -115,28 +101,12 @@ impl Client {
     where
         B: Body<Data = Bytes, Error: std::error::Error + Send + Sync> + Send + Unpin + 'static,
     {
+        let body = body.map_err(Into::into).boxed_unsync();
         let request = request.body(body).map_err(|error| Error::Url {
             url: self.address.clone(),
             why: error.to_string(),
         })?;
-        let stream = TcpStream::connect(&self.address)
-            .await
-            .map_err(|error| unreachable(&self.address, &error))?;
-        let mut sender = match &self.tls {
-            None => self.begin(stream).await?,
-            Some(tls) => {
-                self.begin(tls.connect(&self.address, stream).await?)
-                    .await?
-            }
-        };
-        let response =
-            sender
-                .send_request(request)
-                .await
-                .map_err(|error| match std::error::Error::source(&error) {
-                    Some(source) if error.is_user() => Error::Upload(source.to_string()),
-                    _ => unreachable(&self.address, &error),
-                })?;
+        let response = self.connections.send(&self.address, request).await?;
         let status = response.status();
         let body = response.into_body();
         if status.is_success() {
