@@ -297,9 +297,15 @@ impl PlanVisitor {
     }
 
     /// Takes over what an older visitor of the session left at this place: the visit that
-    /// it sent on is replaced by this one's, or given up.
+    /// it sent on is replaced by this one's, or given up. What it found to fail is not tried again,
+    /// and no smaller number than its last is sent on: where that has been, nothing smaller is taken.
     pub fn inherit(&mut self, older: &Self) {
+        let sent = older.child.as_ref().map_or(older.current, |c| c.number);
+        self.current = self.number.max(sent);
         self.child.clone_from(&older.child);
+        self.refused.clone_from(&older.refused);
+        self.failed.clone_from(&older.failed);
+        self.dead.clone_from(&older.dead);
     }
 
     /// Takes one event. What is to be done about it is appended to `actions`, in order.
@@ -307,7 +313,7 @@ impl PlanVisitor {
         use State::{Arrived, Ended, Established, Ready, Waiting};
         match (self.state, event) {
             (Ended, _) => {}
-            (Arrived, Event::Arrive) => self.attempt(self.number, local, actions),
+            (Arrived, Event::Arrive) => self.attempt(self.current, local, actions),
             (_, Event::Released) => self.end(local, actions),
             (_, Event::Drained) => self.drained(local, actions),
             (Waiting, Event::ComponentsUp) => {

@@ -80,14 +80,18 @@ fn solution(number: u16, stages: &[(&str, u64, &str)]) -> Arc<Solution> {
 /// 1 is the best; 2 is covered wherever 1 is held; 3 needs another component at the
 /// client; 4 leads to another server.
 fn plan() -> Plan {
+    plan_of(vec![
+        solution(1, &[("r/a", 4, "x"), ("r", 4, "x"), ("r/b", 4, "s")]),
+        solution(2, &[("r/a", 2, "x"), ("r", 2, "x"), ("r/b", 2, "s")]),
+        solution(3, &[("r/a", 2, "y"), ("r", 2, "x"), ("r/b", 2, "s")]),
+        solution(4, &[("r/a", 1, "z"), ("r", 1, "z"), ("r/c", 1, "s")]),
+    ])
+}
+
+fn plan_of(solutions: Vec<Arc<Solution>>) -> Plan {
     let plan = Plan {
         title: "film".to_owned(),
-        solutions: vec![
-            solution(1, &[("r/a", 4, "x"), ("r", 4, "x"), ("r/b", 4, "s")]),
-            solution(2, &[("r/a", 2, "x"), ("r", 2, "x"), ("r/b", 2, "s")]),
-            solution(3, &[("r/a", 2, "y"), ("r", 2, "x"), ("r/b", 2, "s")]),
-            solution(4, &[("r/a", 1, "z"), ("r", 1, "z"), ("r/c", 1, "s")]),
-        ],
+        solutions,
         releases: Arc::default(),
     };
     plan.check().unwrap();
@@ -127,6 +131,22 @@ fn failed(what: &str) -> Event {
     }
 }
 
+/// What the visitor does about the event, where there is room for all.
+fn does(visitor: &mut PlanVisitor, event: Event) -> Vec<Action> {
+    let mut actions = Vec::new();
+    visitor.handle(event, &mut Here { cpu: 4 }, &mut actions);
+    actions
+}
+
+/// The agent that is sent on.
+fn forwarded(actions: &[Action]) -> PlanVisitor {
+    let mut sent = actions.iter().filter_map(|action| match action {
+        Action::Forward { agent, .. } => Some(PlanVisitor::clone(agent)),
+        _ => None,
+    });
+    sent.next().expect("an agent is sent on")
+}
+
 fn events() -> Vec<(&'static str, Event)> {
     vec![
         ("arrive", Event::Arrive),
@@ -158,15 +178,9 @@ fn states(no_trace_back: bool) -> Vec<(&'static str, PlanVisitor, u64)> {
         }
         visitor
     };
-    let mut actions = Vec::new();
     let mut first = PlanVisitor::new(SessionId(1), plan(), false);
     first.set_no_trace_back(no_trace_back);
-    first.handle(Event::Arrive, &mut Here { cpu: 4 }, &mut actions);
-    let arrived = actions.into_iter().find_map(|action| match action {
-        Action::Forward { agent, .. } => Some(*agent),
-        _ => None,
-    });
-    let arrived = arrived.unwrap();
+    let arrived = forwarded(&does(&mut first, Event::Arrive));
     arrived.check().unwrap();
     let waiting = step(&arrived, &[Event::Arrive]);
     let child = step(&waiting, &[ready(1, 1)]);
@@ -293,4 +307,59 @@ fn every_state_can_be_captured() {
             "{label}"
         );
     }
+}
+
+/// Two components failed at the same time: the middle hop's, which went on by itself to a solution
+/// that the client hop's booking covered, and the client hop's, which sent one before that. The
+/// middle hop then went back to it, and the hop beyond took no notice of a smaller number.
+#[test]
+fn a_visitor_that_replaces_another_knows_what_failed() {
+    let plan = plan_of(vec![
+        solution(1, &[("r/a", 4, "x"), ("r", 4, "x"), ("r/b", 4, "s")]),
+        solution(2, &[("r/a", 2, "y"), ("r", 2, "x"), ("r/b", 2, "s")]),
+        solution(3, &[("r/a", 2, "x"), ("r", 2, "y"), ("r/b", 2, "s")]),
+        solution(4, &[("r/a", 2, "y"), ("r", 2, "y"), ("r/b", 2, "s")]),
+    ]);
+    let (mut client, mut older) = set_out(plan);
+    let on = forwarded(&does(&mut older, failed("x")));
+    assert_eq!(on.number(), SolutionNumber(3));
+    let mut newer = forwarded(&does(&mut client, failed("x")));
+    assert_eq!(newer.number(), SolutionNumber(2));
+    newer.inherit(&older);
+    let answer: Vec<_> = does(&mut newer, Event::Arrive).iter().map(show).collect();
+    let wanted = [
+        "release 3 at r/b",
+        "answer 2: refused, next 3, reasons for 1 2",
+    ];
+    assert_eq!(answer, wanted);
+}
+
+/// As above, but it was the hop beyond that could not do the solution between.
+#[test]
+fn a_visitor_that_replaces_another_goes_no_step_back() {
+    let plan = plan_of(vec![
+        solution(1, &[("r/a", 4, "x"), ("r", 4, "z"), ("r/b", 4, "s")]),
+        solution(2, &[("r/a", 2, "y"), ("r", 2, "z"), ("r/b", 2, "s")]),
+        solution(3, &[("r/a", 2, "x"), ("r", 2, "z"), ("r/b", 2, "s")]),
+    ]);
+    let (mut client, mut older) = set_out(plan);
+    let on = forwarded(&does(&mut older, refused(1, Some(3))));
+    assert_eq!(on.number(), SolutionNumber(3));
+    let mut newer = forwarded(&does(&mut client, failed("x")));
+    assert_eq!(newer.number(), SolutionNumber(2));
+    newer.inherit(&older);
+    let answer: Vec<_> = does(&mut newer, Event::Arrive).iter().map(show).collect();
+    let wanted = [
+        "release 3 at r/b",
+        "answer 2: refused, next 3, reasons for -",
+    ];
+    assert_eq!(answer, wanted);
+}
+
+/// Visitors at the client's hop and the next, both on their way with the best solution.
+fn set_out(plan: Plan) -> (PlanVisitor, PlanVisitor) {
+    let mut client = PlanVisitor::new(SessionId(1), plan, false);
+    let mut next = forwarded(&does(&mut client, Event::Arrive));
+    does(&mut next, Event::Arrive);
+    (client, next)
 }

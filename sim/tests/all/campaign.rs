@@ -14,7 +14,7 @@ use waybook_sim::fuzz::{Case, Failure, Tally, draw, execute};
 use crate::support::seeds;
 
 /// Cases that failed once. Each says in its first lines what failed.
-const FAILED_ONCE: [(&str, &str); 5] = [
+const FAILED_ONCE: [(&str, &str); 6] = [
     (
         "clock-set-back",
         include_str!("../cases/clock-set-back.toml"),
@@ -34,6 +34,10 @@ const FAILED_ONCE: [(&str, &str); 5] = [
     (
         "two-solutions-after-a-crash",
         include_str!("../cases/two-solutions-after-a-crash.toml"),
+    ),
+    (
+        "two-components-fail-at-once",
+        include_str!("../cases/two-components-fail-at-once.toml"),
     ),
 ];
 
