@@ -2,14 +2,14 @@
 
 use clap::Args;
 use waybook_client::Client;
-use waybook_client::model::{RefusalInfo, SetupDetail, SetupInfo, SolutionInfo};
+use waybook_client::model::{EndInfo, RefusalInfo, SetupDetail, SetupInfo, SolutionInfo};
 use waybook_location_tree::PlaceName;
 
 use crate::fail::{Done, Fail};
 use crate::find::Global;
 use crate::show::{self, Color, paint};
 
-/// Explains why a session was given what it got, or nothing.
+/// Explains why a session was given what it got, or nothing, and why it is over.
 #[derive(Args)]
 #[command(after_help = "\
 Examples:
@@ -39,6 +39,7 @@ impl Why {
                 setup,
                 solutions: Vec::new(),
                 refused: Vec::new(),
+                end: None,
             },
         };
         if global.json {
@@ -162,7 +163,19 @@ fn print(detail: &SetupDetail) -> Done {
             explain(refusal)?;
         }
     }
-    Ok(())
+    match &detail.end {
+        Some(end) => over(end),
+        None => Ok(()),
+    }
+}
+
+/// Why the session is over.
+fn over(end: &EndInfo) -> Done {
+    if end.refused.is_empty() {
+        return show::line(&format!("The session is over: {}.", end.text));
+    }
+    show::line("The session is over, for its path broke:")?;
+    end.refused.iter().try_for_each(explain)
 }
 
 /// What became of one solution.

@@ -892,6 +892,8 @@ export interface SessionInfo {
 
 /** A set-up with what was tried. */
 export interface SetupDetail {
+  /** Why the session that came of it is over, where the client's place remembers that. */
+  end?: null | EndInfo;
   /** What was refused, where and why, as far as this place knows. */
   refused: Array<RefusalInfo>;
   /** The set-up. */

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{RefusalInfo, SolutionInfo, Span};
+use super::{EndInfo, RefusalInfo, SolutionInfo, Span};
 
 /// A set-up that a place remembers.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -45,6 +45,9 @@ pub struct SetupDetail {
     pub solutions: Vec<SolutionInfo>,
     /// What was refused, where and why, as far as this place knows.
     pub refused: Vec<RefusalInfo>,
+    /// Why the session that came of it is over, where the client's place remembers that.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub end: Option<EndInfo>,
 }
 
 /// What took how long.

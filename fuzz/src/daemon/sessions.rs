@@ -19,7 +19,7 @@ use waybook_daemon::data::{DataConfig, DataPlane};
 use waybook_daemon::trace::Setups;
 use waybook_daemon::{Audit, Command, Io, Opening, PeerStreams, PlaceHandle, Start, api};
 use waybook_location_tree::PlaceName;
-use waybook_place::io::{Input, InstanceId, Route};
+use waybook_place::io::{Booked, Input, InstanceId, Route};
 use waybook_plan::{Component, Runtime};
 
 use super::keeper::Keeper;
@@ -179,8 +179,7 @@ impl World {
                 previous: previous.map(name),
                 to_client: None,
                 to_server: None,
-                memory: None,
-                cpu: None,
+                booked: Booked::default(),
             });
         }
         Self {
@@ -236,6 +235,7 @@ fn builtin(component: &str, config: &[(&str, &str)]) -> Start {
         },
         release: None,
         session: PASSING,
+        booked: Booked::default(),
     }
 }
 

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use waybook_agents::SessionId;
 use waybook_location_tree::PlaceName;
-use waybook_place::io::{FetchId, InstanceId, RecordKey, Route};
+use waybook_place::io::{Booked, FetchId, InstanceId, RecordKey, Route};
 use waybook_plan::{Component, Digest, Release};
 
 /// Carries out a place's outputs that concern components and requests. The data plane
@@ -33,6 +33,8 @@ pub struct Start {
     pub release: Option<Arc<Release>>,
     /// The session that it is started for; others may come to share it.
     pub session: SessionId,
+    /// What that session has booked here: all that the component gets until the session is routed.
+    pub booked: Booked,
 }
 
 /// Carries out a place's outputs that concern code. The software repository implements

@@ -274,11 +274,13 @@ impl Pump {
                 component,
                 release,
                 session,
+                booked,
             } => {
                 let start = Start {
                     component,
                     release,
                     session,
+                    booked,
                 };
                 self.carriers.machinery.start(instance, start);
             }

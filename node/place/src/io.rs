@@ -227,6 +227,8 @@ pub enum Output {
         release: Option<Arc<Release>>,
         /// The session that it is started for; others may come to share it.
         session: SessionId,
+        /// What that session has booked here. No more is this component's until the session is routed.
+        booked: Booked,
     },
     /// Stop a component, or give up starting it. No answer is awaited.
     Stop {
@@ -468,10 +470,16 @@ pub struct Route {
     pub to_client: Option<u64>,
     /// The booked bandwidth towards the server in bit/s; none if none is booked here.
     pub to_server: Option<u64>,
-    /// The booked memory in bytes; none if none is booked here.
+    /// What is booked here for its components.
+    pub booked: Booked,
+}
+
+/// What is booked for what runs at a place.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Booked {
+    /// Memory in bytes; none if none is booked.
     pub memory: Option<u64>,
-    /// The booked processor time in thousandths of one processor; none if none is booked
-    /// here.
+    /// Thousandths of a processor; none if none is booked.
     pub cpu: Option<u64>,
 }
 

@@ -8,7 +8,7 @@ use std::time::Duration;
 use waybook_agents::{Envelope, Feed, Incarnation, Message, PlanVisitor, SessionId, Visit};
 use waybook_location_tree::PlaceName;
 use waybook_place::io::{
-    CodeOrder, FetchId, Input, InstanceId, Outcome, Output, RecordKey, RequestId, Route,
+    Booked, CodeOrder, FetchId, Input, InstanceId, Outcome, Output, RecordKey, RequestId, Route,
 };
 use waybook_plan::{
     Component, Demand, EdgeDemand, Plan, Presentation, Quality, Release, Runtime, Solution,
@@ -144,6 +144,7 @@ fn start(instance: u64, runtime: Runtime, release: Option<Arc<Release>>) -> Outp
             config: BTreeMap::new(),
         },
         release,
+        booked: Booked::default(),
     }
 }
 
@@ -231,8 +232,7 @@ fn a_route_through_what_does_not_run() {
         previous: None,
         to_client: None,
         to_server: None,
-        memory: None,
-        cpu: None,
+        booked: Booked::default(),
     };
     caught(vec![Output::Route(route)], "which does not run");
 }

@@ -32,9 +32,10 @@ def burn(seconds):
     return str(time.monotonic() - began)
 
 
-def eat():
+def eat(most=None):
+    """Takes so many MiB, or all that there are."""
     taken = []
-    while True:
+    while most is None or len(taken) < most:
         taken.append(b"x" * (1 << 20))
 
 
@@ -45,6 +46,8 @@ ANSWERS = {
     "group": lambda: open("/proc/self/cgroup").read().strip(),
 }
 
+if "WAYBOOK_CONFIG_BREAKFAST" in os.environ:
+    eat(int(os.environ["WAYBOOK_CONFIG_BREAKFAST"]))
 server = socket.socket()
 server.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
 server.bind(("127.0.0.1", int(os.environ["PORT"])))

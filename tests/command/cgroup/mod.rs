@@ -137,7 +137,9 @@ fn inside(home: &Path) {
         .replace("meal", "feast")
         .replace("200m", "2")
         .replace("64 MiB", "32 MiB");
-    fs::write(home.join("feast.toml"), feast).unwrap();
+    fs::write(home.join("feast.toml"), &feast).unwrap();
+    let banquet = feast.replace("feast", "banquet") + "config = { breakfast = \"128\" }\n";
+    fs::write(home.join("banquet.toml"), banquet).unwrap();
     for arguments in [
         &["ca", "init", "--ca", "ca"][..],
         &["ca", "issue", "core", "--ca", "ca", "--out", "identity"],
@@ -156,7 +158,7 @@ fn inside(home: &Path) {
     };
     place.start();
     assert!(place.done(&["bookings"]).contains("programs are held"));
-    for title in ["meal.toml", "feast.toml"] {
+    for title in ["meal.toml", "feast.toml", "banquet.toml"] {
         place.done(&["publish", title, "--at", "core"]);
     }
 
@@ -214,6 +216,24 @@ fn inside(home: &Path) {
     assert!(err(&over).contains(why), "{}", err(&over));
     let log = fs::read_to_string(home.join("log")).unwrap();
     assert!(log.contains(why), "{log}");
+    let explained = place.done(&["why", &session]);
+    assert!(
+        explained.contains("The session is over")
+            && explained.contains("is booked for it (32 MiB)"),
+        "{explained}"
+    );
+    // It is held from its first instruction on: one that takes too much before it is ready was
+    // let, and killed only later.
+    let open = [
+        "open", "banquet", "--at", "core", "--key", "banquet", "--detach",
+    ];
+    let refused = run(home, &[&open[..], &["--data", "data"]].concat());
+    assert_eq!(code(&refused), 3, "{}{}", out(&refused), err(&refused));
+    let explained = place.done(&["why", "banquet"]);
+    assert!(
+        explained.contains("is booked for it (32 MiB)"),
+        "{explained}"
+    );
     let runtime = fs::read_to_string(home.join("data/runtime.json")).unwrap();
     let runtime: serde_json::Value = serde_json::from_str(&runtime).unwrap();
     let metrics = runtime["metrics"].as_str().unwrap();

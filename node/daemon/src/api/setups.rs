@@ -33,7 +33,7 @@ pub(super) async fn list(State(shared): State<Arc<Shared>>) -> Json<Vec<SetupInf
     Json(shared.parts.setups.each(|setup| setup.into()))
 }
 
-/// A set-up with what was tried, and why it was refused.
+/// A set-up with what was tried, why it was refused, and why its session is over if it is.
 #[utoipa::path(
     get,
     path = "/api/v1/setups/{id}",
@@ -48,8 +48,9 @@ pub(super) async fn show(
     State(shared): State<Arc<Shared>>,
     Named(id): Named,
 ) -> Result<Json<SetupDetail>, Problem> {
-    let setup = remembered(&shared, session_id(&id)?)?;
-    Ok(Json((&setup).into()))
+    let id = session_id(&id)?;
+    let setup = remembered(&shared, id)?;
+    Ok(Json(SetupDetail::new(&setup, shared.parts.ends.of(id))))
 }
 
 /// What this place saw of a set-up.

@@ -70,6 +70,12 @@ impl Group {
         self.write("memory.max", &memory_max(memory))
     }
 
+    /// The bytes of memory that it may have; none if it is not bounded.
+    pub(crate) fn memory(&self) -> Option<u64> {
+        let bound = fs::read_to_string(self.path.join("memory.max")).ok()?;
+        bound.trim().parse().ok()
+    }
+
     /// Whether it was killed for its memory since this was last asked.
     pub(crate) fn was_killed_for_memory(&self) -> bool {
         let events = fs::read_to_string(self.path.join("memory.events")).unwrap_or_default();
@@ -270,9 +276,11 @@ mod tests {
         assert_eq!(read("memory.max"), "1048576");
         assert_eq!(read("memory.swap.max"), "0");
         assert_eq!(read("cpu.max"), "50000 100000");
+        assert_eq!(group.memory(), Some(1 << 20));
         group.bound(None, None).unwrap();
         assert_eq!(read("memory.max"), "max");
         assert_eq!(read("memory.swap.max"), "max");
+        assert_eq!(group.memory(), None);
 
         fs::write(file("memory.events"), "oom_kill 3\n").unwrap();
         assert!(group.was_killed_for_memory());

@@ -12,13 +12,13 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use waybook_agents::SessionId;
 use waybook_location_tree::PlaceName;
-use waybook_place::io::{Input, InstanceId, Route};
+use waybook_place::io::{Booked, Input, InstanceId, Route};
 
 use super::DataConfig;
 use super::chain::NextHop;
 use super::headers::{SESSION, clean_request, clean_response};
 use super::problem::{ProblemKind, problem};
-use super::runtime::{Booked, Counted, Running, Runtimes, Starting};
+use super::runtime::{Counted, Running, Runtimes, Starting};
 use super::session::Session;
 use super::session_body::SessionBody;
 use super::token::token;
@@ -228,8 +228,8 @@ impl Plane {
                 Some(part) => Some(sum.unwrap_or(0).saturating_add(part / sharers)),
                 None => sum,
             };
-            sum.memory = add(sum.memory, route.memory);
-            sum.cpu = add(sum.cpu, route.cpu);
+            sum.memory = add(sum.memory, route.booked.memory);
+            sum.cpu = add(sum.cpu, route.booked.cpu);
         }
         running.book(sum);
     }

@@ -67,7 +67,7 @@ impl Neighbourhood {
         place.gateway().await;
         let echo = house.start(&mut place, "echo", &[]).await;
         let mut good = route(1, &[echo]);
-        good.cpu = Some(ENOUGH);
+        good.booked.cpu = Some(ENOUGH);
         place.plane.route(good);
         let mut all = Vec::new();
         for (number, (guest, path)) in (2..).zip(GUESTS) {
@@ -75,8 +75,8 @@ impl Neighbourhood {
             let files = place.start(files).await;
             let guest = house.start(&mut place, guest, &[]).await;
             let mut bad = route(number, &[guest, files]);
-            bad.cpu = Some(LITTLE);
-            bad.memory = Some(16 << 20);
+            bad.booked.cpu = Some(LITTLE);
+            bad.booked.memory = Some(16 << 20);
             place.plane.route(bad);
             all.push((SessionId(number), path));
         }

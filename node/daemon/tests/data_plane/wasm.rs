@@ -237,7 +237,7 @@ async fn memory_that_was_not_booked_is_not_had() {
     let echo = house.start(&mut place, "echo", &[]).await;
     place.gateway().await;
     let mut little = route(1, &[echo]);
-    little.memory = Some(64 << 10);
+    little.booked.memory = Some(64 << 10);
     place.plane.route(little);
     let url = place.plane.session_url(SessionId(1)).path_url;
     let refused = get(&format!("{url}hello")).await;
@@ -246,7 +246,7 @@ async fn memory_that_was_not_booked_is_not_had() {
     assert!(why.contains("memory"), "{why}");
 
     let mut enough = route(1, &[echo]);
-    enough.memory = Some(32 << 20);
+    enough.booked.memory = Some(32 << 20);
     place.plane.route(enough);
     let answered = async {
         // A component that could not come up rests for a while.

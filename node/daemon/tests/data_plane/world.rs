@@ -20,7 +20,7 @@ use waybook_agents::SessionId;
 use waybook_daemon::data::{DataConfig, DataPlane};
 use waybook_daemon::{Body, Command, Io, Opening, PeerStreams, PlaceHandle, Start, empty_body};
 use waybook_location_tree::PlaceName;
-use waybook_place::io::{Input, InstanceId, Route};
+use waybook_place::io::{Booked, Input, InstanceId, Route};
 use waybook_plan::{Component, Release, Runtime};
 
 /// Longer than anything takes that works, on a busy machine as well.
@@ -139,6 +139,7 @@ impl Place {
             component,
             release,
             session: SessionId(0),
+            booked: Booked::default(),
         };
         self.plane.start(instance, start);
         instance
@@ -186,8 +187,7 @@ pub(crate) fn route(session: u128, chain: &[InstanceId]) -> Route {
         previous: None,
         to_client: None,
         to_server: None,
-        memory: None,
-        cpu: None,
+        booked: Booked::default(),
     }
 }
 

@@ -12,7 +12,7 @@ use waybook_plan::{Component, Digest, Release, Releases, Runtime};
 
 use super::downloads::Claim;
 use crate::Instant;
-use crate::io::{InstanceId, Output};
+use crate::io::{Booked, InstanceId, Output};
 use crate::lazy::Empty;
 
 /// What an instance leads to. Only instances that are equal in this too are shared.
@@ -33,6 +33,8 @@ struct Instance {
     release: Option<Arc<Release>>,
     onward: Onward,
     users: BTreeSet<SessionId>,
+    /// What the session that first wished for it has booked here.
+    booked: Booked,
     /// When it was first wished for.
     since: Instant,
     state: State,
@@ -55,6 +57,16 @@ pub(super) struct Use {
     pub(super) shared: bool,
     /// How many bytes of its code were here when the session came.
     pub(super) before: u64,
+}
+
+/// What a session needs to run.
+pub(super) struct Needs<'a> {
+    pub(super) session: SessionId,
+    pub(super) components: &'a [Component],
+    pub(super) releases: &'a Releases,
+    /// Whether its path goes on to another place.
+    pub(super) goes_on: bool,
+    pub(super) booked: Booked,
 }
 
 /// What tells instances apart, so that equal ones are shared.
@@ -85,16 +97,20 @@ impl Empty for Components {
 impl Components {
     /// Sees to it that the components run for the session; starts those that do not run
     /// yet, but for those whose code is brought along: these are listed, and wait to be
-    /// [started](Self::start). `goes_on` tells whether the path goes on to another place.
+    /// [started](Self::start).
     pub(super) fn acquire(
         &mut self,
-        session: SessionId,
-        components: &[Component],
-        releases: &Releases,
-        goes_on: bool,
+        needs: &Needs<'_>,
         now: Instant,
         out: &mut Vec<Output>,
     ) -> (Vec<Use>, Vec<(InstanceId, Arc<Release>)>) {
+        let &Needs {
+            session,
+            components,
+            releases,
+            goes_on,
+            booked,
+        } = needs;
         let mut onward = if goes_on {
             Onward::Session(session)
         } else {
@@ -118,6 +134,7 @@ impl Components {
                     release: release.clone(),
                     onward,
                     users: BTreeSet::from([session]),
+                    booked,
                     since: now,
                     state: State::Waiting,
                 };
@@ -157,6 +174,7 @@ impl Components {
             component: instance.component.clone(),
             release: instance.release.clone(),
             session: *session,
+            booked: instance.booked,
         });
     }
 

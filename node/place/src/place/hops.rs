@@ -17,7 +17,7 @@ use super::local::Desk;
 use super::shares::Share;
 use super::timers::Timer;
 use crate::by_neighbour::ByNeighbour;
-use crate::io::{Output, Route};
+use crate::io::{Booked, Output, Route};
 use crate::{BookingPhase, Instant};
 
 /// How many ended visits are remembered for each session that may be here.
@@ -378,11 +378,7 @@ pub(super) fn route(hop: &Hop, next: Option<PlaceName>) -> Route {
     // to the parent from here, and towards the server if it came from there.
     let here = &hop.visitor.stage().place;
     let goes_up = next.as_ref().is_some_and(|next| next.contains(here));
-    let rate = |kind| {
-        let amount = hop.booking.as_ref().map_or(0, |b| b.of(kind));
-        (amount > 0).then_some(amount)
-    };
-    let (down, up) = (rate(Resource::DOWN), rate(Resource::UP));
+    let (down, up) = (amount(hop, Resource::DOWN), amount(hop, Resource::UP));
     let (to_client, to_server) = if goes_up { (down, up) } else { (up, down) };
     Route {
         session: hop.visitor.session(),
@@ -391,7 +387,20 @@ pub(super) fn route(hop: &Hop, next: Option<PlaceName>) -> Route {
         previous: hop.from.clone(),
         to_client,
         to_server,
-        memory: rate(Resource::MEMORY),
-        cpu: rate(Resource::CPU),
+        booked: booked(hop),
     }
+}
+
+/// What the hop has booked for its components.
+pub(super) fn booked(hop: &Hop) -> Booked {
+    Booked {
+        memory: amount(hop, Resource::MEMORY),
+        cpu: amount(hop, Resource::CPU),
+    }
+}
+
+/// How much of a resource the hop has booked; none if none.
+fn amount(hop: &Hop, kind: &str) -> Option<u64> {
+    let amount = hop.booking.as_ref().map_or(0, |b| b.of(kind));
+    (amount > 0).then_some(amount)
 }

@@ -6,9 +6,9 @@ use waybook_agents::{Event, SessionId};
 use waybook_plan::Component;
 
 use super::Place;
-use super::components::{Ended, Use};
+use super::components::{Ended, Needs, Use};
 use super::downloads::{Claim, Waiter};
-use super::hops::Hop;
+use super::hops::{Hop, booked};
 use crate::Instant;
 use crate::io::{InstanceId, Output};
 
@@ -26,10 +26,14 @@ impl Place {
             return;
         }
         let releases = Arc::clone(&hop.visitor.plan().releases);
-        let (session, goes_on) = (hop.visitor.session(), hop.visitor.child().is_some());
-        let (uses, waiting) = self
-            .components
-            .acquire(session, components, &releases, goes_on, now, out);
+        let needs = Needs {
+            session: hop.visitor.session(),
+            components,
+            releases: &releases,
+            goes_on: hop.visitor.child().is_some(),
+            booked: booked(hop),
+        };
+        let (uses, waiting) = self.components.acquire(&needs, now, out);
         for (instance, release) in waiting {
             self.start_with_code(instance, &release, hop.from.as_ref(), out);
         }

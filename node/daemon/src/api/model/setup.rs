@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 use waybook_location_tree::PlaceName;
 
-use super::{RefusalInfo, SolutionInfo, Span};
+use super::{EndInfo, RefusalInfo, SolutionInfo, Span};
 use crate::trace;
 
 /// A set-up that a place remembers.
@@ -80,10 +80,15 @@ pub struct SetupDetail {
     pub solutions: Vec<SolutionInfo>,
     /// What was refused, where and why, as far as this place knows.
     pub refused: Vec<RefusalInfo>,
+    /// Why the session that came of it is over, where the client's place remembers that.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub end: Option<EndInfo>,
 }
 
-impl From<&trace::Setup> for SetupDetail {
-    fn from(setup: &trace::Setup) -> Self {
+impl SetupDetail {
+    /// What is remembered of a set-up, and of the end of its session.
+    #[must_use]
+    pub fn new(setup: &trace::Setup, end: Option<EndInfo>) -> Self {
         let plan = setup.plan.as_deref();
         let refused = setup.refused.iter();
         Self {
@@ -92,6 +97,7 @@ impl From<&trace::Setup> for SetupDetail {
             refused: refused
                 .map(|refusal| RefusalInfo::new(refusal, plan))
                 .collect(),
+            end,
         }
     }
 }

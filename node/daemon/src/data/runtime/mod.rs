@@ -24,7 +24,7 @@ use std::sync::Arc;
 
 use http::Request;
 use tokio_util::sync::CancellationToken;
-use waybook_place::io::InstanceId;
+use waybook_place::io::{Booked, InstanceId};
 
 use super::DataConfig;
 use super::chain::{Answer, NextHop};
@@ -57,15 +57,6 @@ pub(super) trait Running: Send + Sync {
     fn book(&self, booked: Booked) {
         let _ = booked;
     }
-}
-
-/// What is booked for a component at this place.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub(super) struct Booked {
-    /// Memory in bytes; none if none is booked.
-    pub(super) memory: Option<u64>,
-    /// Thousandths of a processor; none if none is booked.
-    pub(super) cpu: Option<u64>,
 }
 
 /// What a component is given for its life.

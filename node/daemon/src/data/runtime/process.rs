@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::future::Future;
+use std::io;
 use std::net::SocketAddr;
 use std::pin::Pin;
 use std::sync::Arc;
@@ -53,6 +54,7 @@ impl Processes {
         &self,
         starting: Starting,
         component: Component,
+        booked: Booked,
     ) -> Result<Started, String> {
         let name = component.name;
         let program = self
@@ -75,7 +77,11 @@ impl Processes {
         }
         env.insert("NEXT".to_owned(), format!("http://{next}"));
         let instance = starting.instance.0;
-        let group = self.cgroups.as_ref().map(|groups| groups.group(instance));
+        let group = self.cgroups.as_ref().map(|groups| {
+            let group = groups.group(instance)?;
+            group.bound(booked.memory, booked.cpu)?;
+            Ok::<_, io::Error>(group)
+        });
         let group = group
             .transpose()
             .map_err(|error| format!("no group that binds it to what is booked: {error}"))?;
@@ -122,7 +128,7 @@ impl Runtime for Processes {
         starting: Starting,
         start: Start,
     ) -> Pin<Box<dyn Future<Output = Result<Started, String>> + Send + '_>> {
-        Box::pin(self.start_program(starting, start.component))
+        Box::pin(self.start_program(starting, start.component, start.booked))
     }
 }
 

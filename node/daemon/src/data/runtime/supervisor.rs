@@ -16,6 +16,7 @@ use tokio::net::TcpStream;
 use tokio::process::{Child, Command};
 use tokio::sync::oneshot;
 use tokio::time::Instant;
+use waybook_plan::{Resource, format_amount};
 
 use super::super::{Program, Readiness};
 use super::Starting;
@@ -118,10 +119,7 @@ impl Supervisor {
         // Whatever has left the process group is in this one.
         group.kill();
         match (end, group.was_killed_for_memory()) {
-            (End::Failed(_), true) => End::Failed(format!(
-                "`{}` was killed because it wanted more memory than is booked for it",
-                self.name
-            )),
+            (End::Failed(_), true) => End::Failed(killed(&self.name, group.memory())),
             (end, _) => end,
         }
     }
@@ -244,6 +242,20 @@ fn enter(command: &mut Command, door: File) {
     }
 }
 
+/// That a program was killed for its memory, of which it may have so many bytes.
+fn killed(name: &str, booked: Option<u64>) -> String {
+    let Some(booked) = booked else {
+        return format!(
+            "`{name}` was killed because its machine had no memory left; none is booked for it"
+        );
+    };
+    let booked = format_amount(&Resource::memory(), booked);
+    format!(
+        "`{name}` was killed because it wanted more memory than is booked for it ({booked}); its \
+         presentation must ask for more"
+    )
+}
+
 fn ended(name: &str, status: io::Result<std::process::ExitStatus>, when: &str) -> End {
     End::Failed(match status {
         Ok(status) => format!("`{name}` ended {when}: {status}"),
@@ -316,5 +328,19 @@ impl Port {
 impl Drop for Port {
     fn drop(&mut self) {
         self.ports.0.remove(&self.port);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn who_is_killed_for_memory_is_told_how_much_was_booked() {
+        let said = killed("hungry", Some(32 << 20));
+        let wanted =
+            "`hungry` was killed because it wanted more memory than is booked for it (32 MiB)";
+        assert!(said.starts_with(wanted), "{said}");
+        assert!(killed("hungry", None).contains("none is booked for it"));
     }
 }
