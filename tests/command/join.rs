@@ -8,8 +8,9 @@ use std::sync::{Arc, Mutex};
 use data_encoding::BASE64URL_NOPAD;
 use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
-use serde_json::Value;
+use serde_json::{Value, json};
 
+use crate::operators::rewrite;
 use crate::session::{Running, Tree, config, get, wait_until};
 use crate::{code, err, out, run, waybook};
 
@@ -208,6 +209,38 @@ fn who_comes_with_a_wrong_token_is_told_what_is_wrong_with_it() {
         why.contains("has no authority") && why.contains("[join]"),
         "{why}"
     );
+    // Given one, it needs no restart; nor when it is to certify nobody any more.
+    let (milano, folder) = ("core/milano", home.join("milano-ca").display().to_string());
+    let ca = home.join(".waybook/ca").display().to_string();
+    let issue = [
+        "ca",
+        "issue",
+        milano,
+        "--authority",
+        "--out",
+        &folder,
+        "--ca",
+        &ca,
+    ];
+    done(&run(home, &issue));
+    let join = format!("[join]\nauthority = \"{folder}\"\n");
+    rewrite(home, milano, "[capacity]\n", &format!("{join}[capacity]\n"));
+    let read = tree.json(&["place", "reload", milano]);
+    assert_eq!(read["changed"][0]["setting"], "join.authority", "{read}");
+    assert_eq!(read["restart"], json!([]));
+    let invited = tree.json(&["place", "invite", "core/milano/x"]);
+    let token = invited["token"].as_str().unwrap();
+    assert_eq!(
+        code(&run(
+            home,
+            &["join", token, "--data", "x", "--config", "x.toml"]
+        )),
+        0
+    );
+    rewrite(home, milano, &join, "");
+    done(&run(home, &["place", "reload", milano]));
+    let wrong = run(home, &["place", "invite", "core/milano/y"]);
+    assert!(err(&wrong).contains("has no authority"), "{}", err(&wrong));
     let lab = home.join(".waybook/places/core.bologna.lab");
     let lab = lab.display().to_string();
     let wrong = run(home, &["place", "invite", NEW, "--data", &lab]);

@@ -53,7 +53,7 @@ fn seen(tree: &Tree, place: &str) -> Value {
 }
 
 /// The file of a place, with something changed in it.
-fn rewrite(home: &Path, place: &str, from: &str, to: &str) {
+pub(crate) fn rewrite(home: &Path, place: &str, from: &str, to: &str) {
     let file = home.join(format!(".waybook/places/{}.toml", place.replace('/', ".")));
     let text = std::fs::read_to_string(&file).unwrap();
     assert!(text.contains(from), "{text}");

@@ -9,6 +9,7 @@ use waybook_place::io::Input;
 
 use crate::certificates::Certificates;
 use crate::config::{Bound, Change, ConfigError, DaemonConfig, take_up};
+use crate::join::Joining;
 use crate::{ApiTls, FileError, PlaceHandle};
 
 /// Reads the configuration again. All of it is taken up that can be, or nothing.
@@ -79,6 +80,7 @@ pub(crate) struct Reloader {
     place: PlaceHandle,
     certificates: Arc<Certificates>,
     tls: Option<Arc<ApiTls>>,
+    joining: Arc<Joining>,
 }
 
 impl Reloader {
@@ -88,6 +90,7 @@ impl Reloader {
         place: PlaceHandle,
         certificates: Arc<Certificates>,
         tls: Option<Arc<ApiTls>>,
+        joining: Arc<Joining>,
     ) -> Self {
         Self {
             running: Mutex::new(running),
@@ -95,6 +98,7 @@ impl Reloader {
             place,
             certificates,
             tls,
+            joining,
         }
     }
 }
@@ -115,6 +119,7 @@ impl Reload for Reloader {
         let (mut changed, restart) = take_up(&mut running, &read, self.bound);
         let told = Settings::from(running.place.clone());
         self.place.input(Input::Reload(Arc::clone(&told.common)));
+        self.joining.configure(running.join.clone());
         for Change {
             setting,
             before,

@@ -202,6 +202,7 @@ async fn rooms(
         core.place.clone(),
         core.certificates.clone(),
         tls.clone(),
+        core.joining.clone(),
     ));
     let control = ControlApi::new(Parts {
         place: core.place.clone(),

@@ -8,9 +8,9 @@ use std::collections::BTreeSet;
 use std::net::SocketAddr;
 
 use waybook_place::Limits;
-use waybook_plan::{Resource, format_amount};
+use waybook_plan::{Resource, format_amount, format_duration};
 
-use super::DaemonConfig;
+use super::{DaemonConfig, JoinConfig};
 
 /// A setting that has changed.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -63,8 +63,42 @@ pub(crate) fn take_up(
         changes.push(change("servers-per-plan", &before, &now));
         place.servers_per_plan = now;
     }
+    changes.extend(join(&mut running.join, &read.join));
     restart.extend(others(running, read, bound));
     (changes, restart)
+}
+
+/// How others join below the place.
+fn join(running: &mut JoinConfig, read: &JoinConfig) -> Vec<Change> {
+    let authority = |join: &JoinConfig| match &join.authority {
+        Some(folder) => folder.display().to_string(),
+        None => "none".to_owned(),
+    };
+    let addresses = |join: &JoinConfig| match &join.addresses[..] {
+        [] => "none".to_owned(),
+        addresses => addresses.join(", "),
+    };
+    let validity = |join: &JoinConfig| format_duration(join.validity);
+    let attempts = |join: &JoinConfig| join.attempts.to_string();
+    let now = JoinConfig {
+        // These are what the place was started with.
+        invitations: running.invitations,
+        connections: running.connections,
+        ..read.clone()
+    };
+    let settings: [(&str, &dyn Fn(&JoinConfig) -> String); 4] = [
+        ("join.authority", &authority),
+        ("join.addresses", &addresses),
+        ("join.validity", &validity),
+        ("join.attempts", &attempts),
+    ];
+    let changes = settings.into_iter().filter_map(|(setting, of)| {
+        let (before, now) = (of(running), of(&now));
+        (before != now).then(|| change(setting, &before, &now))
+    });
+    let changes = changes.collect();
+    *running = now;
+    changes
 }
 
 fn change(setting: &str, before: &impl ToString, now: &impl ToString) -> Change {
@@ -177,7 +211,14 @@ fn others(running: &DaemonConfig, read: &DaemonConfig, bound: Bound) -> Vec<Stri
         ("listen", socket(was.listen, is.listen, bound.listen)),
         ("identity", was.identity != is.identity),
         ("parent", was.parent != is.parent),
-        ("join", was.join != is.join),
+        (
+            "join.invitations",
+            was.join.invitations != is.join.invitations,
+        ),
+        (
+            "join.connections",
+            was.join.connections != is.join.connections,
+        ),
         ("timing", was.place.timing != is.place.timing),
         ("transport", was.transport != is.transport),
         (

@@ -90,8 +90,9 @@ pub(crate) struct Desk {
 impl Desk {
     /// Where newcomers find this place.
     fn addresses(&self, wanted: &Wanted) -> Result<Vec<String>, InviteError> {
+        let config = self.joining.config();
         let given = match wanted.addresses.is_empty() {
-            true => &self.joining.config.addresses,
+            true => &config.addresses,
             false => &wanted.addresses,
         };
         if let Some(bad) = given.iter().find(|address| !host_and_port(address)) {
@@ -119,13 +120,13 @@ impl Desk {
     /// Whether what would be certified is accepted, before anybody comes.
     fn check_authority(&self, name: &PlaceName, now: SystemTime) -> Result<(), InviteError> {
         let own = &self.name;
-        let join = &self.joining.config;
+        let join = self.joining.config();
         let Some(folder) = &join.authority else {
             return Err(InviteError::NotSetUp(format!(
                 "`{own}` has no authority to certify new places with. Make one that is limited to \
                  its locality where the tree's authority is (`waybook ca issue {own} --authority`), \
                  put that folder on the machine of `{own}`, name it in its file (`[join] authority`) \
-                 and restart it. To have no such key there, certify the place by hand: `waybook ca \
+                 and `waybook place reload {own}`. To have no such key there, certify the place by hand: `waybook ca \
                  issue {name}`"
             )));
         };

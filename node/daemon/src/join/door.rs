@@ -46,7 +46,7 @@ pub(crate) struct Joining {
     name: PlaceName,
     audit: Arc<Audit>,
     pub(super) invitations: Invitations,
-    pub(super) config: JoinConfig,
+    config: Mutex<Arc<JoinConfig>>,
     /// Whom the place trusts, and so its children are to.
     authorities: PathBuf,
     slots: Arc<Semaphore>,
@@ -72,8 +72,20 @@ impl Joining {
             pace: Mutex::default(),
             counting: Counting::default(),
             within: config.transport.handshake_timeout,
-            config: join,
+            config: Mutex::new(Arc::new(join)),
         })
+    }
+
+    /// How it is done now.
+    pub(super) fn config(&self) -> Arc<JoinConfig> {
+        let config = self.config.lock();
+        config.unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// Does it like that from now on; how many newcomers and invitations there may be stays.
+    pub(crate) fn configure(&self, config: JoinConfig) {
+        let mut current = self.config.lock().unwrap_or_else(PoisonError::into_inner);
+        *current = Arc::new(config);
     }
 
     pub(crate) fn counters(&self) -> JoinCounters {
@@ -88,13 +100,14 @@ impl Joining {
 
     /// Whether newcomers are listened to at all.
     pub(crate) fn is_open(&self) -> bool {
-        self.config.authority.is_some() && self.invitations.any(seconds(SystemTime::now()))
+        self.config().authority.is_some() && self.invitations.any(seconds(SystemTime::now()))
     }
 
     /// Whether a newcomer from that address, which it is known to have, is listened to. What is
     /// given must be held for as long as it is.
     pub(crate) fn knock(&self, from: IpAddr) -> Option<OwnedSemaphorePermit> {
-        let most = self.config.attempts;
+        let config = self.config();
+        let most = config.attempts;
         let pace = self.pace.lock();
         let mut pace = pace.unwrap_or_else(PoisonError::into_inner);
         let why = if !self.is_open() {
@@ -104,7 +117,7 @@ impl Joining {
         } else if let Ok(slot) = self.slots.clone().try_acquire_owned() {
             return Some(slot);
         } else {
-            let most = self.config.connections;
+            let most = config.connections;
             format!("limit `join.connections` = {most} is reached")
         };
         self.counting.turned_away.fetch_add(1, Ordering::Relaxed);
@@ -177,7 +190,8 @@ impl Joining {
         from: IpAddr,
         now: SystemTime,
     ) -> Result<(String, String), String> {
-        let Some(folder) = &self.config.authority else {
+        let config = self.config();
+        let Some(folder) = &config.authority else {
             return Err("the parent certifies no places any more".to_owned());
         };
         let read = files::read_text(&self.authorities);
@@ -194,7 +208,7 @@ impl Joining {
         let permit = self.audit.permit().map_err(unwritten)?;
         let redeemed = self.invitations.redeem(request, seconds(now), || {
             let key = &request.asked.public_key;
-            Authority::load(folder)?.admit(&request.name, key, self.config.validity)
+            Authority::load(folder)?.admit(&request.name, key, config.validity)
         })?;
         let Redeemed { certificate, id } = redeemed;
         let change = Change {

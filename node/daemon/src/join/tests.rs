@@ -20,7 +20,7 @@ use super::token::Token;
 use super::{ALPN, Desk, Invites, JoinCounters, Joining, MARK, Wanted};
 use crate::Io;
 use crate::audit::{self, Audit};
-use crate::config::{AuditConfig, DaemonConfig, IdentityPaths, Overrides};
+use crate::config::{AuditConfig, DaemonConfig, IdentityPaths, JoinConfig, Overrides};
 use crate::files::Existing;
 use crate::identity::{self, Authority, DEFAULT_VALIDITY, Identity, Pinned};
 use crate::link::{DataSink, LinkConfig, Links};
@@ -381,8 +381,10 @@ fn an_authority_that_would_not_be_accepted_is_noticed_before_anybody_comes() {
     let parent = Parent::start("");
     let foreign = parent._folder.path().join("foreign");
     Authority::create(&foreign, "foreign", DEFAULT_VALIDITY, Existing::Keep).unwrap();
-    let mut config = parent.desk.joining.config.clone();
-    config.authority = Some(foreign);
+    let config = JoinConfig {
+        authority: Some(foreign),
+        ..JoinConfig::default()
+    };
     let text = "name = \"core\"\ndata-dir = \"core\"\n";
     let folder = parent._folder.path();
     let read = DaemonConfig::from_toml(text, "core.toml", folder, &Overrides::none()).unwrap();
