@@ -52,12 +52,24 @@ fn the_javascript_client_opens_watches_closes_and_reconnects() {
     }
 }
 
-#[test]
-fn the_browser_demo_plays_at_the_booked_quality() {
+/// Whether a page can be opened here.
+fn has_browser(what: &str) -> bool {
     let browsers = ["chromium", "chromium-browser", "google-chrome", "chrome"];
     let is_here = |name: &&str| Command::new(name).arg("--version").output().is_ok();
     let browser = browsers.into_iter().find(is_here).unwrap_or("chromium");
-    if !has("node", "the browser demo") || !has(browser, "the browser demo") {
+    has("node", what) && has(browser, what)
+}
+
+#[test]
+fn pages_of_other_origins_use_the_client_where_they_may() {
+    if has_browser("the JavaScript client in a page") {
+        run("node", &["--test", "test/origins.test.js"]);
+    }
+}
+
+#[test]
+fn the_browser_demo_plays_at_the_booked_quality() {
+    if !has_browser("the browser demo") {
         return;
     }
     // `.ci/run` installs what the demo bundles, and where all is required that was done.

@@ -36,14 +36,15 @@ export class Browser {
     });
   }
 
-  static async start() {
+  /** @param {string[]} flags More for its command line. */
+  static async start(flags = []) {
     const program = KNOWN.find((name) => spawnSync(name, ['--version']).status === 0);
     assert.ok(program, 'there is no Chromium');
     const profile = await mkdtemp(join(tmpdir(), 'waybook-chromium-'));
     const process = spawn(program, [
       '--headless', '--no-sandbox', '--disable-gpu', '--disable-dev-shm-usage', '--no-first-run',
       '--autoplay-policy=no-user-gesture-required', '--window-size=1100,900',
-      `--user-data-dir=${profile}`, '--remote-debugging-pipe', 'about:blank',
+      `--user-data-dir=${profile}`, '--remote-debugging-pipe', ...flags, 'about:blank',
     ], { stdio: ['ignore', 'ignore', 'ignore', 'pipe', 'pipe'] });
     const browser = new Browser(process, profile);
     const { targetInfos } = await browser.send('Target.getTargets');
@@ -100,6 +101,21 @@ export class Browser {
     });
     assert.ok(!exceptionDetails, exceptionDetails?.exception?.description);
     return result.value === undefined ? undefined : JSON.parse(result.value);
+  }
+
+  /**
+   * What a function gives that is run in the page, and so knows nothing of what is around it here.
+   * @template {unknown[]} A, T
+   * @param {(...given: A) => Promise<T>} act
+   * @param {A} given
+   * @returns {Promise<T>}
+   */
+  async call(act, ...given) {
+    const { result, exceptionDetails } = await this.send('Runtime.evaluate', {
+      expression: `(${act})(...${JSON.stringify(given)}).then(JSON.stringify)`, awaitPromise: true,
+    });
+    assert.ok(!exceptionDetails, exceptionDetails?.exception?.description);
+    return JSON.parse(result.value);
   }
 
   /** @param {string} id */
