@@ -247,7 +247,7 @@ fn who_comes_with_a_wrong_token_is_told_what_is_wrong_with_it() {
     assert_eq!(code(&wrong), 5, "{}", err(&wrong));
 
     tree.json(&["down"]);
-    let (exit, why) = refused(home, &token, "nobody");
+    let (exit, why) = refused(home, token, "nobody");
     assert_eq!(exit, 4);
     assert!(why.contains("cannot be reached"), "{why}");
 }

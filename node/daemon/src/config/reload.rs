@@ -70,35 +70,36 @@ pub(crate) fn take_up(
 
 /// How others join below the place.
 fn join(running: &mut JoinConfig, read: &JoinConfig) -> Vec<Change> {
-    let authority = |join: &JoinConfig| match &join.authority {
-        Some(folder) => folder.display().to_string(),
-        None => "none".to_owned(),
-    };
-    let addresses = |join: &JoinConfig| match &join.addresses[..] {
-        [] => "none".to_owned(),
-        addresses => addresses.join(", "),
-    };
-    let validity = |join: &JoinConfig| format_duration(join.validity);
-    let attempts = |join: &JoinConfig| join.attempts.to_string();
     let now = JoinConfig {
         // These are what the place was started with.
         invitations: running.invitations,
         connections: running.connections,
         ..read.clone()
     };
-    let settings: [(&str, &dyn Fn(&JoinConfig) -> String); 4] = [
-        ("join.authority", &authority),
-        ("join.addresses", &addresses),
-        ("join.validity", &validity),
-        ("join.attempts", &attempts),
-    ];
-    let changes = settings.into_iter().filter_map(|(setting, of)| {
-        let (before, now) = (of(running), of(&now));
-        (before != now).then(|| change(setting, &before, &now))
-    });
-    let changes = changes.collect();
+    let both = shown(running).into_iter().zip(shown(&now));
+    let changes = both
+        .filter(|(before, now)| before != now)
+        .map(|((setting, before), (_, now))| change(setting, &before, &now))
+        .collect();
     *running = now;
     changes
+}
+
+/// The settings of how others join that a reload takes up, with what they are.
+fn shown(join: &JoinConfig) -> [(&'static str, String); 4] {
+    let none = || "none".to_owned();
+    let authority = join.authority.as_ref();
+    let authority = authority.map_or_else(none, |folder| folder.display().to_string());
+    let addresses = match &join.addresses[..] {
+        [] => none(),
+        addresses => addresses.join(", "),
+    };
+    [
+        ("join.authority", authority),
+        ("join.addresses", addresses),
+        ("join.validity", format_duration(join.validity)),
+        ("join.attempts", join.attempts.to_string()),
+    ]
 }
 
 fn change(setting: &str, before: &impl ToString, now: &impl ToString) -> Change {
