@@ -3,7 +3,7 @@
 //! decided on the way.
 //!
 //! ```text
-//! chain --hops 4 [--messages 2000] [--in-flight 64] [--size 1024] [--answer 64]
+//! chain --hops 4 [--messages 2000] [--in-flight 64] [--size 1024] [--answer 64] [--rest 0]
 //! ```
 //!
 //! Prints one line of JSON: how long one message took with its answer, when there was no other, and how many
@@ -27,7 +27,7 @@ use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use rustls::server::WebPkiClientVerifier;
 
-use shared::{Failure, argument, number, quantile};
+use shared::{Failure, argument, number, quantile, rest};
 
 /// The name of every process; who it is is not looked at.
 const NAME: &str = "hop";
@@ -206,6 +206,7 @@ async fn measure() -> Result<(), Failure> {
     let messages = number("--messages", 2000);
     let in_flight = number("--in-flight", 64);
     let size = number("--size", 1024);
+    let pause = number("--rest", 0);
     let folder = Folder::new()?;
     certify(&folder.0)?;
     let (_row, first) = start(&folder.0, hops)?;
@@ -218,6 +219,7 @@ async fn measure() -> Result<(), Failure> {
     for id in 0..WARM_UP + messages {
         let mut frame = Vec::new();
         put(&mut frame, id as u64, &body);
+        rest(pause).await;
         let began = Instant::now();
         send.write_all(&frame).await?;
         while frames.next().is_none() {

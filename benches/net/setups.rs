@@ -2,7 +2,7 @@
 //!
 //! ```text
 //! setups --hops 4 [--sessions 500] [--in-flight 64] [--through place|api] [--search-age "1 s"]
-//!        [--waybook PROGRAM]
+//!        [--rest 0] [--waybook PROGRAM]
 //! ```
 //!
 //! Brings up a row of places, each its own process, the server's at its top and the client's at its end, so many
@@ -29,7 +29,7 @@ use waybook_daemon::{OpenEvent, PlaceHandle, RunningDaemon};
 use waybook_place::io::{Input, OpenRequest, Outcome, RecordKey};
 
 use row::Row;
-use shared::{Failure, argument, number, quantile};
+use shared::{Failure, argument, number, quantile, rest};
 
 /// Sessions before anything is measured.
 const WARM_UP: usize = 50;
@@ -52,6 +52,7 @@ async fn measure() -> Result<(), Failure> {
     let hops = number("--hops", 4);
     let sessions = number("--sessions", 500);
     let in_flight = number("--in-flight", 64);
+    let pause = number("--rest", 0);
     let through_api = match argument("--through").as_deref() {
         None | Some("place") => false,
         Some("api") => true,
@@ -71,6 +72,7 @@ async fn measure() -> Result<(), Failure> {
 
     let (mut there, mut here) = (Vec::new(), Vec::new());
     for at in 0..WARM_UP + sessions {
+        rest(pause).await;
         let began = Instant::now();
         let (session, took) = door.open().await?;
         let seen = began.elapsed().as_secs_f64() * 1e6;

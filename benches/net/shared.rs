@@ -12,6 +12,15 @@ pub(crate) fn number(name: &str, default: usize) -> usize {
     argument(name).map_or(default, |text| text.parse().expect("a number"))
 }
 
+/// Between one measured thing and the next, so that what the one leaves to be done does not count for the
+/// next: so many milliseconds.
+#[allow(dead_code, reason = "not every program measures one by one")]
+pub(crate) async fn rest(milliseconds: usize) {
+    if milliseconds > 0 {
+        tokio::time::sleep(std::time::Duration::from_millis(milliseconds as u64)).await;
+    }
+}
+
 /// What that part of the values is below.
 pub(crate) fn quantile(all: &mut [f64], at: f64) -> f64 {
     all.sort_by(f64::total_cmp);

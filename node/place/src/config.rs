@@ -199,8 +199,9 @@ pub struct Timing {
     pub idle: Duration,
     /// How long a search or a survey may take.
     pub question: Duration,
-    /// How old the answer to a search may be that a set-up is planned with; with zero there is a
-    /// search for each.
+    /// How old the answer to a search may be that a set-up is planned with. Set-ups that need one for
+    /// the same title at the same time share it, and for sixty times as long it is used where nobody
+    /// answers. With zero there is a search for each.
     pub search_age: Duration,
     /// How long after the transport last heard of a neighbour a message of that
     /// connection can still arrive: the transport's idle time-out.
@@ -229,7 +230,7 @@ impl Default for Timing {
             claim: Duration::from_secs(30),
             idle: Duration::from_secs(600),
             question: Duration::from_secs(5),
-            search_age: Duration::ZERO,
+            search_age: Duration::from_secs(1),
             transport_idle: Duration::from_secs(10),
             index_grace: Duration::from_secs(10),
             summary: Duration::from_secs(2),

@@ -76,6 +76,11 @@ impl Climbing {
         }
     }
 
+    /// Whether its turn has not come yet.
+    pub(super) fn is_waiting(&self, asked: &Asked) -> bool {
+        matches!(self.questions.get(asked), Some(Climb::Waiting(..)))
+    }
+
     pub(super) fn view(&self) -> PaceView {
         self.window.view(self.waiting.len())
     }

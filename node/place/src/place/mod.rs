@@ -42,6 +42,7 @@ mod records;
 mod repository;
 mod resolve;
 mod running;
+mod searches;
 mod settings;
 mod shares;
 mod summaries;

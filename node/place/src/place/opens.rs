@@ -12,8 +12,8 @@ use super::Place;
 use super::alarms::Alarm;
 use super::clients::{Client, Key};
 use super::hops::Hop;
-use super::questions::Asker;
 use super::resolve::Known;
+use super::searches::Asker;
 use super::shares::Share;
 use super::timers::Timer;
 use super::withholding;
@@ -398,14 +398,13 @@ impl Place {
         };
         let transient = refused.iter().any(|r| r.reason.is_transient());
         if retries > 0 && transient {
-            self.answer_is_old(&hop.visitor.plan().title);
             return self.try_later(now, pending);
         }
         let plan = client
             .plan
             .unwrap_or_else(|| Arc::clone(hop.visitor.plan()));
         let plan = Arc::unwrap_or_clone(plan);
-        self.answer_is_old(&plan.title);
+        self.answer_is_old(now, &plan.title);
         let untold = if pending.request.no_trace_back {
             RefusalReason::NotTried
         } else {

@@ -313,7 +313,7 @@ impl Place {
             return;
         }
         self.timers.cancel(&Timer::Question(id));
-        if let Some(Question::Releases { asker, known, .. }) = self.questions.open.remove(&id) {
+        if let Some(Question::Releases { asker, known, .. }) = self.questions.remove(id) {
             // What this place's own locality calls by a name is not for others to replace.
             let own: BTreeSet<_> = known.iter().map(|release| release.reference()).collect();
             let new = found.into_iter();

@@ -9,8 +9,9 @@ use waybook_plan::{KnownServer, Plan, Releases, Runtime, SolutionNumber};
 
 use super::Place;
 use super::local::judge;
-use super::questions::{Answers, Asker, Question};
+use super::questions::{Answers, Question};
 use super::resolve::Known;
+use super::searches::Asker;
 use super::timers::Timer;
 use crate::Instant;
 use crate::io::{OpenRequest, Output, RequestId, Survey};
@@ -221,7 +222,7 @@ impl Place {
             request,
             plan,
             answers,
-        }) = self.questions.open.remove(&id)
+        }) = self.questions.remove(id)
         {
             tell_survey(request, plan, &answers, out);
         }

@@ -19,9 +19,13 @@ name = "only"
 cpu = "1m"
 "#;
 
-/// A server below the root, and places with clients one below the other.
+/// A server below the root, and places with clients one below the other, where each set-up searches.
 fn line() -> Neighbours {
-    let places = ["r", "r/m", "r/a", "r/a/x"].map(|place| config(place, 1000));
+    let places = ["r", "r/m", "r/a", "r/a/x"].map(|place| {
+        let mut config = config(place, 1000);
+        config.timing.search_age = Duration::ZERO;
+        config
+    });
     let mut all = Neighbours::join(places.into());
     all.publish("r/m", NOTE);
     all
