@@ -36,10 +36,23 @@ impl Processor {
 }
 
 impl Row {
+    /// Brings up so many places below one that serves [`TITLE`].
     pub(crate) fn up(
         hops: usize,
         waybook: Option<PathBuf>,
         search_age: &str,
+    ) -> Result<Self, Failure> {
+        let settings = format!("[defaults.timing]\nsearch-age = \"{search_age}\"\n");
+        let row = Self::with(hops, waybook, &settings)?;
+        row.publish_title()?;
+        Ok(row)
+    }
+
+    /// Brings up so many places below one, with such settings for all of them.
+    pub(crate) fn with(
+        hops: usize,
+        waybook: Option<PathBuf>,
+        settings: &str,
     ) -> Result<Self, Failure> {
         let since = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH);
         let unique = since.unwrap_or(Duration::ZERO).as_nanos();
@@ -55,24 +68,37 @@ impl Row {
         };
         let mut topology = format!(
             "[defaults.capacity]\ncpu = 1000\nmemory = \"64 GiB\"\ndown = \"1000 Gbit/s\"\n\
-             up = \"1000 Gbit/s\"\n[defaults.timing]\nsearch-age = \"{search_age}\"\n"
+             up = \"1000 Gbit/s\"\n{settings}"
         );
         for depth in 0..=hops {
             topology.push_str(&format!("[[place]]\nname = \"{}\"\n", name(depth)));
         }
         std::fs::write(row.folder.join("topology.toml"), topology)?;
-        std::fs::write(
-            row.folder.join("row.toml"),
-            format!(
-                "title = \"{TITLE}\"\nservers = [\"{}\"]\n[[quality]]\nname = \"one\"\n\
-                 [quality.demand.edge]\nto-client = \"1 Mbit/s\"\nto-server = \"10 kbit/s\"\n\
-                 [quality.demand.every-hop]\nmemory = \"1 MiB\"\n",
-                name(0)
-            ),
-        )?;
         row.waybook(&["up", "topology.toml"])?;
-        row.waybook(&["publish", "row.toml"])?;
         Ok(row)
+    }
+
+    /// Publishes [`TITLE`], without any component, at the place at the top.
+    pub(crate) fn publish_title(&self) -> Result<(), Failure> {
+        self.publish(&format!(
+            "title = \"{TITLE}\"\nservers = [\"{}\"]\n[[quality]]\nname = \"one\"\n\
+             [quality.demand.edge]\nto-client = \"1 Mbit/s\"\nto-server = \"10 kbit/s\"\n\
+             [quality.demand.every-hop]\nmemory = \"1 MiB\"\n",
+            top()
+        ))
+    }
+
+    /// Publishes a presentation.
+    pub(crate) fn publish(&self, presentation: &str) -> Result<(), Failure> {
+        std::fs::write(self.folder.join("presentation.toml"), presentation)?;
+        self.waybook(&["publish", "presentation.toml"])
+    }
+
+    /// The processes of all places, the one at the top first.
+    pub(crate) fn processes(&self) -> Result<Vec<u32>, Failure> {
+        (0..=self.hops)
+            .map(|depth| Ok(Runtime::read(&self.folder_of(depth))?.pid))
+            .collect()
     }
 
     fn places(&self) -> PathBuf {
@@ -110,8 +136,7 @@ impl Row {
             all: 0.0,
             records: 0.0,
         };
-        for depth in 0..=self.hops {
-            let pid = Runtime::read(&self.folder_of(depth))?.pid;
+        for pid in self.processes()? {
             for task in std::fs::read_dir(format!("/proc/{pid}/task"))? {
                 let task = task?.path();
                 let spent = std::fs::read_to_string(task.join("schedstat"))?;
@@ -126,7 +151,7 @@ impl Row {
         Ok(time)
     }
 
-    fn waybook(&self, arguments: &[&str]) -> Result<(), Failure> {
+    pub(crate) fn waybook(&self, arguments: &[&str]) -> Result<(), Failure> {
         let mut command = Command::new(&self.waybook);
         let command = command.current_dir(&self.folder).args(arguments);
         let done = command.env_remove("XDG_STATE_HOME").stdin(Stdio::null());
@@ -145,7 +170,12 @@ impl Drop for Row {
     }
 }
 
-/// The place at that depth.
+/// The name of the place at the top.
+pub(crate) fn top() -> String {
+    name(0)
+}
+
+/// The name of the place at that depth.
 fn name(depth: usize) -> String {
     let labels: Vec<_> = (0..=depth).map(|depth| format!("p{depth}")).collect();
     labels.join("/")

@@ -1,0 +1,115 @@
+//! A session over a row of real places, each a process, which stays open until standard input ends.
+//!
+//! ```text
+//! session --hops 4 --origin 127.0.0.1:8090 [--component relay|middleware|both] [--waybook PROGRAM]
+//! ```
+//!
+//! The server's place, at the top of the row, asks the origin by `upstream`; what is named stands at every hop
+//! before it. `middleware` is a WebAssembly component of `wasi:http/middleware` that passes everything on. `both` opens a
+//! session of either kind over the same places. Bandwidth is booked, and so bodies are counted and held to it as always.
+//!
+//! Prints one line of JSON: the sessions' URLs by component, and the processes. For each line `setups N` on standard
+//! input it opens and closes so many sessions over the same places, one after another, and prints how long that took.
+
+#[allow(dead_code, reason = "setups.rs needs more of it")]
+mod row;
+mod shared;
+
+use std::io::BufRead;
+use std::path::PathBuf;
+
+use waybook_client::Client;
+use waybook_client::model::OpenForm;
+
+use row::Row;
+use shared::{Failure, argument, number, quantile};
+
+/// Passes everything on, as long as no bandwidth is set.
+const COMPONENT: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/components/cap-quality");
+/// More than the machine can do, so that shaping is at work and never waits.
+const RATE: &str = "100 Gbit/s";
+
+fn main() -> Result<(), Failure> {
+    tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()?
+        .block_on(hold())
+}
+
+async fn hold() -> Result<(), Failure> {
+    let hops = number("--hops", 4);
+    let origin = argument("--origin").ok_or("say where the origin server is: --origin")?;
+    let waybook = argument("--waybook").map(PathBuf::from);
+    let kinds: &[&str] = match argument("--component").as_deref() {
+        None | Some("relay") => &["relay"],
+        Some("middleware") => &["middleware"],
+        Some("both") => &["relay", "middleware"],
+        Some(other) => return Err(format!("there is no component `{other}` here").into()),
+    };
+    let url = format!("http://{origin}/");
+    let settings = format!(
+        "[defaults.upstream]\nallow = [\"{url}\"]\n[defaults.code]\nunsigned = true\n\
+         [defaults.timing]\nsearch-age = \"1 s\"\n"
+    );
+    let row = Row::with(hops, waybook, &settings)?;
+    let client = Client::from_folder(&row.folder_of(hops))?;
+    let mut urls = Vec::new();
+    for kind in kinds {
+        if *kind == "middleware" {
+            let top = row::top();
+            row.waybook(&["component", "add", COMPONENT, "--at", &top])?;
+        }
+        row.publish(&presentation(kind, &url))?;
+        let opened = client.open_quietly(&form(&format!("bytes-{kind}"))).await?;
+        client.claim(&opened.session).await?;
+        let at = opened.urls.ok_or("no URL")?;
+        urls.push(format!("\"{kind}\": \"{}\"", at.path));
+    }
+    row.publish_title()?;
+    let processes: Vec<String> = row.processes()?.iter().map(ToString::to_string).collect();
+    println!(
+        "{{\"urls\": {{{}}}, \"processes\": [{}]}}",
+        urls.join(", "),
+        processes.join(", ")
+    );
+    for line in std::io::stdin().lock().lines() {
+        let line = line?;
+        let count = line.strip_prefix("setups ").map(str::parse);
+        let count = count.ok_or_else(|| format!("`{line}` is not `setups N`"))??;
+        let mut took = Vec::new();
+        for _ in 0..count {
+            let opened = client.open_quietly(&form(row::TITLE)).await?;
+            took.push(opened.took.micros as f64);
+            client.close(&opened.session).await?;
+        }
+        println!(
+            "{{\"setups\": {count}, \"median_us\": {:.1}, \"p90_us\": {:.1}}}",
+            quantile(&mut took, 0.5),
+            quantile(&mut took, 0.9)
+        );
+    }
+    Ok(())
+}
+
+fn form(title: &str) -> OpenForm {
+    OpenForm {
+        title: title.to_owned(),
+        ..OpenForm::default()
+    }
+}
+
+fn presentation(kind: &str, url: &str) -> String {
+    let (name, runtime) = match kind {
+        "middleware" => ("cap-quality", "wasm"),
+        _ => ("relay", "builtin"),
+    };
+    format!(
+        "title = \"bytes-{kind}\"\nservers = [\"{}\"]\n[[quality]]\nname = \"one\"\n\
+         [quality.demand.edge]\nto-client = \"{RATE}\"\nto-server = \"{RATE}\"\n\
+         [quality.demand.every-hop]\ncpu = \"2\"\nmemory = \"64 MiB\"\n\
+         [[quality.component]]\nat = \"every-hop\"\nname = \"{name}\"\nruntime = \"{runtime}\"\n\
+         [[quality.component]]\nat = \"server\"\nname = \"upstream\"\nruntime = \"builtin\"\n\
+         config = {{ url = \"{url}\" }}\n",
+        row::top()
+    )
+}
