@@ -1,11 +1,20 @@
-//! HTTP on one stream between neighbouring places: both ends of it, and all that knows
+//! HTTP on streams between neighbouring places: both ends of it, and all that knows
 //! which version is spoken.
 //!
-//! It is HTTP/1.1 with one request per stream. The QUIC connection below already does
+//! It is HTTP/1.1 with one request at a time on a stream. The QUIC connection below already does
 //! what HTTP/2 and HTTP/3 would add: streams are cheap, independent of each other, each
 //! with flow control of its own, and cancelled alone. HTTP/3 proper would want the whole
 //! connection for itself, which agents and transfers share. HTTP/1.1 needs nothing but a
 //! byte stream, so a pipe serves as well in tests.
+//!
+//! Requests of a session that have no body follow each other on *lanes*, streams that are kept for the next one, which
+//! saves both ends what it takes to begin one. All other requests have a stream of their own.
+
+mod ask;
+mod framing;
+pub(crate) mod head;
+mod lane;
+mod lanes;
 
 use std::convert::Infallible;
 use std::future::Future;
@@ -24,6 +33,11 @@ use tokio_util::task::AbortOnDropHandle;
 
 use crate::lookout::watch;
 use crate::{Body, BoxError, Io};
+
+pub(crate) use ask::{ask, exchange, fits};
+pub(crate) use framing::{Framing, Part};
+pub(crate) use lane::Lane;
+pub(crate) use lanes::{Lanes, Room};
 
 /// Sends a request on a stream of its own. Dropping the future, or the response's body,
 /// drops the stream, and that is how the other end learns that nobody listens any more.
@@ -46,9 +60,9 @@ pub(crate) async fn send(
     }))
 }
 
-/// Serves the request on a stream that a neighbour opened.
+/// Serves the requests on a stream that a neighbour opened.
 pub(crate) async fn serve<S, F>(
-    io: Box<dyn Io>,
+    io: impl Io + 'static,
     header_bytes: usize,
     header_timeout: Duration,
     serve: S,
@@ -65,7 +79,6 @@ where
     let (io, lookout) = watch(io);
     let serving = hyper::server::conn::http1::Builder::new()
         .timer(TokioTimer::new())
-        .keep_alive(false)
         .max_buf_size(header_bytes.max(8192))
         .header_read_timeout(header_timeout)
         .serve_connection(TokioIo::new(io), service);

@@ -391,6 +391,8 @@ fn data_config(core: &Core, gateway: SocketAddr) -> DataConfig {
     data.public_url.clone_from(&config.gateway.public_url);
     data.host_suffix.clone_from(&config.gateway.host_suffix);
     data.limits.clone_from(&config.gateway.limits);
+    // Those that wait must leave streams for others.
+    data.limits.lanes = usize::try_from(config.transport.max_streams / 4).unwrap_or(usize::MAX);
     data.recorded = core.recorded.clone();
     data.files.clone_from(&config.file_roots);
     data.upstreams.clone_from(&config.upstreams);

@@ -2,10 +2,11 @@
 //! the next place.
 
 use std::future::Future;
+use std::io;
 use std::pin::Pin;
 use std::sync::Arc;
 
-use http::{HeaderValue, Request, Response};
+use http::{Request, Response};
 use waybook_location_tree::PlaceName;
 use waybook_place::io::{InstanceId, Route};
 
@@ -14,7 +15,7 @@ use super::plane::Plane;
 use super::problem::{ProblemKind, problem};
 use super::session::Session;
 use super::session_body::SessionBody;
-use crate::{Body, hop};
+use crate::{Body, Io, hop};
 
 /// An answer to a request, some time.
 pub(super) type Answer = Pin<Box<dyn Future<Output = Response<Body>> + Send>>;
@@ -30,6 +31,34 @@ pub(super) struct NextHop {
     index: usize,
     /// Whether this is what comes next for other sessions as well.
     shared: bool,
+}
+
+impl Plane {
+    /// Opens a stream to a neighbour.
+    pub(super) async fn open(&self, to: &PlaceName) -> io::Result<Box<dyn Io>> {
+        let limit = self.config.limits.connect_timeout;
+        match tokio::time::timeout(limit, self.peers.open(to)).await {
+            Ok(opened) => opened,
+            Err(_) => {
+                let why = "no stream was opened in time";
+                Err(io::Error::new(io::ErrorKind::TimedOut, why))
+            }
+        }
+    }
+
+    /// What is answered where the next place cannot be asked.
+    pub(super) fn unreachable(
+        &self,
+        to: &PlaceName,
+        why: &dyn std::fmt::Display,
+    ) -> Response<Body> {
+        let detail = format!("{to} cannot be reached: {why}");
+        problem(
+            &self.config.place,
+            ProblemKind::NextPlaceUnreachable,
+            &detail,
+        )
+    }
 }
 
 impl NextHop {
@@ -90,24 +119,23 @@ impl NextHop {
 
     /// Sends the request to the next place.
     async fn send(self, to: PlaceName, mut request: Request<Body>) -> Response<Body> {
-        let unreachable = |why: &dyn std::fmt::Display| {
-            let detail = format!("{to} cannot be reached: {why}");
-            let here = &self.plane.config.place;
-            problem(here, ProblemKind::NextPlaceUnreachable, &detail)
-        };
-        let limit = self.plane.config.limits.connect_timeout;
-        let io = match tokio::time::timeout(limit, self.plane.peers.open(&to)).await {
-            Ok(Ok(io)) => io,
-            Ok(Err(error)) => return unreachable(&error),
-            Err(_) => return unreachable(&"no stream was opened in time"),
-        };
-        let session = self.session.id.to_string();
-        if let Ok(session) = HeaderValue::try_from(session) {
-            request.headers_mut().insert(SESSION, session);
+        let (plane, session) = (&self.plane, &self.session);
+        request.headers_mut().insert(SESSION, session.named.clone());
+        if hop::fits(&request) {
+            let most = plane.config.limits.header_bytes;
+            let asked = hop::ask(&session.lanes, &to, request, most, || plane.open(&to));
+            return match asked.await {
+                Ok(response) => response,
+                Err(why) => plane.unreachable(&to, &why),
+            };
         }
+        let io = match plane.open(&to).await {
+            Ok(io) => io,
+            Err(why) => return plane.unreachable(&to, &why),
+        };
         match hop::send(io, request).await {
             Ok(response) => response,
-            Err(error) => unreachable(&error),
+            Err(error) => plane.unreachable(&to, &error),
         }
     }
 

@@ -118,6 +118,8 @@ pub struct DataLimits {
     pub neighbour_share: u8,
     /// Programs that run at one time (`limits.programs`).
     pub programs: usize,
+    /// Streams to neighbours that are kept for sessions' next requests, at once.
+    pub lanes: usize,
     /// Connections of clients at once.
     pub connections: usize,
     /// Bytes that a request's header section may have; at least 8192.
@@ -141,6 +143,7 @@ impl Default for DataLimits {
             requests_per_session: 256,
             neighbour_share: 50,
             programs: 256,
+            lanes: 1024,
             connections: 4096,
             header_bytes: 64 * 1024,
             header_timeout: Duration::from_secs(15),

@@ -85,9 +85,14 @@ fn add_via(headers: &mut HeaderMap, version: Version, place: &PlaceName) {
         Version::HTTP_3 => "3.0",
         _ => "1.1",
     };
+    append(headers, &VIA, &via(protocol, place));
+}
+
+/// What a place says of itself in `Via`.
+pub(super) fn via(protocol: &str, place: &PlaceName) -> String {
     // A pseudonym has to be one token; the name is reversed as in the certificate.
     let labels: Vec<&str> = place.labels().rev().collect();
-    append(headers, &VIA, &format!("{protocol} {}", labels.join(".")));
+    format!("{protocol} {}", labels.join("."))
 }
 
 /// Says for whom the gateway forwards (RFC 7239).

@@ -14,6 +14,7 @@ mod chain;
 mod config;
 mod gateway;
 mod headers;
+mod pass;
 mod plane;
 mod problem;
 mod runtime;

@@ -17,12 +17,14 @@ use waybook_place::io::{Booked, Input, InstanceId, Route};
 use super::DataConfig;
 use super::chain::NextHop;
 use super::headers::{SESSION, clean_request, clean_response};
+use super::pass::Passed;
 use super::problem::{ProblemKind, problem};
 use super::runtime::{Counted, Running, Runtimes, Starting};
 use super::session::Session;
 use super::session_body::SessionBody;
 use super::token::token;
 use crate::door::{Door, DoorConfig};
+use crate::hop::{Lane, Lanes, Room};
 use crate::slots::{Slots, share};
 use crate::{Body, Io, PeerApi, PeerStreams, PlaceHandle, Start, hop};
 
@@ -47,6 +49,8 @@ pub(super) struct Plane {
     /// The requests under way, by the neighbour that they come from; none is the gateway.
     pub(super) requests: Arc<Slots<Option<PlaceName>>>,
     pub(super) by_session: Arc<Slots<SessionId>>,
+    /// For lanes that wait for another request.
+    lanes: Arc<Room>,
 }
 
 /// A component that was started.
@@ -87,6 +91,7 @@ impl Plane {
                 share(config.limits.requests, config.limits.neighbour_share),
             ),
             by_session: Slots::new(usize::MAX, config.limits.requests_per_session),
+            lanes: Room::new(config.limits.lanes),
             door: Door::new(DoorConfig {
                 setting: "gateway.connections",
                 connections: config.limits.connections,
@@ -204,7 +209,8 @@ impl Plane {
         } else {
             let every = self.config.limits.active_every;
             let traffic = self.config.recorded.traffic().clone();
-            let session = Session::new(route, self.place.clone(), every, traffic);
+            let lanes = Lanes::new(&self.lanes);
+            let session = Session::new(route, self.place.clone(), every, traffic, lanes);
             self.sessions.insert(id, Arc::new(session));
         }
         changed.into_iter().for_each(|instance| self.book(instance));
@@ -272,7 +278,7 @@ impl Plane {
         self.session(id)
     }
 
-    fn session(&self, id: SessionId) -> Option<Arc<Session>> {
+    pub(super) fn session(&self, id: SessionId) -> Option<Arc<Session>> {
         self.sessions.get(&id).map(|found| Arc::clone(&found))
     }
 
@@ -302,17 +308,29 @@ impl Plane {
 
     /// Serves a stream that a neighbour opened.
     pub(super) async fn serve_peer(self: &Arc<Self>, from: PlaceName, io: Box<dyn Io>) {
-        let limits = &self.config.limits;
-        let served = hop::serve(io, limits.header_bytes, limits.header_timeout, |request| {
-            let (plane, from) = (Arc::clone(self), from.clone());
-            async move { plane.answer_peer(from, request).await }
-        });
         tokio::select! {
-            served = served => if let Err(error) = served {
-                // Mostly the other end that went away, which is how requests are aborted.
-                tracing::debug!(%from, %error, "stream of a neighbour ended early");
-            },
+            () = self.serve_lane(&from, Lane::new(io)) => {}
             () = self.stopping.cancelled() => {}
+        }
+    }
+
+    async fn serve_lane(self: &Arc<Self>, from: &PlaceName, mut lane: Lane) {
+        if self.pass_all(from, &mut lane).await == Passed::Over {
+            return;
+        }
+        let limits = &self.config.limits;
+        let served = hop::serve(
+            lane,
+            limits.header_bytes,
+            limits.header_timeout,
+            |request| {
+                let (plane, from) = (Arc::clone(self), from.clone());
+                async move { plane.answer_peer(from, request).await }
+            },
+        );
+        if let Err(error) = served.await {
+            // Mostly the other end that went away, which is how requests are aborted.
+            tracing::debug!(%from, %error, "stream of a neighbour ended early");
         }
     }
 

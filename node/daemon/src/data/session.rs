@@ -4,6 +4,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Duration;
 
+use http::HeaderValue;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 use waybook_agents::SessionId;
@@ -11,6 +12,7 @@ use waybook_place::io::{Input, Route};
 
 use super::shape::Shaper;
 use crate::PlaceHandle;
+use crate::hop::Lanes;
 use crate::metrics::Traffic;
 
 /// A session with a route through this place.
@@ -25,6 +27,10 @@ pub(super) struct Session {
     /// Ends what is under way when the session does.
     pub(super) ended: CancellationToken,
     pub(super) traffic: Traffic,
+    /// Streams to the next place.
+    pub(super) lanes: Arc<Lanes>,
+    /// What the session is called between places.
+    pub(super) named: HeaderValue,
     place: PlaceHandle,
     began: Instant,
     /// Milliseconds from `began` until use may be reported again.
@@ -33,9 +39,18 @@ pub(super) struct Session {
 }
 
 impl Session {
-    pub(super) fn new(route: Route, place: PlaceHandle, every: Duration, traffic: Traffic) -> Self {
+    pub(super) fn new(
+        route: Route,
+        place: PlaceHandle,
+        every: Duration,
+        traffic: Traffic,
+        lanes: Arc<Lanes>,
+    ) -> Self {
+        let named = HeaderValue::try_from(route.session.to_string());
         Self {
             traffic,
+            lanes,
+            named: named.unwrap_or(HeaderValue::from_static("")),
             id: route.session,
             to_client: Arc::new(Shaper::new(route.to_client)),
             to_server: Arc::new(Shaper::new(route.to_server)),

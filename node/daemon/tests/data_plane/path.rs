@@ -72,6 +72,24 @@ async fn what_the_origin_sees_is_the_request_without_the_hops() {
 }
 
 #[tokio::test]
+async fn requests_without_a_body_follow_each_other_on_one_stream_of_each_edge() {
+    let (origin, _) = Origin::listen().await;
+    let path = Path::to(origin).await;
+    for length in [0_usize, 5, 70_000] {
+        let response = get(&format!("{}pattern?{length}", path.url)).await;
+        assert_eq!(bytes(response).await.len(), length);
+        // In chunks, with trailers behind them.
+        assert_eq!(text(get(&format!("{}trailers", path.url)).await).await, "");
+        let seen = text(get(&path.url).await).await;
+        assert!(seen.starts_with("GET /\n"), "{seen}");
+    }
+    assert_eq!(path.neighbours.pipes(), 4);
+    let request = Request::post(format!("{}hash", path.url));
+    send(request.body(full_body("abc")).unwrap()).await;
+    assert_eq!(path.neighbours.pipes(), 8);
+}
+
+#[tokio::test]
 async fn head_and_refusals_of_the_origin_pass() {
     let (origin, _) = Origin::listen().await;
     let path = Path::to(origin).await;

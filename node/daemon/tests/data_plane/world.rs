@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, HashMap};
 use std::future::Future;
 use std::io;
 use std::net::SocketAddr;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -50,7 +51,14 @@ pub(crate) fn component(runtime: Runtime, name: &str, config: &[(&str, &str)]) -
 
 /// Who can be reached by pipe.
 #[derive(Clone, Default)]
-pub(crate) struct Neighbours(Arc<Mutex<HashMap<PlaceName, DataPlane>>>);
+pub(crate) struct Neighbours(Arc<Mutex<HashMap<PlaceName, DataPlane>>>, Arc<AtomicUsize>);
+
+impl Neighbours {
+    /// How many pipes have been opened.
+    pub(crate) fn pipes(&self) -> usize {
+        self.1.load(Ordering::Relaxed)
+    }
+}
 
 /// Opens pipes from one place to its neighbours.
 struct Pipes {
@@ -65,6 +73,7 @@ impl PeerStreams for Pipes {
             let Some(plane) = known else {
                 return Err(io::ErrorKind::NotConnected.into());
             };
+            self.neighbours.1.fetch_add(1, Ordering::Relaxed);
             let (near, far) = tokio::io::duplex(64 * 1024);
             let from = self.from.clone();
             tokio::spawn(async move { plane.serve_peer(from, Box::new(far)).await });

@@ -1,9 +1,9 @@
 //! A component whose requests are counted and timed.
 
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
-use http::Request;
+use http::{Request, StatusCode};
 
 use super::super::chain::{Answer, NextHop};
 use super::{Booked, Running};
@@ -33,6 +33,14 @@ impl Running for Counted {
             traffic.answered(response.status(), began.elapsed());
             response
         })
+    }
+
+    fn passes(&self) -> bool {
+        self.inner.passes()
+    }
+
+    fn passed(&self, status: StatusCode, waited: Duration) {
+        self.traffic.answered(status, waited);
     }
 
     fn is_metered(&self) -> bool {

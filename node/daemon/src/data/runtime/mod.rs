@@ -21,8 +21,9 @@ pub(super) use counted::Counted;
 use std::future::Future;
 use std::pin::Pin;
 use std::sync::Arc;
+use std::time::Duration;
 
-use http::Request;
+use http::{Request, StatusCode};
 use tokio_util::sync::CancellationToken;
 use waybook_place::io::{Booked, InstanceId};
 
@@ -47,6 +48,16 @@ pub(super) trait Runtime: Send + Sync {
 pub(super) trait Running: Send + Sync {
     /// Answers a request of a session in whose chain the component stands.
     fn call(&self, request: Request<Body>, next: NextHop) -> Answer;
+
+    /// Whether it does nothing but call what comes next, so that it need not be asked.
+    fn passes(&self) -> bool {
+        false
+    }
+
+    /// A request was passed on without it.
+    fn passed(&self, status: StatusCode, waited: Duration) {
+        let _ = (status, waited);
+    }
 
     /// Whether it is held to what is booked for it.
     fn is_metered(&self) -> bool {
