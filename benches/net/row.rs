@@ -15,6 +15,7 @@ pub(crate) const TITLE: &str = "row";
 pub(crate) struct Row {
     folder: PathBuf,
     waybook: PathBuf,
+    above: usize,
     hops: usize,
 }
 
@@ -36,20 +37,22 @@ impl Processor {
 }
 
 impl Row {
-    /// Brings up so many places below one that serves [`TITLE`].
+    /// Brings up so many places below one that serves [`TITLE`], and so many above it.
     pub(crate) fn up(
+        above: usize,
         hops: usize,
         waybook: Option<PathBuf>,
         search_age: &str,
     ) -> Result<Self, Failure> {
         let settings = format!("[defaults.timing]\nsearch-age = \"{search_age}\"\n");
-        let row = Self::with(hops, waybook, &settings)?;
+        let row = Self::with(above, hops, waybook, &settings)?;
         row.publish_title()?;
         Ok(row)
     }
 
-    /// Brings up so many places below one, with such settings for all of them.
+    /// Brings up so many places above one and below it, with such settings for all of them.
     pub(crate) fn with(
+        above: usize,
         hops: usize,
         waybook: Option<PathBuf>,
         settings: &str,
@@ -64,13 +67,14 @@ impl Row {
         let row = Self {
             folder,
             waybook,
+            above,
             hops,
         };
         let mut topology = format!(
             "[defaults.capacity]\ncpu = 1000\nmemory = \"64 GiB\"\ndown = \"1000 Gbit/s\"\n\
              up = \"1000 Gbit/s\"\n{settings}"
         );
-        for depth in 0..=hops {
+        for depth in 0..=above + hops {
             topology.push_str(&format!("[[place]]\nname = \"{}\"\n", name(depth)));
         }
         std::fs::write(row.folder.join("topology.toml"), topology)?;
@@ -78,13 +82,13 @@ impl Row {
         Ok(row)
     }
 
-    /// Publishes [`TITLE`], without any component, at the place at the top.
+    /// Publishes [`TITLE`], without any component.
     pub(crate) fn publish_title(&self) -> Result<(), Failure> {
         self.publish(&format!(
             "title = \"{TITLE}\"\nservers = [\"{}\"]\n[[quality]]\nname = \"one\"\n\
              [quality.demand.edge]\nto-client = \"1 Mbit/s\"\nto-server = \"10 kbit/s\"\n\
              [quality.demand.every-hop]\nmemory = \"1 MiB\"\n",
-            top()
+            self.server()
         ))
     }
 
@@ -96,7 +100,7 @@ impl Row {
 
     /// The processes of all places, the one at the top first.
     pub(crate) fn processes(&self) -> Result<Vec<u32>, Failure> {
-        (0..=self.hops)
+        (0..=self.above + self.hops)
             .map(|depth| Ok(Runtime::read(&self.folder_of(depth))?.pid))
             .collect()
     }
@@ -105,25 +109,35 @@ impl Row {
         self.folder.join(".waybook/places")
     }
 
-    /// The data folder of the place at that depth.
-    pub(crate) fn folder_of(&self, depth: usize) -> PathBuf {
+    /// The name of the place that serves.
+    pub(crate) fn server(&self) -> String {
+        name(self.above)
+    }
+
+    /// The data folder of the clients' place, the last one.
+    pub(crate) fn client(&self) -> PathBuf {
+        self.folder_of(self.above + self.hops)
+    }
+
+    fn folder_of(&self, depth: usize) -> PathBuf {
         self.places().join(name(depth).replace('/', "."))
     }
 
-    /// Its configuration.
-    pub(crate) fn config_of(&self, depth: usize) -> PathBuf {
-        let file = format!("{}.toml", name(depth).replace('/', "."));
-        self.places().join(file)
+    /// The configuration of the clients' place.
+    pub(crate) fn config_of_client(&self) -> PathBuf {
+        let mut file = self.client().into_os_string();
+        file.push(".toml");
+        file.into()
     }
 
-    /// Stops the process of the place at that depth.
-    pub(crate) fn stop(&self, depth: usize) -> Result<(), Failure> {
-        let pid = Runtime::read(&self.folder_of(depth))?.pid;
+    /// Stops the process of the clients' place.
+    pub(crate) fn stop_client(&self) -> Result<(), Failure> {
+        let pid = Runtime::read(&self.client())?.pid;
         Command::new("kill").arg(pid.to_string()).status()?;
         let began = Instant::now();
         while Path::new("/proc").join(pid.to_string()).exists() {
             if began.elapsed() > Duration::from_secs(30) {
-                return Err(format!("{} does not stop", name(depth)).into());
+                return Err("the clients' place does not stop".into());
             }
             std::thread::sleep(Duration::from_millis(10));
         }
@@ -151,6 +165,22 @@ impl Row {
         Ok(time)
     }
 
+    /// Bytes of memory that a place takes: the mean of those between server and clients.
+    pub(crate) fn memory(&self) -> Result<f64, Failure> {
+        let between = self.above + 1..self.above + self.hops;
+        let mut all = 0.0;
+        for depth in between.clone() {
+            let pid = Runtime::read(&self.folder_of(depth))?.pid;
+            let status = std::fs::read_to_string(format!("/proc/{pid}/status"))?;
+            let mut lines = status.lines();
+            let resident = lines.find_map(|line| line.strip_prefix("VmRSS:"));
+            let kib = resident.and_then(|rest| rest.trim().strip_suffix(" kB"));
+            all += kib.ok_or("no VmRSS")?.trim().parse::<f64>()? * 1024.0;
+        }
+        Ok(all / between.len().max(1) as f64)
+    }
+
+    /// Runs the command.
     pub(crate) fn waybook(&self, arguments: &[&str]) -> Result<(), Failure> {
         let mut command = Command::new(&self.waybook);
         let command = command.current_dir(&self.folder).args(arguments);
@@ -168,11 +198,6 @@ impl Drop for Row {
         let _ = self.waybook(&["down"]);
         let _ = std::fs::remove_dir_all(&self.folder);
     }
-}
-
-/// The name of the place at the top.
-pub(crate) fn top() -> String {
-    name(0)
 }
 
 /// The name of the place at that depth.

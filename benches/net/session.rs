@@ -51,15 +51,14 @@ async fn hold() -> Result<(), Failure> {
         "[defaults.upstream]\nallow = [\"{url}\"]\n[defaults.code]\nunsigned = true\n\
          [defaults.timing]\nsearch-age = \"1 s\"\n"
     );
-    let row = Row::with(hops, waybook, &settings)?;
-    let client = Client::from_folder(&row.folder_of(hops))?;
+    let row = Row::with(0, hops, waybook, &settings)?;
+    let client = Client::from_folder(&row.client())?;
     let mut urls = Vec::new();
     for kind in kinds {
         if *kind == "middleware" {
-            let top = row::top();
-            row.waybook(&["component", "add", COMPONENT, "--at", &top])?;
+            row.waybook(&["component", "add", COMPONENT, "--at", &row.server()])?;
         }
-        row.publish(&presentation(kind, &url))?;
+        row.publish(&presentation(&row.server(), kind, &url))?;
         let opened = client.open_quietly(&form(&format!("bytes-{kind}"))).await?;
         client.claim(&opened.session).await?;
         let at = opened.urls.ok_or("no URL")?;
@@ -98,18 +97,17 @@ fn form(title: &str) -> OpenForm {
     }
 }
 
-fn presentation(kind: &str, url: &str) -> String {
+fn presentation(server: &str, kind: &str, url: &str) -> String {
     let (name, runtime) = match kind {
         "middleware" => ("cap-quality", "wasm"),
         _ => ("relay", "builtin"),
     };
     format!(
-        "title = \"bytes-{kind}\"\nservers = [\"{}\"]\n[[quality]]\nname = \"one\"\n\
+        "title = \"bytes-{kind}\"\nservers = [\"{server}\"]\n[[quality]]\nname = \"one\"\n\
          [quality.demand.edge]\nto-client = \"{RATE}\"\nto-server = \"{RATE}\"\n\
          [quality.demand.every-hop]\ncpu = \"2\"\nmemory = \"64 MiB\"\n\
          [[quality.component]]\nat = \"every-hop\"\nname = \"{name}\"\nruntime = \"{runtime}\"\n\
          [[quality.component]]\nat = \"server\"\nname = \"upstream\"\nruntime = \"builtin\"\n\
-         config = {{ url = \"{url}\" }}\n",
-        row::top()
+         config = {{ url = \"{url}\" }}\n"
     )
 }

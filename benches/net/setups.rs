@@ -2,17 +2,18 @@
 //!
 //! ```text
 //! setups --hops 4 [--sessions 500] [--in-flight 64] [--through place|api] [--search-age "1 s"]
-//!        [--rest 0] [--waybook PROGRAM]
+//!        [--rest 0] [--standing 0] [--above 0] [--waybook PROGRAM]
 //! ```
 //!
 //! Brings up a row of places, each its own process, the server's at its top and the client's at its end, so many
 //! edges apart; opens and closes sessions; takes the places down. The client's place is this very process, which
 //! hands requests to it as the control API does; with `--through api` it is a process as the others are, and is
-//! asked by HTTP.
+//! asked by HTTP. So many other sessions over the same places stand meanwhile (`--standing`), and so many places are
+//! above the server's (`--above`), whose names are that much longer.
 //!
 //! Prints one line of JSON: how long a set-up took from the place taking the request to established, what whoever
 //! asked saw of it, one at a time; how many were opened and closed in a second, with so many under way, and what
-//! processor time that took of all places together.
+//! processor time that took of all places together; the memory of a place before and with those that stand.
 
 mod row;
 mod shared;
@@ -60,15 +61,25 @@ async fn measure() -> Result<(), Failure> {
     };
     let waybook = argument("--waybook").map(PathBuf::from);
     let search_age = argument("--search-age").unwrap_or_else(|| "1 s".to_owned());
-    let row = Row::up(hops, waybook, &search_age)?;
+    let standing = number("--standing", 0);
+    let row = Row::up(number("--above", 0), hops, waybook, &search_age)?;
     let (door, daemon) = match through_api {
-        true => (Door::Api(Client::from_folder(&row.folder_of(hops))?), None),
+        true => (Door::Api(Client::from_folder(&row.client())?), None),
         false => {
-            let daemon = here(&row, hops).await?;
+            let daemon = here(&row).await?;
             let count = Arc::default();
             (Door::Place(daemon.place().clone(), count), Some(daemon))
         }
     };
+
+    let empty = row.memory()?;
+    let left = Arc::new(AtomicUsize::new(standing));
+    at_once(in_flight, &left, || async {
+        let (session, _) = door.open().await?;
+        door.claim(&session).await
+    })
+    .await?;
+    let full = row.memory()?;
 
     let (mut there, mut here) = (Vec::new(), Vec::new());
     for at in 0..WARM_UP + sessions {
@@ -86,30 +97,19 @@ async fn measure() -> Result<(), Failure> {
     let before = row.processor_time()?;
     let left = Arc::new(AtomicUsize::new(WARM_UP + sessions));
     let began = Instant::now();
-    let mut tasks = tokio::task::JoinSet::new();
-    for _ in 0..in_flight {
-        let (door, left) = (door.clone(), left.clone());
-        tasks.spawn(async move {
-            while left
-                .fetch_update(Ordering::Relaxed, Ordering::Relaxed, |n| n.checked_sub(1))
-                .is_ok()
-            {
-                let (session, _) = door.open().await?;
-                door.close(&session).await?;
-            }
-            Ok::<(), Failure>(())
-        });
-    }
-    while let Some(done) = tasks.join_next().await {
-        done??;
-    }
+    at_once(in_flight, &left, || async {
+        let (session, _) = door.open().await?;
+        door.close(&session).await
+    })
+    .await?;
     let all = (WARM_UP + sessions) as f64;
     let rate = all / began.elapsed().as_secs_f64();
     let processor = row.processor_time()?.since(&before);
     println!(
         "{{\"program\": \"setups\", \"through\": \"{}\", \"hops\": {hops}, \"in_flight\": {in_flight}, \
          \"median_us\": {:.1}, \"p10_us\": {:.1}, \"p90_us\": {:.1}, \"seen_median_us\": {:.1}, \
-         \"per_second\": {rate:.0}, \"processor_us\": {:.1}, \"disk_processor_us\": {:.1}}}",
+         \"per_second\": {rate:.0}, \"processor_us\": {:.1}, \"disk_processor_us\": {:.1}, \
+         \"standing\": {standing}, \"place_kib\": {:.0}, \"session_bytes\": {:.0}}}",
         if through_api { "api" } else { "place" },
         quantile(&mut there, 0.5),
         quantile(&mut there, 0.1),
@@ -117,6 +117,8 @@ async fn measure() -> Result<(), Failure> {
         quantile(&mut here, 0.5),
         processor.all / all,
         processor.records / all,
+        empty / 1024.0,
+        (full - empty) / standing.max(1) as f64,
     );
     if let Some(daemon) = daemon {
         daemon.stop().await?;
@@ -124,13 +126,30 @@ async fn measure() -> Result<(), Failure> {
     Ok(())
 }
 
+/// Does something again and again, so many of them at a time, until nothing is left.
+async fn at_once<F: Future<Output = Result<(), Failure>>>(
+    in_flight: usize,
+    left: &AtomicUsize,
+    one: impl Fn() -> F,
+) -> Result<(), Failure> {
+    let all = (0..in_flight).map(|_| async {
+        let next = || left.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |n| n.checked_sub(1));
+        while next().is_ok() {
+            one().await?;
+        }
+        Ok::<(), Failure>(())
+    });
+    futures_util::future::try_join_all(all).await?;
+    Ok(())
+}
+
 /// Runs the client's place in this process, in place of its own.
-async fn here(row: &Row, hops: usize) -> Result<RunningDaemon, Failure> {
-    row.stop(hops)?;
-    let config = DaemonConfig::load(&row.config_of(hops), &Overrides::default())?;
+async fn here(row: &Row) -> Result<RunningDaemon, Failure> {
+    row.stop_client()?;
+    let config = DaemonConfig::load(&row.config_of_client(), &Overrides::default())?;
     let daemon = waybook_daemon::start(config).await?;
     // Its log is written as that of the others is.
-    let log = std::fs::File::create(row.folder_of(hops).join("log"))?;
+    let log = std::fs::File::create(row.client().join("log"))?;
     tracing_subscriber::fmt().with_writer(log).init();
     let mut connected = daemon.links().connected();
     connected
@@ -166,6 +185,18 @@ impl Door {
                 Ok((opened.session, opened.took.micros as f64))
             }
         }
+    }
+
+    /// Somebody uses the session from now on.
+    async fn claim(&self, session: &str) -> Result<(), Failure> {
+        match self {
+            Self::Place(place, _) => {
+                let session = session.parse()?;
+                place.input(Input::Claim { session });
+            }
+            Self::Api(client) => client.claim(session).await?,
+        }
+        Ok(())
     }
 
     /// Returns when the end is on disk, as the control API does.
