@@ -76,7 +76,8 @@ pub struct PresentationError {
 
 impl StageDemand {
     /// The demands of places, each with the name of its table in a presentation file.
-    pub(crate) fn of_places(&self) -> [(&'static str, &Demand); 4] {
+    #[must_use]
+    pub fn of_places(&self) -> [(&'static str, &Demand); 4] {
         [
             ("client", &self.client),
             ("default-place", &self.default_place),

@@ -512,6 +512,8 @@ export interface NewsInfo {
   left?: Array<string>;
   /** The place, unless it is as it was. */
   place?: null | PlaceInfo;
+  /** Whether there are other presentations in the place's locality. */
+  presentations?: boolean;
   /** Set-ups that were refused, oldest first. */
   refusals?: Array<RefusedInfo>;
   /** How many sessions it is a hop of, unless it is as many as before. */
@@ -707,6 +709,8 @@ export interface QualityInfo {
    * where they stand: `files (builtin) at server`.
    */
   components: Array<string>;
+  /** What places book for it, beside that bandwidth. */
+  demands?: Array<StageDemandInfo>;
   /** Its name. */
   name: string;
   /** Bandwidth towards the client, on every edge. */
@@ -980,6 +984,17 @@ export interface SpanInfo {
   took?: null | Span;
   /** The visit, by the solution that its agent was sent with. */
   visit?: number | null;
+}
+
+/**
+ * What a kind of place on the path books for a quality level. One that is several of these at once
+ * books the sum.
+ */
+export interface StageDemandInfo {
+  /** How much. */
+  amounts: Array<Amount>;
+  /** Which: `client`, `default-place`, `every-hop` or `server`. */
+  at: string;
 }
 
 /** One place's share of a solution. */

@@ -11,6 +11,7 @@ mod open;
 mod operate;
 mod place;
 mod plan;
+mod presentation;
 mod problem;
 mod profile;
 mod session;
@@ -30,11 +31,12 @@ pub use open::{OpenForm, ProfileForm};
 pub use operate::{ChangeInfo, CordonInfo, DrainForm, DrainingInfo, ReloadInfo};
 pub use place::{
     AddressesInfo, BookingInfo, CertificateInfo, CountersInfo, LinkInfo, LogForm, LogInfo,
-    PlaceInfo, PresentationInfo, ProgramsInfo, QualityInfo, ResourceInfo, Role, TreePlaceInfo,
+    PlaceInfo, ProgramsInfo, ResourceInfo, Role, TreePlaceInfo,
 };
 pub use plan::{
     AnswerInfo, LackInfo, RefusalInfo, SolutionInfo, StageInfo, SurveyInfo, SurveyedPlace,
 };
+pub use presentation::{PresentationInfo, QualityInfo, StageDemandInfo};
 pub use problem::Problem;
 pub use profile::{ProfileInfo, ProfileSource};
 pub use session::{

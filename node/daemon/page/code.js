@@ -1,11 +1,9 @@
 // Components that are brought along, and the places that hold them.
 
-import {get} from './api.js';
+import {Asked} from './asked.js';
 import {h, list, part, row, say, table} from './dom.js';
 import {count, has, placeLink} from './format.js';
 
-/** Not asked again before that, in milliseconds. */
-const PACE = 1000;
 /** So many holders are named at once. */
 const HOLDERS = 6;
 
@@ -16,33 +14,13 @@ export class Code {
     ]);
     this.none = h('p', {class: 'none'});
     this.element = part('code', 'Components', this.none, this.table.element);
-    this.list = [];
-    this.known = null;
-  }
-
-  /** Asks again where the place says that it may be otherwise. `done` is called when it is known. */
-  async ask(store, place, done) {
-    const wanted = `${place} ${store.code}`;
-    if (this.asking || this.known === wanted) return;
-    if (this.place !== place) this.list = [];
-    this.asking = true;
-    try {
-      this.list = await get('/components', place, {everywhere: 'true'});
-      [this.place, this.problem] = [place, null];
-    } catch (error) {
-      this.problem = error.message;
-    }
-    this.known = wanted;
-    done();
-    setTimeout(() => {
-      this.asking = false;
-      done();
-    }, PACE);
+    this.asked = new Asked('/components', {everywhere: 'true'});
   }
 
   show(sought) {
-    const found = this.list.filter(one => has(sought, one.release.reference, one.release.description, one.release.digest, ...one.holders.map(at => at.place)));
-    say(this.none, this.problem ?? (found.length ? '' : this.list.length ? 'None found.' : 'No component is known here.'));
+    const all = this.asked.list ?? [];
+    const found = all.filter(one => has(sought, one.release.reference, one.release.description, one.release.digest, ...one.holders.map(at => at.place)));
+    say(this.none, this.asked.none(found.length, 'No component is known here.'));
     this.none.hidden = !this.none.textContent;
     this.table.element.hidden = !found.length;
     list(this.table.body, found, one => one.release.digest + one.release.reference, one => this.row(one));

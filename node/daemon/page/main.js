@@ -55,7 +55,7 @@ const show = () => {
   if (main.firstChild !== shown) main.replaceChildren(shown);
   say(byId('found'), sought ? [
     count(places, 'place'), count(found.sessions, 'session'), count(found.refusals, 'refusal'),
-    count(found.components, 'component')].join(', ') : '');
+    count(found.presentations, 'presentation'), count(found.components, 'component')].join(', ') : '');
   document.title = session ? `Session at ${name()} – Waybook` : `${name()} – Waybook`;
 };
 

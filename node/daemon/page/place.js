@@ -4,6 +4,7 @@ import {Code} from './code.js';
 import {h, list, part, row, say, table} from './dom.js';
 import {agoElement, count, parentOf, placeLink, labelOf, percent, urgency} from './format.js';
 import {Refusals, Walks} from './happenings.js';
+import {Presentations} from './presentations.js';
 import {Sessions} from './sessions.js';
 
 /** A name whose parts lead to the places above. */
@@ -67,9 +68,11 @@ export class PlaceView {
     this.sessions = new Sessions();
     this.refusals = new Refusals();
     this.walks = new Walks();
+    this.presentations = new Presentations();
     this.code = new Code();
     this.element = h('div', {class: 'view'}, h('div', {class: 'top'}, this.title, this.facts), this.notice,
-      this.load.element, this.sessions.element, this.refusals.element, this.walks.element, this.code.element);
+      this.load.element, this.sessions.element, this.refusals.element, this.walks.element,
+      this.presentations.element, this.code.element);
   }
 
   /** How much is found of what is sought. */
@@ -78,22 +81,26 @@ export class PlaceView {
       this.name = name;
       this.title.replaceChildren(...crumbs(name));
       this.sessions = this.anew(this.sessions, new Sessions());
+      this.presentations = this.anew(this.presentations, new Presentations());
+      this.code = this.anew(this.code, new Code());
     }
     const place = store.place;
     const warning = problem ?? (place ? notice(place, told) : '');
     say(this.notice, warning);
     this.notice.hidden = !warning;
     const known = Boolean(place) && place.name === name;
-    for (const section of [this.load, this.sessions, this.refusals, this.walks, this.code]) section.element.hidden = !known;
+    for (const section of [this.load, this.sessions, this.refusals, this.walks, this.presentations, this.code]) section.element.hidden = !known;
     this.facts.hidden = !known;
-    if (!known) return {sessions: 0, refusals: 0, components: 0};
+    if (!known) return {sessions: 0, refusals: 0, presentations: 0, components: 0};
     list(this.facts, this.about(place, told), one => one[0], ([what, text, since]) => h('li', {}, h('span', {}, what), ' ', text, since ? agoElement(since) : null));
     this.load.show(place.resources);
     this.walks.show(store, name, sought);
-    this.code.ask(store, name, this.again);
+    this.presentations.asked.ask(name, store.presentations, this.again);
+    this.code.asked.ask(name, store.code, this.again);
     return {
       sessions: this.sessions.show(store, name, sought),
       refusals: this.refusals.show(store, name, sought),
+      presentations: this.presentations.show(sought),
       components: this.code.show(sought),
     };
   }

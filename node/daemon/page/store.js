@@ -19,6 +19,8 @@ export class Store {
     this.walks = [];
     /** Grows when what the place knows of code may be otherwise. */
     this.code = 0;
+    /** Grows when there are other presentations. */
+    this.presentations = 0;
     this.whole = false;
   }
 
@@ -56,6 +58,7 @@ export class Store {
     this.refusals = [...this.refusals, ...refusals].slice(-REFUSALS);
     this.walks = [...this.walks, ...walks].slice(-WALKS);
     if (news.code) this.code += 1;
+    if (news.presentations) this.presentations += 1;
     this.whole = true;
     return known && !all ? fresh : {...fresh, refused: 0, established: 0, ended: 0};
   }

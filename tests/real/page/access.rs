@@ -65,8 +65,13 @@ fn light_and_dark_the_page_can_be_read_and_heard() {
         assert_eq!(browser.see(ACCESS), nothing, "{scheme}");
     }
     browser.see("location.hash = '#place=r/a'");
-    shows(&mut browser, "code");
-    assert_eq!(browser.see(ACCESS), nothing);
+    for what in ["code", "presentations"] {
+        shows(&mut browser, what);
+    }
+    for scheme in ["dark", "light"] {
+        browser.prefer(scheme);
+        assert_eq!(browser.see(ACCESS), nothing, "{scheme}");
+    }
     browser.see(&format!(
         "location.hash = '#place=r/a/x&session={}'",
         session.id

@@ -32,12 +32,14 @@ macro_rules! files {
 
 static FILES: &[File] = &files![
     "api.js",
+    "asked.js",
     "code.js",
     "dom.js",
     "format.js",
     "main.js",
     "path.js",
     "place.js",
+    "presentations.js",
     "session.js",
     "sessions.js",
     "setup.js",

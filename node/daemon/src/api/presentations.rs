@@ -5,6 +5,7 @@ use std::sync::Arc;
 use axum::extract::State;
 use axum::{Extension, Json};
 use http::{HeaderMap, StatusCode, header};
+use waybook_agents::IndexEntry;
 use waybook_place::io::Input;
 use waybook_plan::Presentation;
 
@@ -24,12 +25,11 @@ use super::{Kind, Problem, Shared};
 pub(super) async fn list(
     State(shared): State<Arc<Shared>>,
 ) -> Result<Json<Vec<PresentationInfo>>, Problem> {
-    let list = shared
-        .parts
-        .place
-        .query(|place, _| place.presentations().map(Into::into).collect())
-        .await?;
-    Ok(Json(list))
+    let place = &shared.parts.place;
+    let list = place.query(|place, _| place.presentations().cloned().collect());
+    // There may be many: the place does not wait until they are put in words.
+    let list: Vec<IndexEntry> = list.await?;
+    Ok(Json(list.iter().map(Into::into).collect()))
 }
 
 /// The place serves a presentation from now on, or a new edition of it.

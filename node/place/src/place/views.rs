@@ -204,6 +204,12 @@ impl Place {
         self.index.entries()
     }
 
+    /// Another number whenever [these](Self::presentations) are others.
+    #[must_use]
+    pub fn presentations_changes(&self) -> u64 {
+        self.index.changes()
+    }
+
     /// This place and all below it, as far as they have said how they do.
     #[must_use]
     pub fn summaries(&self, now: Instant) -> Vec<PlaceSummary> {

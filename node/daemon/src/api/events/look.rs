@@ -24,6 +24,8 @@ pub(super) struct Look {
     walks: Vec<WalkInfo>,
     refusals: Vec<RefusedInfo>,
     code: bool,
+    /// Another number when there are other presentations.
+    presentations: u64,
     told: Told,
 }
 
@@ -44,7 +46,7 @@ impl Look {
     pub(super) async fn new(shared: &Shared, from: Told) -> Result<Self, Problem> {
         let addresses = addresses(shared);
         let (certificate, programs) = (certificate(shared), programs(shared));
-        let (now, place, tree, (sessions, hops)) = shared
+        let (now, place, tree, (sessions, hops), presentations) = shared
             .parts
             .place
             .query(move |place, now| {
@@ -54,6 +56,7 @@ impl Look {
                     place_info(place, now, addresses, certificate, programs),
                     place.summaries(now),
                     hops,
+                    place.presentations_changes(),
                 )
             })
             .await?;
@@ -69,6 +72,7 @@ impl Look {
             walks: since.walks,
             refusals: since.refusals,
             code: since.code,
+            presentations,
             told: since.told,
         })
     }
@@ -104,6 +108,7 @@ impl Look {
             refusals: since.refusals,
             walks: since.walks,
             code: true,
+            presentations: true,
         }
     }
 
@@ -134,6 +139,7 @@ impl Look {
             refusals: self.refusals.clone(),
             walks: self.walks.clone(),
             code: self.code,
+            presentations: self.presentations != before.presentations,
         }
     }
 

@@ -202,9 +202,9 @@ impl Wanted {
 /// First comes one `snapshot`, then `change` by `change`, a few a second at the most. One who is too
 /// slow to take them gets a `snapshot` again, which takes the place of all before it. Everything
 /// that is told can also be asked for: `/place`, `/tree`, `/hops`, `/refusals` and `/walks`; `code`
-/// says that `/components` may be otherwise. A line of comment comes now and then where nothing
-/// happens. When the token that was shown is revoked or expires, `refused` comes last, with the
-/// problem.
+/// says that `/components` may be otherwise, and `presentations` that `/presentations` is. A line of
+/// comment comes now and then where nothing happens. When the token that was shown is revoked or
+/// expires, `refused` comes last, with the problem.
 #[utoipa::path(
     get,
     path = "/api/v1/events",

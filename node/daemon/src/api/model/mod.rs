@@ -11,6 +11,7 @@ mod open;
 mod operate;
 mod place;
 mod plan;
+mod presentation;
 mod profile;
 mod session;
 mod setup;
@@ -29,12 +30,13 @@ pub use open::{OpenForm, ProfileForm};
 pub use operate::{ChangeInfo, CordonInfo, DrainForm, DrainingInfo, ReloadInfo};
 pub use place::{
     AddressesInfo, BookingInfo, CertificateInfo, CountersInfo, LinkInfo, LogForm, LogInfo,
-    PlaceInfo, PresentationInfo, ProgramsInfo, QualityInfo, ResourceInfo, Role, TreePlaceInfo,
+    PlaceInfo, ProgramsInfo, ResourceInfo, Role, TreePlaceInfo,
 };
 pub(crate) use plan::solutions;
 pub use plan::{
     AnswerInfo, LackInfo, RefusalInfo, SolutionInfo, StageInfo, SurveyInfo, SurveyedPlace,
 };
+pub use presentation::{PresentationInfo, QualityInfo, StageDemandInfo};
 pub use profile::{ProfileInfo, ProfileSource};
 pub use session::{
     ComponentInfo, EndInfo, EstablishedInfo, HopInfo, HopReportInfo, Phase, ProgressInfo,

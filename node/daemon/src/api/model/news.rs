@@ -36,6 +36,9 @@ pub struct NewsInfo {
     /// Whether what the place knows of code may be otherwise.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub code: bool,
+    /// Whether there are other presentations in the place's locality.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub presentations: bool,
 }
 
 impl NewsInfo {

@@ -180,6 +180,37 @@ async fn whoever_watches_hears_what_the_api_says() {
     while next_event(&mut here.body, &mut here.buffer).await.is_some() {}
 }
 
+/// Also of those that are served below, and of nothing else.
+#[tokio::test(start_paused = true)]
+async fn whoever_watches_is_told_that_there_are_other_presentations() {
+    let net = Net::start(&TREE);
+    let mut watcher = Watcher::new(&net, "core", "/events").await;
+    assert_eq!(watcher.hear().await["presentations"], true);
+    watcher.until(|w| w.places.len() == 4).await;
+    let titles = async || {
+        let (_, list) = net.get("core", "/presentations").await;
+        list.as_array().unwrap().len()
+    };
+    let other = async |watcher: &mut Watcher| {
+        let heard = async { while watcher.hear().await["presentations"] != true {} };
+        let heard = tokio::time::timeout(Duration::from_secs(60), heard).await;
+        heard.expect("nobody is told of other presentations");
+    };
+    net.publish("core/b", "/presentations").await;
+    other(&mut watcher).await;
+    assert_eq!(titles().await, 1);
+    // A session is no reason to ask for them again.
+    let (status, session) = open(&net, "film").await;
+    assert_eq!(status, StatusCode::CREATED, "{session}");
+    while watcher.sessions.is_empty() {
+        assert_eq!(watcher.hear().await["presentations"], Value::Null);
+    }
+    let withdraw = request("DELETE", "/presentations/film", Body::empty());
+    net.send("core/b", withdraw).await;
+    other(&mut watcher).await;
+    assert_eq!(titles().await, 0);
+}
+
 /// What is refused on the way is told where it was.
 #[tokio::test(start_paused = true)]
 async fn a_place_says_what_it_refused_to_those_who_came_by() {
