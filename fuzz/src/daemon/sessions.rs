@@ -51,9 +51,16 @@ pub(super) struct Seen {
     pub(super) bytes: Vec<u8>,
 }
 
-/// The neighbours: all of them answer the same, whatever they are asked.
+/// What neighbours answer, whatever they are asked, and whether they can be asked again on the same stream.
+pub(super) struct Answer<'a> {
+    pub(super) bytes: &'a [u8],
+    pub(super) stays: bool,
+}
+
+/// The neighbours.
 struct Peers {
     answer: Vec<u8>,
+    stays: bool,
     seen: Arc<Mutex<Vec<Seen>>>,
 }
 
@@ -64,27 +71,43 @@ impl PeerStreams for Peers {
         let stream = seen.len();
         let (to, bytes) = (to.clone(), Vec::new());
         seen.push(Seen { to, bytes });
-        tokio::spawn(answer(far, self.answer.clone(), self.seen.clone(), stream));
+        let answering = answer(
+            far,
+            self.answer.clone(),
+            self.stays,
+            self.seen.clone(),
+            stream,
+        );
+        tokio::spawn(answering);
         Box::pin(async { Ok(Box::new(near) as Box<dyn Io>) })
     }
 }
 
-/// Answers when the head of a request is there, and hears out what follows.
+/// Answers when the head of a request is there, and hears out what follows, or answers the next one.
 async fn answer(
     mut io: DuplexStream,
     mut answer: Vec<u8>,
+    stays: bool,
     seen: Arc<Mutex<Vec<Seen>>>,
     stream: usize,
 ) {
     let mut piece = [0; 4096];
+    let mut answered = 0;
     while let Ok(length @ 1..) = io.read(&mut piece).await {
         let whole = {
             let mut seen = seen.lock().unwrap_or_else(PoisonError::into_inner);
             let bytes = &mut seen[stream].bytes;
             bytes.extend_from_slice(&piece[..length]);
-            bytes.windows(4).any(|end| end == b"\r\n\r\n")
+            let mut left = bytes[answered..].windows(4);
+            let whole = left.position(|end| end == b"\r\n\r\n");
+            answered += whole.map_or(0, |at| at + 4);
+            whole.is_some()
         };
-        if whole && !answer.is_empty() {
+        if whole && stays {
+            if io.write_all(&answer).await.is_err() {
+                return;
+            }
+        } else if whole && !answer.is_empty() {
             let said = io.write_all(&std::mem::take(&mut answer)).await;
             if said.and(io.shutdown().await).is_err() {
                 return;
@@ -111,12 +134,13 @@ pub(super) struct World {
 
 impl World {
     /// A place whose neighbours give that answer.
-    pub(super) async fn new(answer: &[u8]) -> Self {
+    pub(super) async fn new(answer: Answer<'_>) -> Self {
         let folder = folder();
         let roots = put_files(folder.path()).expect("files can be written");
         let seen = Arc::<Mutex<Vec<Seen>>>::default();
         let peers: Arc<dyn PeerStreams> = Arc::new(Peers {
-            answer: answer.to_vec(),
+            answer: answer.bytes.to_vec(),
+            stays: answer.stays,
             seen: seen.clone(),
         });
         let (place, mut inbox) = PlaceHandle::new();
