@@ -230,7 +230,7 @@ impl Default for Timing {
             claim: Duration::from_secs(30),
             idle: Duration::from_secs(600),
             question: Duration::from_secs(5),
-            search_age: Duration::from_secs(1),
+            search_age: Duration::ZERO,
             transport_idle: Duration::from_secs(10),
             index_grace: Duration::from_secs(10),
             summary: Duration::from_secs(2),

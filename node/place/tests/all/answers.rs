@@ -22,8 +22,8 @@ fn places(config_of_client: Config) -> Neighbours {
 }
 
 fn three() -> Neighbours {
-    let client = config("r/a", 1000);
-    assert_eq!(client.timing.search_age, AGE);
+    let mut client = config("r/a", 1000);
+    client.timing.search_age = AGE;
     places(client)
 }
 
@@ -80,9 +80,7 @@ fn set_ups_of_the_same_title_share_an_answer_for_a_while() {
 
 #[test]
 fn unless_answers_are_kept_every_set_up_searches() {
-    let mut client = config("r/a", 1000);
-    client.timing.search_age = Duration::ZERO;
-    let mut all = places(client);
+    let mut all = places(config("r/a", 1000));
     for _ in 0..3 {
         let (outcome, searches) = open(&mut all, "film");
         assert_eq!(searches, 1);

@@ -19,13 +19,9 @@ name = "only"
 cpu = "1m"
 "#;
 
-/// A server below the root, and places with clients one below the other, where each set-up searches.
+/// A server below the root, and places with clients one below the other.
 fn line() -> Neighbours {
-    let places = ["r", "r/m", "r/a", "r/a/x"].map(|place| {
-        let mut config = config(place, 1000);
-        config.timing.search_age = Duration::ZERO;
-        config
-    });
+    let places = ["r", "r/m", "r/a", "r/a/x"].map(|place| config(place, 1000));
     let mut all = Neighbours::join(places.into());
     all.publish("r/m", NOTE);
     all
