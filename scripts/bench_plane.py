@@ -159,9 +159,9 @@ class Chains:
         told = json.loads(line)
         return {name: Chain(url, told["processes"]) for name, url in told["urls"].items()}
 
-    def setups(self, count):
-        """Sets up so many sessions over the places that are up, one after another."""
-        self.session.stdin.write(f"setups {count}\n")
+    def ask(self, *words):
+        """Has something done over the places that are up: `setups COUNT` or `first COMPONENT COUNT`."""
+        self.session.stdin.write(" ".join(map(str, words)) + "\n")
         self.session.stdin.flush()
         return json.loads(self.session.stdout.readline())
 
@@ -240,19 +240,29 @@ def measure(options, programs, figures, run, say):
                     seen = load(run, programs, chain, 1024, clients, options.seconds)
                     figures.add("plane", f"component, {clients} clients", f"{name} per_second", seen["per_second"])
     with Chains(programs, say) as chains:
+        # One component, at the client's place.
+        chains.places(1, "both")
+        count = 30 if options.quick else 200
+        for round in range(options.rounds):
+            say(f"plane: first answers, round {round + 1} of {options.rounds}")
+            for name in ("relay", "middleware"):
+                seen = chains.ask("first", name, count)
+                figures.add("plane", "first", f"{name} first", seen["first_us"])
+                figures.add("plane", "first", f"{name} later", seen["later_us"])
+    with Chains(programs, say) as chains:
         chain = chains.places(SETUP_HOPS, "relay")["relay"]
         count = 30 if options.quick else 200
-        chains.setups(count)
+        chains.ask("setups", count)
         for round in range(options.rounds):
             say(f"plane: set-ups beside a download, round {round + 1} of {options.rounds}")
-            figures.add("plane", "set-ups", "alone median_us", chains.setups(count)["median_us"])
+            figures.add("plane", "set-ups", "alone median_us", chains.ask("setups", count)["median_us"])
             for clients in (1, 8):
                 loading = chains.start(
                     programs["plane"], "load", chain.url, "--size", 10 << 20, "--clients", clients,
                     "--seconds", 600, stdout=subprocess.DEVNULL,
                 )
                 time.sleep(0.5)
-                beside = chains.setups(count)
+                beside = chains.ask("setups", count)
                 if loading.poll() is not None:
                     raise SystemExit("bench: the download has ended")
                 loading.kill()
@@ -320,6 +330,19 @@ def report(part, spread, ratios):
             out.append(
                 f"| {row.split()[1]} | {spread(relay)} | {spread(middleware)} | {spread(ratios(middleware, relay), 2)} |"
             )
+    first = part.get("first")
+    if first:
+        out += [
+            "",
+            "The first answer of a session, and a later one, over one hop with one component; microseconds:",
+            "",
+            "| component | first | later | first over later |",
+            "|---|---|---|---|",
+        ]
+        for name in ("relay", "middleware"):
+            at_first, later = first[f"{name} first"], first[f"{name} later"]
+            over = [a - b for a, b in zip(at_first, later)]
+            out.append(f"| `{name}` | {spread(at_first)} | {spread(later)} | {spread(over)} |")
     setups = part.get("set-ups")
     if setups:
         alone = setups["alone median_us"]

@@ -189,6 +189,19 @@ pub fn frame_length(prefix: [u8; PREFIX], limit: usize) -> Result<usize, WireErr
     }
 }
 
+/// The frame that `bytes` begin with, without its prefix, if all of it is there.
+///
+/// # Errors
+/// [`WireError::TooLong`] as soon as its prefix is there: what it claims is looked at before
+/// anybody makes room for it.
+pub fn first_frame(bytes: &[u8], limit: usize) -> Result<Option<&[u8]>, WireError> {
+    let Some((prefix, rest)) = bytes.split_first_chunk() else {
+        return Ok(None);
+    };
+    let length = frame_length(*prefix, limit)?;
+    Ok(rest.get(..length))
+}
+
 /// The version that both ends speak: the newest they have in common.
 #[must_use]
 pub fn negotiate(theirs: &Hello) -> Option<u8> {

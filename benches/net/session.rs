@@ -9,7 +9,9 @@
 //! session of either kind over the same places. Bandwidth is booked, and so bodies are counted and held to it as always.
 //!
 //! Prints one line of JSON: the sessions' URLs by component, and the processes. For each line `setups N` on standard
-//! input it opens and closes so many sessions over the same places, one after another, and prints how long that took.
+//! input it opens and closes so many sessions over the same places, one after another, and prints how long that took; for
+//! each `first COMPONENT N` it opens so many with that component, and prints how long the first answer of a session took, and
+//! how long a later one.
 
 #[allow(dead_code, reason = "setups.rs needs more of it")]
 mod row;
@@ -17,7 +19,12 @@ mod shared;
 
 use std::io::BufRead;
 use std::path::PathBuf;
+use std::time::Instant;
 
+use bytes::Bytes;
+use http_body_util::{BodyExt, Empty};
+use hyper_util::client::legacy::connect::HttpConnector;
+use hyper_util::rt::TokioExecutor;
 use waybook_client::Client;
 use waybook_client::model::OpenForm;
 
@@ -26,6 +33,8 @@ use shared::{Failure, argument, number, quantile};
 
 /// Passes everything on, as long as no bandwidth is set.
 const COMPONENT: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/components/cap-quality");
+/// Requests of a session after its first one, of which the median counts.
+const LATER: usize = 5;
 /// More than the machine can do, so that shaping is at work and never waits.
 const RATE: &str = "100 Gbit/s";
 
@@ -73,21 +82,70 @@ async fn hold() -> Result<(), Failure> {
     );
     for line in std::io::stdin().lock().lines() {
         let line = line?;
-        let count = line.strip_prefix("setups ").map(str::parse);
-        let count = count.ok_or_else(|| format!("`{line}` is not `setups N`"))??;
-        let mut took = Vec::new();
-        for _ in 0..count {
-            let opened = client.open_quietly(&form(row::TITLE)).await?;
-            took.push(opened.took.micros as f64);
-            client.close(&opened.session).await?;
+        let words: Vec<&str> = line.split(' ').collect();
+        match words[..] {
+            ["setups", count] => set_up(&client, count.parse()?).await?,
+            ["first", kind, count] => first(&client, kind, count.parse()?).await?,
+            _ => {
+                return Err(
+                    format!("`{line}` is neither `setups N` nor `first COMPONENT N`").into(),
+                );
+            }
         }
-        println!(
-            "{{\"setups\": {count}, \"median_us\": {:.1}, \"p90_us\": {:.1}}}",
-            quantile(&mut took, 0.5),
-            quantile(&mut took, 0.9)
-        );
     }
     Ok(())
+}
+
+async fn set_up(client: &Client, count: usize) -> Result<(), Failure> {
+    let mut took = Vec::new();
+    for _ in 0..count {
+        let opened = client.open_quietly(&form(row::TITLE)).await?;
+        took.push(opened.took.micros as f64);
+        client.close(&opened.session).await?;
+    }
+    println!(
+        "{{\"setups\": {count}, \"median_us\": {:.1}, \"p90_us\": {:.1}}}",
+        quantile(&mut took, 0.5),
+        quantile(&mut took, 0.9)
+    );
+    Ok(())
+}
+
+type Http = hyper_util::client::legacy::Client<HttpConnector, Empty<Bytes>>;
+
+async fn first(client: &Client, kind: &str, count: usize) -> Result<(), Failure> {
+    let http: Http = hyper_util::client::legacy::Client::builder(TokioExecutor::new()).build_http();
+    let (mut at_first, mut later) = (Vec::new(), Vec::new());
+    for _ in 0..count {
+        let opened = client.open_quietly(&form(&format!("bytes-{kind}"))).await?;
+        client.claim(&opened.session).await?;
+        let url = opened.urls.ok_or("no URL")?.path;
+        let url = format!("{}/bytes/1024", url.trim_end_matches('/'));
+        at_first.push(one(&http, &url).await?);
+        let mut others = Vec::new();
+        for _ in 0..LATER {
+            others.push(one(&http, &url).await?);
+        }
+        later.push(quantile(&mut others, 0.5));
+        client.close(&opened.session).await?;
+    }
+    println!(
+        "{{\"first_us\": {:.1}, \"later_us\": {:.1}}}",
+        quantile(&mut at_first, 0.5),
+        quantile(&mut later, 0.5)
+    );
+    Ok(())
+}
+
+/// How long one answer takes, in microseconds.
+async fn one(http: &Http, url: &str) -> Result<f64, Failure> {
+    let began = Instant::now();
+    let answer = http.get(url.parse()?).await?;
+    if answer.status() != 200 {
+        return Err(format!("{url}: {}", answer.status()).into());
+    }
+    answer.into_body().collect().await?;
+    Ok(began.elapsed().as_secs_f64() * 1e6)
 }
 
 fn form(title: &str) -> OpenForm {

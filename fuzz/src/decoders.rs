@@ -14,6 +14,44 @@ pub(crate) fn envelope(bytes: &[u8]) {
     }
 }
 
+/// Frames as they arrive, in pieces: the same as when all is there at once, and none above the limit.
+pub(crate) fn cut(bytes: &[u8]) {
+    let Some(([limit, piece], stream)) = bytes.split_first_chunk() else {
+        return;
+    };
+    let limit = usize::from(*limit);
+    let (whole, over) = frames(std::iter::once(stream), limit);
+    assert!(whole.iter().all(|frame| frame.len() <= limit));
+    let cut: usize = whole.iter().map(|frame| PREFIX + frame.len()).sum();
+    let rest = &stream[cut..];
+    match rest.first_chunk().map(|p| wire::frame_length(*p, limit)) {
+        Some(Err(error)) => assert_eq!(over, Some(error)),
+        Some(Ok(length)) => assert!(over.is_none() && rest.len() < PREFIX + length),
+        None => assert_eq!(over, None),
+    }
+    let pieces = stream.chunks(usize::from(*piece).max(1));
+    assert_eq!(frames(pieces, limit), (whole, over));
+}
+
+fn frames<'a>(
+    pieces: impl Iterator<Item = &'a [u8]>,
+    limit: usize,
+) -> (Vec<Vec<u8>>, Option<wire::WireError>) {
+    let (mut buffer, mut frames) = (Vec::new(), Vec::new());
+    for piece in pieces {
+        buffer.extend_from_slice(piece);
+        loop {
+            match wire::first_frame(&buffer, limit) {
+                Ok(Some(frame)) => frames.push(frame.to_vec()),
+                Ok(None) => break,
+                Err(error) => return (frames, Some(error)),
+            }
+            buffer.drain(..PREFIX + frames.last().map_or(0, Vec::len));
+        }
+    }
+    (frames, None)
+}
+
 /// The first frame of a connection.
 pub(crate) fn hello(bytes: &[u8]) {
     if let Ok(hello) = wire::decode_hello(bytes) {

@@ -20,6 +20,7 @@ pub type Target = fn(&[u8]);
 
 /// Every target by name.
 pub const TARGETS: &[(&str, Target)] = &[
+    ("cut_frames", decoders::cut),
     ("decode_envelope", decoders::envelope),
     ("decode_hello", decoders::hello),
     ("decode_record", decoders::record),

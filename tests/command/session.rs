@@ -166,6 +166,23 @@ fn a_session_by_hand() {
     let published = tree.json(&["publish", &config("film.toml")]);
     assert_eq!(published.as_array().unwrap().len(), 2);
     assert_eq!(tree.json(&["presentations"]).as_array().unwrap().len(), 2);
+    let film = out(&run(home.path(), &["presentations", "film"]));
+    assert!(film.starts_with("film at core/bologna/library: "), "{film}");
+    assert!(
+        film.contains("client memory 8 MiB; default-place cpu 50m, memory 16 MiB; server cpu 300m"),
+        "{film}"
+    );
+    assert!(
+        film.contains("cap-quality@^1 (wasm) at default-place"),
+        "{film}"
+    );
+    let unknown = run(home.path(), &["presentations", "flim"]);
+    assert_eq!(code(&unknown), 1);
+    assert!(
+        err(&unknown).contains("'flim' is not served here"),
+        "{}",
+        err(&unknown)
+    );
 
     let survey = tree.json(&["open", "film", "--at", LAB, "--dry-run"]);
     assert_eq!(survey["chosen"], 1);

@@ -32,17 +32,13 @@ impl Frames {
         }
     }
 
-    /// The next frame without its prefix, if all of it has arrived.
+    /// The next frame without its prefix, if all of it has arrived. Room is made only for
+    /// what has.
     pub(super) fn ready(&mut self) -> Result<Option<Bytes>, FrameError> {
-        let Some(prefix) = self.buffer.first_chunk::<{ wire::PREFIX }>() else {
+        let first = wire::first_frame(&self.buffer, self.limit).map_err(FrameError::Wire)?;
+        let Some(length) = first.map(<[u8]>::len) else {
             return Ok(None);
         };
-        // What a prefix claims is checked before room is made for it; and room is made
-        // only for what has arrived.
-        let length = wire::frame_length(*prefix, self.limit).map_err(FrameError::Wire)?;
-        if self.buffer.len() < wire::PREFIX + length {
-            return Ok(None);
-        }
         self.buffer.advance(wire::PREFIX);
         Ok(Some(self.buffer.split_to(length).freeze()))
     }
