@@ -225,7 +225,7 @@ def measure(options, programs, figures, run, say):
                 say(f"plane: {many} hops, round {round + 1} of {options.rounds}")
                 for size in SIZES:
                     for clients in CLIENTS:
-                        row = f"{many} hops, {sizes[size]}, {clients} clients"
+                        row = f"{many} hop{'s' if many > 1 else ''}, {sizes[size]}, {clients} clients"
                         for name, chain in up.items():
                             seen = load(run, programs, chain, size, clients, options.seconds)
                             for key in ("per_second", "mb_per_second", "p50_us", "p99_us", "processor_us"):
