@@ -23,7 +23,7 @@ mod withheld;
 pub(crate) use books::Books;
 pub use code::evict;
 pub(crate) use code::start;
-pub(crate) use letters::Letters;
+pub(crate) use letters::{FORGETFUL, Letters};
 pub(crate) use walks::Walks;
 
 use crate::World;

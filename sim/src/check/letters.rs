@@ -18,7 +18,7 @@ use crate::transcript::short;
 use crate::world::PlaceIndex;
 
 /// Fewer sessions than this, and a place may have to forget that a visit is over.
-const FORGETFUL: usize = 1000;
+pub(crate) const FORGETFUL: usize = 1000;
 
 /// Whose visits are over at which place.
 type Key = (PlaceIndex, PlaceName, SessionId);

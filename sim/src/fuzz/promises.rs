@@ -7,7 +7,7 @@ use waybook_place::io::EndReason;
 
 use super::case::{Asker, Kind};
 use super::execute::Course;
-use crate::check::Violation;
+use crate::check::{FORGETFUL, Violation};
 use crate::client::{Client, Knows};
 
 /// Looks at a world at rest.
@@ -57,11 +57,12 @@ fn answered(client: &Client) -> Result<(), String> {
 }
 
 /// Where no more than a message is lost, no hop counts as gone. In gentle cases places go down
-/// when all set-ups are over that are not tried again.
+/// when all set-ups are over that are not tried again. A refusal that was lost is said again when
+/// it is missed, as long as it is remembered, which takes room.
 fn reached(course: &Course<'_>, asker: &Asker, client: &Client) -> Result<(), String> {
     let spared = match course.case.kind {
         Kind::Calm => true,
-        Kind::Gentle => asker.retries == 0,
+        Kind::Gentle => asker.retries == 0 && course.case.bounds.sessions >= FORGETFUL,
         Kind::Rough => false,
     };
     let refused = match &client.knows {

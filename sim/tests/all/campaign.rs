@@ -39,6 +39,10 @@ const FAILED_ONCE: [(&str, &str); 6] = [
         "two-components-fail-at-once",
         include_str!("../cases/two-components-fail-at-once.toml"),
     ),
+    (
+        "a-refusal-is-forgotten",
+        include_str!("../cases/a-refusal-is-forgotten.toml"),
+    ),
 ];
 
 fn campaign(seeds: &[u64]) -> (Tally, Vec<(u64, Failure)>) {
