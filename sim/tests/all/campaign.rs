@@ -14,7 +14,7 @@ use waybook_sim::fuzz::{Case, Failure, Tally, draw, execute};
 use crate::support::seeds;
 
 /// Cases that failed once. Each says in its first lines what failed.
-const FAILED_ONCE: [(&str, &str); 6] = [
+const FAILED_ONCE: [(&str, &str); 7] = [
     (
         "clock-set-back",
         include_str!("../cases/clock-set-back.toml"),
