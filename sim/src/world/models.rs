@@ -43,6 +43,9 @@ impl World {
         if let Some(at) = self.slots.find(place) {
             if by.0 < 0 {
                 self.letters.confuse(at);
+            } else {
+                // What the place remembers of visits that are over is over at once.
+                self.walks.forget();
             }
             // What was planned by the old clock is planned anew.
             self.slots.at_mut(at).tick = None;

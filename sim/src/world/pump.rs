@@ -445,7 +445,12 @@ impl World {
                 self.transcript.add(frame);
             }
         }
-        if every_step && let Message::Visit(visit) = &envelope.message {
+        // With less room a place may have to forget that a visit is over, and let it in again.
+        let has_room = self.setting.limits.sessions >= check::FORGETFUL;
+        if every_step
+            && has_room
+            && let Message::Visit(visit) = &envelope.message
+        {
             let longest = self.setting.timing.fence();
             self.walks.forget_old(self.now, longest);
             self.walks.sent(self.slots.name(to), visit)?;

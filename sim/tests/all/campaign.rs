@@ -14,7 +14,7 @@ use waybook_sim::fuzz::{Case, Failure, Tally, draw, execute};
 use crate::support::seeds;
 
 /// Cases that failed once. Each says in its first lines what failed.
-const FAILED_ONCE: [(&str, &str); 7] = [
+const FAILED_ONCE: [(&str, &str); 8] = [
     (
         "clock-set-back",
         include_str!("../cases/clock-set-back.toml"),
@@ -38,6 +38,10 @@ const FAILED_ONCE: [(&str, &str); 7] = [
     (
         "two-components-fail-at-once",
         include_str!("../cases/two-components-fail-at-once.toml"),
+    ),
+    (
+        "clock-set-ahead",
+        include_str!("../cases/clock-set-ahead.toml"),
     ),
     (
         "a-refusal-is-forgotten",
