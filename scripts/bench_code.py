@@ -15,6 +15,8 @@ import sys
 import tempfile
 import time
 
+from bench_shared import environment
+
 HOPS = [1, 5]
 MEGABITS = 100
 BYTES = 10 << 20
@@ -126,8 +128,7 @@ class Row:
     @staticmethod
     def run(*command):
         command = [str(word) for word in command]
-        clean = {name: value for name, value in os.environ.items() if not name.startswith("WAYBOOK")}
-        done = subprocess.run(command, capture_output=True, text=True, env=clean)
+        done = subprocess.run(command, capture_output=True, text=True, env=environment())
         if done.returncode:
             raise SystemExit(f"bench: {' '.join(command)} failed:\n{done.stderr}")
         return done.stdout
@@ -136,9 +137,8 @@ class Row:
         return self.run("ip", "netns", "exec", space, *command)
 
     def start(self, space, *command, **more):
-        clean = {name: value for name, value in os.environ.items() if not name.startswith("WAYBOOK")}
         command = ["ip", "netns", "exec", space, *map(str, command)]
-        process = subprocess.Popen(command, env=clean, start_new_session=True, text=True, **more)
+        process = subprocess.Popen(command, env=environment(), start_new_session=True, text=True, **more)
 
         def stop():
             process.terminate()

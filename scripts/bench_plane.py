@@ -7,7 +7,6 @@ are up while it is measured, and take their turns round after round, asked by th
 
 import contextlib
 import json
-import os
 import pathlib
 import shutil
 import socket
@@ -15,6 +14,8 @@ import statistics
 import subprocess
 import tempfile
 import time
+
+from bench_shared import environment
 
 HOPS = [1, 3, 5]
 CLIENTS = [1, 8, 64]
@@ -107,8 +108,7 @@ class Chains:
 
     def start(self, *command, **more):
         command = [str(word) for word in command]
-        clean = {name: value for name, value in os.environ.items() if not name.startswith("WAYBOOK")}
-        process = subprocess.Popen(command, env=clean, start_new_session=True, text=True, **more)
+        process = subprocess.Popen(command, env=environment(), start_new_session=True, text=True, **more)
         self.stack.callback(self.stop, process)
         return process
 

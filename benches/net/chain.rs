@@ -9,29 +9,23 @@
 //! Prints one line of JSON: how long one message took with its answer, when there was no other, and how many
 //! came back in a second, with so many under way.
 
+mod identity;
 mod shared;
 
 use std::collections::HashMap;
 use std::io::{BufRead, BufReader, Write};
-use std::net::{Ipv4Addr, SocketAddr};
+use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
-use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use quinn::crypto::rustls::{QuicClientConfig, QuicServerConfig};
-use quinn::{ClientConfig, Connection, Endpoint, RecvStream, SendStream, ServerConfig};
-use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, IsCa, KeyPair};
-use rustls::RootCertStore;
-use rustls::pki_types::pem::PemObject;
-use rustls::pki_types::{CertificateDer, PrivateKeyDer};
-use rustls::server::WebPkiClientVerifier;
+use quinn::{Connection, Endpoint, RecvStream, SendStream, TransportConfig};
 
+use identity::{NAME, certify};
 use shared::{Failure, argument, number, quantile, rest};
 
-/// The name of every process; who it is is not looked at.
-const NAME: &str = "hop";
-const ALPN: &[u8] = b"chain";
+/// The greatest UDP payload that is accepted, in bytes.
+const MTU: u16 = 1472;
 /// Messages before anything is measured.
 const WARM_UP: usize = 500;
 
@@ -135,47 +129,9 @@ impl Frames {
     }
 }
 
-// Who they are.
-
-/// An authority and a certificate, which all share, in files of that folder.
-fn certify(folder: &Path) -> Result<(), Failure> {
-    let mut authority = CertificateParams::new(Vec::new())?;
-    authority.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
-    let authority = CertifiedIssuer::self_signed(authority, KeyPair::generate()?)?;
-    let key = KeyPair::generate()?;
-    let certificate = CertificateParams::new(vec![NAME.to_owned()])?;
-    let certificate = certificate.signed_by(&key, &authority)?;
-    std::fs::write(folder.join("authority.crt"), authority.pem())?;
-    std::fs::write(folder.join("hop.crt"), certificate.pem())?;
-    std::fs::write(folder.join("hop.key"), key.serialize_pem())?;
-    Ok(())
-}
-
+/// One with QUIC's own packets and windows.
 fn endpoint(folder: &Path) -> Result<Endpoint, Failure> {
-    let provider = Arc::new(rustls::crypto::ring::default_provider());
-    let mut roots = RootCertStore::empty();
-    roots.add(CertificateDer::from_pem_file(folder.join("authority.crt"))?)?;
-    let roots = Arc::new(roots);
-    let chain = vec![CertificateDer::from_pem_file(folder.join("hop.crt"))?];
-    let key = PrivateKeyDer::from_pem_file(folder.join("hop.key"))?;
-    let verifier =
-        WebPkiClientVerifier::builder_with_provider(roots.clone(), provider.clone()).build()?;
-    let mut server = rustls::ServerConfig::builder_with_provider(provider.clone())
-        .with_protocol_versions(&[&rustls::version::TLS13])?
-        .with_client_cert_verifier(verifier)
-        .with_single_cert(chain.clone(), key.clone_key())?;
-    server.alpn_protocols = vec![ALPN.to_vec()];
-    let mut client = rustls::ClientConfig::builder_with_provider(provider)
-        .with_protocol_versions(&[&rustls::version::TLS13])?
-        .with_root_certificates(roots)
-        .with_client_auth_cert(chain, key)?;
-    client.alpn_protocols = vec![ALPN.to_vec()];
-    let server = ServerConfig::with_crypto(Arc::new(QuicServerConfig::try_from(server)?));
-    let at = SocketAddr::from((Ipv4Addr::LOCALHOST, 0));
-    let mut endpoint = Endpoint::server(server, at)?;
-    let client = ClientConfig::new(Arc::new(QuicClientConfig::try_from(client)?));
-    endpoint.set_default_client_config(client);
-    Ok(endpoint)
+    identity::endpoint(folder, TransportConfig::default(), MTU)
 }
 
 async fn dial(

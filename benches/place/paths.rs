@@ -95,7 +95,7 @@ fn measured(place: &mut Place, now: Instant, input: Input, out: &mut Vec<Output>
     place.handle(now, input, out);
 }
 
-/// All else.
+/// All else. Not word for word the same as what is counted: the compiler would make one of both.
 #[inline(never)]
 fn beside(place: &mut Place, now: Instant, input: Input, out: &mut Vec<Output>) {
     place.handle(black_box(now), input, out);

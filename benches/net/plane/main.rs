@@ -11,6 +11,7 @@
 //! `load` prints one line of JSON: answers in a second, how long one took, and megabytes in a second. It ends with
 //! an error if any answer is not what was asked for.
 
+#[path = "../identity.rs"]
 mod identity;
 mod load;
 mod origin;

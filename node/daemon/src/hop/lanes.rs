@@ -134,10 +134,10 @@ async fn sweep(lanes: Weak<Lanes>) {
             return;
         };
         let mut state = lanes.state();
-        let kept = state
+        let over = state
             .waiting
             .partition_point(|one| one.since.elapsed() >= WAIT);
-        state.waiting.drain(..kept);
+        state.waiting.drain(..over);
         if state.waiting.is_empty() {
             state.waiting.shrink_to_fit();
             state.swept = false;

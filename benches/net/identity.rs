@@ -16,7 +16,7 @@ use crate::shared::Failure;
 
 /// The name of every hop.
 pub(crate) const NAME: &str = "hop";
-const ALPN: &[u8] = b"tunnel";
+const ALPN: &[u8] = b"hop";
 /// Asked of the system for the socket's buffers, in bytes.
 const SOCKET_BUFFER: usize = 4 << 20;
 
