@@ -357,6 +357,22 @@ pub struct Refuse {
     pub refused: Vec<Refusal>,
 }
 
+impl Refuse {
+    /// The last solution that is over by this: the hop may have tried more than the visit
+    /// began with, by itself.
+    #[must_use]
+    pub fn up_to(&self) -> SolutionNumber {
+        let last = match self.next {
+            Some(next) => SolutionNumber(next.0.saturating_sub(1)),
+            None => {
+                let refused = self.refused.iter().map(|refusal| refusal.solution);
+                refused.max().unwrap_or(self.number)
+            }
+        };
+        last.max(self.number)
+    }
+}
+
 /// Orders what one server said of a title: later editions have greater numbers. The
 /// server's life comes first, so that a restart never falls behind.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default, Serialize, Deserialize)]

@@ -14,7 +14,7 @@ use waybook_sim::fuzz::{Case, Failure, Tally, draw, execute};
 use crate::support::seeds;
 
 /// Cases that failed once. Each says in its first lines what failed.
-const FAILED_ONCE: [(&str, &str); 8] = [
+const FAILED_ONCE: [(&str, &str); 9] = [
     (
         "clock-set-back",
         include_str!("../cases/clock-set-back.toml"),
@@ -46,6 +46,10 @@ const FAILED_ONCE: [(&str, &str); 8] = [
     (
         "a-refusal-is-forgotten",
         include_str!("../cases/a-refusal-is-forgotten.toml"),
+    ),
+    (
+        "a-refusal-reaches-further",
+        include_str!("../cases/a-refusal-reaches-further.toml"),
     ),
 ];
 

@@ -324,7 +324,8 @@ impl Place {
                     }
                     self.send(from, Message::Refuse(refuse.clone()), out);
                 }
-                self.raise_fence(now, from, hop.feed(), refuse);
+                let number = refuse.as_ref().map_or(hop.visitor.number(), Refuse::up_to);
+                self.raise_fence(now, from, Feed { session, number }, refuse);
             }
             None => self.client_over(now, hop, refuse, out),
         }

@@ -123,7 +123,8 @@ impl Place {
         }
     }
 
-    /// A visit that is over: what it was answered, or that there is nothing.
+    /// A visit that is over: what it was answered, or that there is nothing. A refusal that
+    /// reaches beyond the visit it was said to holds for the later one as well.
     pub(super) fn answer_gone(
         &mut self,
         now: Instant,
@@ -134,11 +135,16 @@ impl Place {
         let fence = self
             .fences
             .get(now, feed.session, from)
-            .filter(|f| f.number == feed.number);
-        match fence.and_then(|f| f.answer.clone()) {
-            Some(refuse) => self.send(from, Message::Refuse(*refuse), out),
-            None => self.send(from, Message::Gone(feed), out),
-        }
+            .filter(|f| f.number >= feed.number);
+        let said = fence.and_then(|f| f.answer.as_deref());
+        let message = match said.filter(|said| said.number <= feed.number) {
+            Some(said) => Message::Refuse(Refuse {
+                number: feed.number,
+                ..said.clone()
+            }),
+            None => Message::Gone(feed),
+        };
+        self.send(from, message, out);
     }
 
     /// The hop whose child that is, if the place has such a hop and awaits that visit.

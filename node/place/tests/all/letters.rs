@@ -62,6 +62,77 @@ fn a_visit_after_its_release_is_barred() {
     assert_eq!(all.places[&name("r/m")].counters().fenced, 1);
 }
 
+/// A hop that had gone on by itself to later solutions, and then refused, remembered the visit only
+/// that it had been sent. The next one of the hop before, which was late, was let in, and the hop
+/// sent a solution on that its next hop had long been past.
+#[test]
+fn a_refusal_holds_for_all_that_was_tried_under_it() {
+    const RELAYED: &str = r#"
+title = "relayed"
+[[quality]]
+name = "high"
+[[quality.component]]
+at = "every-hop"
+name = "relay"
+runtime = "builtin"
+[[quality]]
+name = "middle"
+[[quality.component]]
+at = "default-place"
+name = "relay"
+runtime = "builtin"
+[[quality.component]]
+at = "server"
+name = "files"
+runtime = "builtin"
+[[quality]]
+name = "low"
+[[quality.component]]
+at = "server"
+name = "files"
+runtime = "builtin"
+"#;
+    let mut all = Neighbours::join(vec![
+        config("r", 1000),
+        config("r/m", 1000),
+        config("r/m/x", 1000),
+    ]);
+    all.publish("r/m/x", RELAYED);
+    all.instant_components = false;
+    let request = all.open("r", "relayed");
+    all.settle();
+    let fails = |all: &mut Neighbours, place: &str| {
+        // The last one it was told to start: the others are not needed any more.
+        let at = all.starting.iter().rposition(|(p, _)| *p == name(place));
+        let (place, instance) = all.starting.remove(at.unwrap());
+        let why = "it broke".to_owned();
+        all.put(&place, Input::ComponentFailed { instance, why });
+    };
+    // The middle hop goes on by itself with the second quality, and the client's place, where the
+    // first two need what fails there as well, with the third.
+    fails(&mut all, "r/m");
+    fails(&mut all, "r");
+    let late = intercept(&mut all, "r/m", "visit");
+    all.settle();
+    let visits = |all: &Neighbours| {
+        let place = |p| all.places[&name(p)].counters().visits;
+        (place("r/m"), place("r/m/x"))
+    };
+    assert_eq!(visits(&all), (1, 2));
+    // What the second and the third need of the server fails, so that all three are refused.
+    fails(&mut all, "r/m/x");
+    all.settle();
+    assert!(all.outcome(request).is_none());
+    all.give(late);
+    all.settle();
+    let Some(Outcome::Refused { refused, .. }) = all.outcome(request) else {
+        panic!("{:?}", all.outcome(request));
+    };
+    assert!(refused.iter().any(|r| r.solution.0 == 3), "{refused:?}");
+    assert_eq!(visits(&all), (1, 2));
+    assert_eq!(all.bookings(), [""; 0]);
+}
+
 #[test]
 fn ready_that_nobody_awaits_is_answered_with_a_release() {
     let mut all = three();
