@@ -71,8 +71,8 @@ export class PlaceView {
     this.presentations = new Presentations();
     this.code = new Code();
     this.element = h('div', {class: 'view'}, h('div', {class: 'top'}, this.title, this.facts), this.notice,
-      this.load.element, this.sessions.element, this.refusals.element, this.walks.element,
-      this.presentations.element, this.code.element);
+      this.load.element, this.sessions.element, this.refusals.element, this.presentations.element,
+      this.code.element, this.walks.element);
   }
 
   /** How much is found of what is sought. */
