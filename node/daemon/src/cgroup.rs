@@ -209,7 +209,7 @@ fn move_inside(base: &Path) -> Result<(), String> {
         if list.lines().any(|member| member != me) {
             return Err(format!(
                 "other processes are in the group {}, too: give the place a group of its own (as a \
-                 service of systemd has it, or `systemd-run --scope -p Delegate=yes`)",
+                 service of systemd has it, or `systemd-run --user --scope -p Delegate=yes`)",
                 base.display()
             ));
         }
