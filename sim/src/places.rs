@@ -142,6 +142,12 @@ impl Desk {
         Service { start, end }
     }
 
+    /// When all that has come so far is done; none if nothing has come since the place began.
+    #[must_use]
+    pub fn done(&self) -> Option<Instant> {
+        self.busy.iter().map(|Reverse(until)| *until).max()
+    }
+
     /// How long inputs have waited here since the run began, crashes or not.
     #[must_use]
     pub fn waits(&self) -> Waits {

@@ -476,6 +476,8 @@ impl Course<'_> {
 
     /// Everything comes to rest within its time, and is then as promised.
     fn rest(&mut self) -> Result<(), Violation> {
+        // What came to a slow machine is worked off as slowly; its time is none of the protocol's.
+        self.world.run_until(self.world.machines_done())?;
         let mended = self.world.now();
         self.world.run_for(self.case.ends_by_itself())?;
         self.world.run_until_quiet(self.case.patience())?;

@@ -24,6 +24,9 @@ pub(super) struct Edge {
     pub(super) up: Direction,
     pub(super) down: Direction,
     pub(super) standing: bool,
+    /// Whether the end above and the end below take the edge for connected: what they were told
+    /// last.
+    pub(super) believed: [bool; 2],
 }
 
 /// What holds for one edge only.
@@ -44,6 +47,7 @@ impl Edge {
             up: Direction::default(),
             down: Direction::default(),
             standing: false,
+            believed: [false; 2],
         }
     }
 

@@ -219,6 +219,20 @@ impl Network {
         edge.standing = false;
     }
 
+    /// Whether a place was told last that it is connected to a neighbour, and not that it no longer
+    /// is.
+    #[must_use]
+    pub(crate) fn is_believed(&self, place: &PlaceName, neighbour: &PlaceName) -> bool {
+        self.find(place, neighbour)
+            .is_some_and(|(edge, below)| edge.believed[usize::from(below)])
+    }
+
+    /// A place is told whether it is connected to a neighbour.
+    pub(crate) fn believe(&mut self, place: &PlaceName, neighbour: &PlaceName, connected: bool) {
+        let (child, below) = lower(place, neighbour);
+        self.edge_mut(child).believed[usize::from(below)] = connected;
+    }
+
     /// Lets nothing more, or everything again, through from one place to a neighbour,
     /// without any end being told.
     pub fn mute(&mut self, from: &PlaceName, to: &PlaceName, mute: bool) {

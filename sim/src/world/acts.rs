@@ -5,11 +5,11 @@ use std::time::Duration;
 
 use waybook_agents::Incarnation;
 use waybook_location_tree::PlaceName;
-use waybook_place::Place;
+use waybook_place::{Instant, Place};
 use waybook_place::io::{Input, OpenRequest, RequestId};
 
 use super::queue::Event;
-use super::{Behaviour, JOINING, PlaceIndex, Tell, World};
+use super::{Behaviour, JOINING, PlaceIndex, Slot, Tell, World};
 use crate::check::Violation;
 use crate::client::{Client, Knows, Script};
 use crate::{oracle, random};
@@ -126,6 +126,7 @@ impl World {
         self.clients.cut(name);
         for neighbour in self.neighbours(name) {
             self.disconnect(name, &neighbour, tell);
+            self.network.believe(name, &neighbour, false);
         }
     }
 
@@ -154,7 +155,8 @@ impl World {
         self.disconnect(a, b, tell);
     }
 
-    /// Connects neighbours again. Ends that are not told believe in the old connection.
+    /// Connects neighbours again. Ends that are not told believe in the old connection; whoever
+    /// knows that there is none is told in any case, as no transport would leave it in the dark.
     pub fn heal(&mut self, a: &PlaceName, b: &PlaceName, tell: &Tell) {
         self.note(a, "is connected to a neighbour again");
         self.connect(a, b, tell);
@@ -256,7 +258,10 @@ impl World {
         if *tell != Tell::Both {
             self.network.hides();
         }
-        for (place, neighbour) in self.told(a, b, tell) {
+        let unaware = |place: &PlaceName, neighbour: &PlaceName| {
+            tell.tells(place) || !self.network.is_believed(place, neighbour)
+        };
+        for (place, neighbour) in self.ends(a, b, unaware) {
             let event = Event::LinkUp {
                 place,
                 neighbour,
@@ -268,17 +273,31 @@ impl World {
 
     fn disconnect(&mut self, a: &PlaceName, b: &PlaceName, tell: &Tell) {
         self.network.disconnect(a, b);
-        for (place, neighbour) in self.told(a, b, tell) {
+        for (place, neighbour) in self.ends(a, b, |place, _| tell.tells(place)) {
+            let (name, other) = self.names(place, neighbour);
+            self.network.believe(&name, &other, false);
             self.schedule(Duration::ZERO, Event::LinkDown { place, neighbour });
         }
     }
 
-    /// Who of two neighbours is told, and of whom.
-    fn told(&self, a: &PlaceName, b: &PlaceName, tell: &Tell) -> Vec<(PlaceIndex, PlaceIndex)> {
+    /// Those of two neighbours for which something holds, each with the other one.
+    fn ends(
+        &self,
+        a: &PlaceName,
+        b: &PlaceName,
+        which: impl Fn(&PlaceName, &PlaceName) -> bool,
+    ) -> Vec<(PlaceIndex, PlaceIndex)> {
         let index = |name| self.slots.find(name).expect("a place of this run");
         let ends = [(a, b), (b, a)].into_iter();
-        let told = ends.filter(|(place, _)| tell.tells(place));
-        told.map(|(place, neighbour)| (index(place), index(neighbour)))
+        let chosen = ends.filter(|(place, neighbour)| which(place, neighbour));
+        chosen
+            .map(|(place, neighbour)| (index(place), index(neighbour)))
             .collect()
+    }
+
+    /// When the machine that is furthest behind has done all that has come to it by now.
+    pub(crate) fn machines_done(&self) -> Instant {
+        let done = self.slots.values().filter_map(Slot::works_off);
+        done.max().unwrap_or_default().max(self.now)
     }
 }

@@ -101,7 +101,7 @@ impl World {
         }
     }
 
-    fn names(&self, a: PlaceIndex, b: PlaceIndex) -> (PlaceName, PlaceName) {
+    pub(super) fn names(&self, a: PlaceIndex, b: PlaceIndex) -> (PlaceName, PlaceName) {
         (self.slots.name(a).clone(), self.slots.name(b).clone())
     }
 
@@ -121,6 +121,7 @@ impl World {
         }
         let (name, neighbour) = self.names(at, neighbour);
         self.cut_transfers(&name, &neighbour);
+        self.network.believe(&name, &neighbour, true);
         let input = Input::LinkUp {
             neighbour,
             incarnation: life,

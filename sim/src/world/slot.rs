@@ -237,6 +237,11 @@ impl Slot {
         Some(machine.desk.take(now, machine.model.servers, time).end)
     }
 
+    /// When its machine has done all that has come to it so far; none if that takes no time.
+    pub(super) fn works_off(&self) -> Option<Instant> {
+        self.machine.as_ref()?.desk.done()
+    }
+
     /// How long a component takes to answer here; none if nobody has said.
     pub(super) fn start_time(&mut self) -> Option<Duration> {
         let machine = self.machine.as_mut()?;

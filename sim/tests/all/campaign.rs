@@ -14,7 +14,7 @@ use waybook_sim::fuzz::{Case, Failure, Tally, draw, execute};
 use crate::support::seeds;
 
 /// Cases that failed once. Each says in its first lines what failed.
-const FAILED_ONCE: [(&str, &str); 9] = [
+const FAILED_ONCE: [(&str, &str); 11] = [
     (
         "clock-set-back",
         include_str!("../cases/clock-set-back.toml"),
@@ -50,6 +50,14 @@ const FAILED_ONCE: [(&str, &str); 9] = [
     (
         "a-refusal-reaches-further",
         include_str!("../cases/a-refusal-reaches-further.toml"),
+    ),
+    (
+        "cut-again-before-it-was-told",
+        include_str!("../cases/cut-again-before-it-was-told.toml"),
+    ),
+    (
+        "slow-for-too-long",
+        include_str!("../cases/slow-for-too-long.toml"),
     ),
 ];
 
