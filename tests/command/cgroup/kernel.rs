@@ -5,6 +5,8 @@ use std::fs;
 use std::os::unix::fs::PermissionsExt;
 use std::process::{Command, Stdio};
 
+/// Starts the kernel.
+const LINUX: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/scripts/linux-uml");
 /// Set for the test that runs in a kernel of its own.
 const INSIDE: &str = "IN_A_KERNEL_OF_ITS_OWN";
 /// Longer than it takes on a busy machine, in seconds.
@@ -50,26 +52,17 @@ pub(super) fn kernel(test: &str) -> Kernel {
     fs::write(&init, first_process(test)).unwrap();
     fs::set_permissions(&init, fs::Permissions::from_mode(0o755)).unwrap();
     let started = Command::new("timeout")
-        .args([
-            "--kill-after=5",
-            PATIENCE,
-            "linux.uml",
-            "mem=1024M",
-            "ro",
-            "quiet",
-        ])
-        .args([
-            "rootfstype=hostfs",
-            "rootflags=/",
-            "con=null",
-            "con0=null,fd:1",
-        ])
+        .args(["--kill-after=5", PATIENCE, LINUX])
+        .arg(folder.path())
+        .args(["mem=1024M", "ro", "quiet", "rootfstype=hostfs"])
+        .args(["rootflags=/", "con=null", "con0=null,fd:1"])
         .arg(format!("init={}", init.display()))
-        .arg(format!("uml_dir={}", folder.path().display()))
         .stdin(Stdio::null())
-        .stderr(Stdio::null())
         .output();
-    let said = started.map(|output| String::from_utf8_lossy(&output.stdout).into_owned());
+    let said = started.map(|output| {
+        let (out, errors) = (&output.stdout, &output.stderr);
+        String::from_utf8_lossy(out).into_owned() + &String::from_utf8_lossy(errors)
+    });
     let said = said.unwrap_or_else(|error| error.to_string());
     if said.contains("the test ended with ") {
         assert!(said.contains("the test ended with 0."), "{said}");
