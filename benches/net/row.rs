@@ -1,4 +1,4 @@
-//! A row of real places, one below the other.
+//! Real places: a row, one below the other, or a star.
 
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
@@ -15,8 +15,10 @@ pub(crate) const TITLE: &str = "row";
 pub(crate) struct Row {
     folder: PathBuf,
     waybook: PathBuf,
-    above: usize,
-    hops: usize,
+    names: Vec<String>,
+    /// Which of them serves, and which one is the clients'.
+    server: usize,
+    client: usize,
 }
 
 /// Processor time in microseconds.
@@ -37,7 +39,8 @@ impl Processor {
 }
 
 impl Row {
-    /// Brings up so many places below one that serves [`TITLE`], and so many above it.
+    /// Brings up so many places below one that serves [`TITLE`], and so many above it, which keep answers
+    /// to searches for that long.
     pub(crate) fn up(
         above: usize,
         hops: usize,
@@ -57,6 +60,29 @@ impl Row {
         waybook: Option<PathBuf>,
         settings: &str,
     ) -> Result<Self, Failure> {
+        let chain = |depth| (0..=depth).map(|d| format!("p{d}")).collect::<Vec<_>>();
+        let names = (0..=above + hops).map(|depth| chain(depth).join("/"));
+        Self::of(names.collect(), above, above + hops, waybook, settings)
+    }
+
+    /// Brings up the clients' place with so many others right below it.
+    pub(crate) fn star(
+        others: usize,
+        waybook: Option<PathBuf>,
+        settings: &str,
+    ) -> Result<Self, Failure> {
+        let below = (1..=others).map(|number| format!("p0/p{number}"));
+        let names = std::iter::once("p0".to_owned()).chain(below);
+        Self::of(names.collect(), 1, 0, waybook, settings)
+    }
+
+    fn of(
+        names: Vec<String>,
+        server: usize,
+        client: usize,
+        waybook: Option<PathBuf>,
+        settings: &str,
+    ) -> Result<Self, Failure> {
         let since = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH);
         let unique = since.unwrap_or(Duration::ZERO).as_nanos();
         let folder = std::env::temp_dir().join(format!("row-{}-{unique}", std::process::id()));
@@ -67,15 +93,16 @@ impl Row {
         let row = Self {
             folder,
             waybook,
-            above,
-            hops,
+            names,
+            server,
+            client,
         };
         let mut topology = format!(
             "[defaults.capacity]\ncpu = 1000\nmemory = \"64 GiB\"\ndown = \"1000 Gbit/s\"\n\
              up = \"1000 Gbit/s\"\n{settings}"
         );
-        for depth in 0..=above + hops {
-            topology.push_str(&format!("[[place]]\nname = \"{}\"\n", name(depth)));
+        for name in &row.names {
+            topology.push_str(&format!("[[place]]\nname = \"{name}\"\n"));
         }
         std::fs::write(row.folder.join("topology.toml"), topology)?;
         row.waybook(&["up", "topology.toml"])?;
@@ -100,9 +127,11 @@ impl Row {
 
     /// The processes of all places, the one at the top first.
     pub(crate) fn processes(&self) -> Result<Vec<u32>, Failure> {
-        (0..=self.above + self.hops)
-            .map(|depth| Ok(Runtime::read(&self.folder_of(depth))?.pid))
-            .collect()
+        (0..self.names.len()).map(|at| self.process(at)).collect()
+    }
+
+    fn process(&self, at: usize) -> Result<u32, Failure> {
+        Ok(Runtime::read(&self.folder_of(at))?.pid)
     }
 
     fn places(&self) -> PathBuf {
@@ -111,16 +140,38 @@ impl Row {
 
     /// The name of the place that serves.
     pub(crate) fn server(&self) -> String {
-        name(self.above)
+        self.names[self.server].clone()
     }
 
-    /// The data folder of the clients' place, the last one.
+    /// The names of all places but the clients'.
+    pub(crate) fn others(&self) -> impl Iterator<Item = &String> {
+        let others = self.names.iter().enumerate();
+        others.filter_map(|(at, name)| (at != self.client).then_some(name))
+    }
+
+    /// The data folder of the clients' place.
     pub(crate) fn client(&self) -> PathBuf {
-        self.folder_of(self.above + self.hops)
+        self.folder_of(self.client)
     }
 
-    fn folder_of(&self, depth: usize) -> PathBuf {
-        self.places().join(name(depth).replace('/', "."))
+    /// The data folders of the places between server and clients.
+    pub(crate) fn between(&self) -> impl Iterator<Item = PathBuf> {
+        (self.server + 1..self.client).map(|at| self.folder_of(at))
+    }
+
+    /// How many neighbours the clients' place has.
+    pub(crate) fn neighbours_of_client(&self) -> usize {
+        let above = |name: &str| name.rsplit_once('/').map(|(above, _)| above.to_owned());
+        let client = &self.names[self.client];
+        let below = self
+            .names
+            .iter()
+            .filter(|name| above(name).as_ref() == Some(client));
+        below.count() + usize::from(above(client).is_some())
+    }
+
+    fn folder_of(&self, at: usize) -> PathBuf {
+        self.places().join(self.names[at].replace('/', "."))
     }
 
     /// The configuration of the clients' place.
@@ -132,8 +183,8 @@ impl Row {
 
     /// Stops the process of the clients' place.
     pub(crate) fn stop_client(&self) -> Result<(), Failure> {
-        let pid = Runtime::read(&self.client())?.pid;
-        Command::new("kill").arg(pid.to_string()).status()?;
+        let pid = self.process(self.client)?;
+        signal("TERM", pid)?;
         let began = Instant::now();
         while Path::new("/proc").join(pid.to_string()).exists() {
             if began.elapsed() > Duration::from_secs(30) {
@@ -142,6 +193,16 @@ impl Row {
             std::thread::sleep(Duration::from_millis(10));
         }
         Ok(())
+    }
+
+    /// Has the server's process stand still until [`Row::continue_server`].
+    pub(crate) fn stop_server(&self) -> Result<(), Failure> {
+        signal("STOP", self.process(self.server)?)
+    }
+
+    /// The server's process goes on.
+    pub(crate) fn continue_server(&self) -> Result<(), Failure> {
+        signal("CONT", self.process(self.server)?)
     }
 
     /// What all places have taken since they were started.
@@ -167,10 +228,10 @@ impl Row {
 
     /// Bytes of memory that a place takes: the mean of those between server and clients.
     pub(crate) fn memory(&self) -> Result<f64, Failure> {
-        let between = self.above + 1..self.above + self.hops;
+        let between = self.server + 1..self.client;
         let mut all = 0.0;
-        for depth in between.clone() {
-            let pid = Runtime::read(&self.folder_of(depth))?.pid;
+        for at in between.clone() {
+            let pid = self.process(at)?;
             let status = std::fs::read_to_string(format!("/proc/{pid}/status"))?;
             let mut lines = status.lines();
             let resident = lines.find_map(|line| line.strip_prefix("VmRSS:"));
@@ -200,8 +261,14 @@ impl Drop for Row {
     }
 }
 
-/// The name of the place at that depth.
-fn name(depth: usize) -> String {
-    let labels: Vec<_> = (0..=depth).map(|depth| format!("p{depth}")).collect();
-    labels.join("/")
+fn signal(name: &str, pid: u32) -> Result<(), Failure> {
+    let mut command = Command::new("kill");
+    match command
+        .args(["-s", name, &pid.to_string()])
+        .status()?
+        .success()
+    {
+        true => Ok(()),
+        false => Err(format!("process {pid} takes no SIG{name}").into()),
+    }
 }

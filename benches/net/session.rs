@@ -13,7 +13,7 @@
 //! each `first COMPONENT N` it opens so many with that component, and prints how long the first answer of a session took, and
 //! how long a later one.
 
-#[allow(dead_code, reason = "setups.rs needs more of it")]
+#[allow(dead_code, reason = "no program needs all of it")]
 mod row;
 mod shared;
 

@@ -15,6 +15,8 @@
 //! asked saw of it, one at a time; how many were opened and closed in a second, with so many under way, and what
 //! processor time that took of all places together; the memory of a place before and with those that stand.
 
+mod here;
+#[allow(dead_code, reason = "no program needs all of it")]
 mod row;
 mod shared;
 
@@ -25,10 +27,9 @@ use std::time::Instant;
 
 use waybook_client::Client;
 use waybook_client::model::OpenForm;
-use waybook_daemon::config::{DaemonConfig, Overrides};
-use waybook_daemon::{OpenEvent, PlaceHandle, RunningDaemon};
-use waybook_place::io::{Input, OpenRequest, Outcome, RecordKey};
+use waybook_place::io::Outcome;
 
+use here::Here;
 use row::Row;
 use shared::{Failure, argument, number, quantile, rest};
 
@@ -43,9 +44,8 @@ fn main() -> Result<(), Failure> {
 }
 
 /// Who opens and closes sessions.
-#[derive(Clone)]
 enum Door {
-    Place(PlaceHandle, Arc<AtomicUsize>),
+    Place(Box<Here>),
     Api(Client),
 }
 
@@ -63,13 +63,9 @@ async fn measure() -> Result<(), Failure> {
     let search_age = argument("--search-age").unwrap_or_else(|| "1 s".to_owned());
     let standing = number("--standing", 0);
     let row = Row::up(number("--above", 0), hops, waybook, &search_age)?;
-    let (door, daemon) = match through_api {
-        true => (Door::Api(Client::from_folder(&row.client())?), None),
-        false => {
-            let daemon = here(&row).await?;
-            let count = Arc::default();
-            (Door::Place(daemon.place().clone(), count), Some(daemon))
-        }
+    let door = match through_api {
+        true => Door::Api(Client::from_folder(&row.client())?),
+        false => Door::Place(Here::run(&row).await?.into()),
     };
 
     let empty = row.memory()?;
@@ -120,8 +116,8 @@ async fn measure() -> Result<(), Failure> {
         empty / 1024.0,
         (full - empty) / standing.max(1) as f64,
     );
-    if let Some(daemon) = daemon {
-        daemon.stop().await?;
+    if let Door::Place(here) = door {
+        here.stop().await?;
     }
     Ok(())
 }
@@ -143,39 +139,17 @@ async fn at_once<F: Future<Output = Result<(), Failure>>>(
     Ok(())
 }
 
-/// Runs the client's place in this process, in place of its own.
-async fn here(row: &Row) -> Result<RunningDaemon, Failure> {
-    row.stop_client()?;
-    let config = DaemonConfig::load(&row.config_of_client(), &Overrides::default())?;
-    let daemon = waybook_daemon::start(config).await?;
-    // Its log is written as that of the others is.
-    let log = std::fs::File::create(row.client().join("log"))?;
-    tracing_subscriber::fmt().with_writer(log).init();
-    let mut connected = daemon.links().connected();
-    connected
-        .wait_for(|neighbours| !neighbours.is_empty())
-        .await?;
-    Ok(daemon)
-}
-
 impl Door {
     /// The session, and how long its set-up took in microseconds, as its place says.
     async fn open(&self) -> Result<(String, f64), Failure> {
         match self {
-            Self::Place(place, count) => {
-                let key = count.fetch_add(1, Ordering::Relaxed);
-                let mut events = place.open(OpenRequest::new(format!("bench-{key}"), row::TITLE));
-                loop {
-                    match events.recv().await.ok_or("the place has stopped")? {
-                        OpenEvent::Progress(_) => {}
-                        OpenEvent::Done(Outcome::Established(established)) => {
-                            let took = established.took.as_secs_f64() * 1e6;
-                            return Ok((established.session.to_string(), took));
-                        }
-                        OpenEvent::Done(other) => return Err(format!("{other:?}").into()),
-                    }
+            Self::Place(here) => match here.open(row::TITLE).await? {
+                Outcome::Established(established) => {
+                    let took = established.took.as_secs_f64() * 1e6;
+                    Ok((established.session.to_string(), took))
                 }
-            }
+                other => Err(format!("{other:?}").into()),
+            },
             Self::Api(client) => {
                 let form = OpenForm {
                     title: row::TITLE.to_owned(),
@@ -190,10 +164,7 @@ impl Door {
     /// Somebody uses the session from now on.
     async fn claim(&self, session: &str) -> Result<(), Failure> {
         match self {
-            Self::Place(place, _) => {
-                let session = session.parse()?;
-                place.input(Input::Claim { session });
-            }
+            Self::Place(here) => here.claim(session.parse()?),
             Self::Api(client) => client.claim(session).await?,
         }
         Ok(())
@@ -202,11 +173,7 @@ impl Door {
     /// Returns when the end is on disk, as the control API does.
     async fn close(&self, session: &str) -> Result<(), Failure> {
         match self {
-            Self::Place(place, _) => {
-                let session = session.parse()?;
-                place.input(Input::Close { session });
-                place.written(Some(RecordKey::Session(session))).await??;
-            }
+            Self::Place(here) => here.close(session.parse()?).await?,
             Self::Api(client) => client.close(session).await?,
         }
         Ok(())

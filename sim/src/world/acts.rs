@@ -5,8 +5,8 @@ use std::time::Duration;
 
 use waybook_agents::Incarnation;
 use waybook_location_tree::PlaceName;
-use waybook_place::{Instant, Place};
 use waybook_place::io::{Input, OpenRequest, RequestId};
+use waybook_place::{Instant, Place};
 
 use super::queue::Event;
 use super::{Behaviour, JOINING, PlaceIndex, Slot, Tell, World};
