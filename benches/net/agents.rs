@@ -36,8 +36,10 @@ use shared::{Failure, argument, number, quantile};
 const WARM_UP: usize = 20;
 /// The places that refuse.
 const REFUSING: usize = 3;
-/// How long agents may take until all wait where they should.
+/// How long it may take until all agents wait where they should, or all places know each other.
 const GATHERED: Duration = Duration::from_secs(30);
+/// Between one look and the next.
+const MOMENT: Duration = Duration::from_millis(20);
 
 fn main() -> Result<(), Failure> {
     let what = std::env::args().nth(1);
@@ -61,17 +63,36 @@ async fn round() -> Result<(), Failure> {
     let row = Row::star(
         REFUSING,
         waybook,
-        "[defaults.timing]\nsearch-age = \"1 s\"\n",
+        // By quality first, so that one place comes after the other.
+        "[defaults]\nstrategy = \"best-quality\"\n[defaults.timing]\nsearch-age = \"1 s\"\n",
     )?;
     row.publish(&refused_by_all(&row, tries / REFUSING))?;
     let here = Here::run(&row).await?;
+    let done = go_round(&here, tries, set_ups, in_flight).await;
+    here.stop().await?;
+    done
+}
 
-    let mut plan = tried(&here, tries).await?;
+async fn go_round(
+    here: &Here,
+    tries: usize,
+    set_ups: usize,
+    in_flight: usize,
+) -> Result<(), Failure> {
+    // Its place is a new life, which has to hear from all of them first.
+    let began = Instant::now();
+    let mut plan = loop {
+        match tried(here, tries).await {
+            Ok(plan) => break plan,
+            Err(_) if began.elapsed() < GATHERED => tokio::time::sleep(MOMENT).await,
+            Err(error) => return Err(error),
+        }
+    };
     let bytes = brought_along(&mut plan)?;
     let mut took = Vec::with_capacity(set_ups);
     for at in 0..WARM_UP + set_ups {
         let began = Instant::now();
-        tried(&here, tries).await?;
+        tried(here, tries).await?;
         if at >= WARM_UP {
             took.push(began.elapsed().as_secs_f64() * 1e6 / tries as f64);
         }
@@ -80,7 +101,7 @@ async fn round() -> Result<(), Failure> {
     let each = set_ups.div_ceil(in_flight);
     let all = (0..in_flight).map(|_| async {
         for _ in 0..each {
-            tried(&here, tries).await?;
+            tried(here, tries).await?;
         }
         Ok::<(), Failure>(())
     });
@@ -94,7 +115,7 @@ async fn round() -> Result<(), Failure> {
         quantile(&mut took, 0.1),
         quantile(&mut took, 0.9),
     );
-    here.stop().await
+    Ok(())
 }
 
 /// A title in so many qualities, none of which any place has enough for.
@@ -149,14 +170,22 @@ async fn wait() -> Result<(), Failure> {
     let row = Row::with(0, 3, waybook, settings)?;
     row.publish_title()?;
     let here = Here::run(&row).await?;
+    let done = let_wait(&row, &here, waiting).await;
+    // It can be stopped only when it runs.
+    row.continue_server()?;
+    here.stop().await?;
+    done
+}
+
+async fn let_wait(row: &Row, here: &Here, waiting: usize) -> Result<(), Failure> {
     for _ in 0..WARM_UP {
-        established(&here).await?;
+        established(here).await?;
     }
     let between = row.between().map(|folder| Client::from_folder(&folder));
     let between = between.collect::<Result<Vec<_>, _>>()?;
     let empty = row.memory()?;
     row.stop_server()?;
-    let all = futures_util::future::try_join_all((0..waiting).map(|_| established(&here)));
+    let all = futures_util::future::try_join_all((0..waiting).map(|_| established(here)));
     let look = async {
         let began = Instant::now();
         for place in &between {
@@ -165,7 +194,7 @@ async fn wait() -> Result<(), Failure> {
                     let there = held(place).await?;
                     return Err(format!("only {there} of {waiting} agents wait").into());
                 }
-                tokio::time::sleep(Duration::from_millis(20)).await;
+                tokio::time::sleep(MOMENT).await;
             }
         }
         let full = row.memory();
@@ -175,9 +204,9 @@ async fn wait() -> Result<(), Failure> {
     let (full, _) = futures_util::future::try_join(look, all).await?;
     println!(
         "{{\"program\": \"agents wait\", \"waiting\": {waiting}, \"agent_bytes\": {:.0}}}",
-        (full - empty) / waiting as f64
+        (full.own - empty.own) / waiting as f64
     );
-    here.stop().await
+    Ok(())
 }
 
 /// A session from beginning to end.

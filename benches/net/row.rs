@@ -29,6 +29,15 @@ pub(crate) struct Processor {
     pub(crate) records: f64,
 }
 
+/// Bytes of memory.
+pub(crate) struct Memory {
+    /// All that is resident, with the parts of the program's file that were used: those are there once
+    /// for all places of a machine.
+    pub(crate) resident: f64,
+    /// What belongs to the process alone.
+    pub(crate) own: f64,
+}
+
 impl Processor {
     pub(crate) fn since(&self, before: &Self) -> Self {
         Self {
@@ -226,19 +235,26 @@ impl Row {
         Ok(time)
     }
 
-    /// Bytes of memory that a place takes: the mean of those between server and clients.
-    pub(crate) fn memory(&self) -> Result<f64, Failure> {
+    /// The memory of a place: the mean of those between server and clients.
+    pub(crate) fn memory(&self) -> Result<Memory, Failure> {
         let between = self.server + 1..self.client;
-        let mut all = 0.0;
-        for at in between.clone() {
-            let pid = self.process(at)?;
-            let status = std::fs::read_to_string(format!("/proc/{pid}/status"))?;
-            let mut lines = status.lines();
-            let resident = lines.find_map(|line| line.strip_prefix("VmRSS:"));
-            let kib = resident.and_then(|rest| rest.trim().strip_suffix(" kB"));
-            all += kib.ok_or("no VmRSS")?.trim().parse::<f64>()? * 1024.0;
+        let places = between.len().max(1) as f64;
+        let mut mean = Memory {
+            resident: 0.0,
+            own: 0.0,
+        };
+        for at in between {
+            let status = std::fs::read_to_string(format!("/proc/{}/status", self.process(at)?))?;
+            let bytes = |what: &str| -> Result<f64, Failure> {
+                let line = status.lines().find_map(|line| line.strip_prefix(what));
+                let kib = line.and_then(|rest| rest.trim().strip_suffix(" kB"));
+                let kib = kib.ok_or_else(|| format!("no {what} of a process"))?;
+                Ok(kib.trim().parse::<f64>()? * 1024.0)
+            };
+            mean.resident += bytes("VmRSS:")? / places;
+            mean.own += bytes("RssAnon:")? / places;
         }
-        Ok(all / between.len().max(1) as f64)
+        Ok(mean)
     }
 
     /// Runs the command.

@@ -50,10 +50,6 @@ enum Door {
 }
 
 async fn measure() -> Result<(), Failure> {
-    let hops = number("--hops", 4);
-    let sessions = number("--sessions", 500);
-    let in_flight = number("--in-flight", 64);
-    let pause = number("--rest", 0);
     let through_api = match argument("--through").as_deref() {
         None | Some("place") => false,
         Some("api") => true,
@@ -61,13 +57,24 @@ async fn measure() -> Result<(), Failure> {
     };
     let waybook = argument("--waybook").map(PathBuf::from);
     let search_age = argument("--search-age").unwrap_or_else(|| "1 s".to_owned());
-    let standing = number("--standing", 0);
+    let hops = number("--hops", 4);
     let row = Row::up(number("--above", 0), hops, waybook, &search_age)?;
     let door = match through_api {
         true => Door::Api(Client::from_folder(&row.client())?),
         false => Door::Place(Here::run(&row).await?.into()),
     };
+    let done = open_and_close(&row, &door, hops).await;
+    if let Door::Place(here) = door {
+        here.stop().await?;
+    }
+    done
+}
 
+async fn open_and_close(row: &Row, door: &Door, hops: usize) -> Result<(), Failure> {
+    let sessions = number("--sessions", 500);
+    let in_flight = number("--in-flight", 64);
+    let pause = number("--rest", 0);
+    let standing = number("--standing", 0);
     let empty = row.memory()?;
     let left = Arc::new(AtomicUsize::new(standing));
     at_once(in_flight, &left, || async {
@@ -105,20 +112,22 @@ async fn measure() -> Result<(), Failure> {
         "{{\"program\": \"setups\", \"through\": \"{}\", \"hops\": {hops}, \"in_flight\": {in_flight}, \
          \"median_us\": {:.1}, \"p10_us\": {:.1}, \"p90_us\": {:.1}, \"seen_median_us\": {:.1}, \
          \"per_second\": {rate:.0}, \"processor_us\": {:.1}, \"disk_processor_us\": {:.1}, \
-         \"standing\": {standing}, \"place_kib\": {:.0}, \"session_bytes\": {:.0}}}",
-        if through_api { "api" } else { "place" },
+         \"standing\": {standing}, \"place_kib\": {:.0}, \"place_own_kib\": {:.0}, \"session_bytes\": {:.0}}}",
+        if matches!(door, Door::Api(_)) {
+            "api"
+        } else {
+            "place"
+        },
         quantile(&mut there, 0.5),
         quantile(&mut there, 0.1),
         quantile(&mut there, 0.9),
         quantile(&mut here, 0.5),
         processor.all / all,
         processor.records / all,
-        empty / 1024.0,
-        (full - empty) / standing.max(1) as f64,
+        empty.resident / 1024.0,
+        empty.own / 1024.0,
+        (full.own - empty.own) / standing.max(1) as f64,
     );
-    if let Door::Place(here) = door {
-        here.stop().await?;
-    }
     Ok(())
 }
 

@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use tokio::sync::oneshot;
 use waybook_place::io::RecordKey;
@@ -10,8 +10,8 @@ use waybook_place::io::RecordKey;
 use crate::handle::Written;
 
 /// How long more is waited for that goes into the same write, while nobody waits for it: a write
-/// of one record takes as long as that of a hundred.
-const GATHER: Duration = Duration::from_millis(10);
+/// of one record takes as long as that of a hundred, and what is over by then need not be written.
+const GATHER: Duration = Duration::from_millis(50);
 
 /// What the thread that writes is told.
 pub(super) enum Order {
@@ -68,28 +68,41 @@ impl Queue {
         self.more.notify_one();
     }
 
-    /// Waits for orders, or for so long. True once there will be no more.
-    pub(super) fn take(&self, most: Option<Duration>) -> (Vec<Order>, bool) {
-        let none = |orders: &mut Orders| orders.all.is_empty() && !orders.ended;
+    /// Waits for orders that somebody waits for, or until it is time to write what waits; where nothing
+    /// does, for the first order, and for those that come soon after it.
+    pub(super) fn take(&self, until: Option<Instant>) -> Taken {
         let mut orders = self.orders();
-        orders.idle = true;
-        orders = match most {
+        let until = match until {
+            Some(until) => until,
             None => {
+                let none = |orders: &mut Orders| orders.all.is_empty() && !orders.ended;
+                orders.idle = true;
                 let waited = self.more.wait_while(orders, none);
-                waited.unwrap_or_else(PoisonError::into_inner)
-            }
-            Some(most) => {
-                let waited = self.more.wait_timeout_while(orders, most, none);
-                waited.unwrap_or_else(PoisonError::into_inner).0
+                orders = waited.unwrap_or_else(PoisonError::into_inner);
+                orders.idle = false;
+                Instant::now() + GATHER
             }
         };
-        orders.idle = false;
+        let most = until.saturating_duration_since(Instant::now());
         let more = |orders: &mut Orders| !orders.urgent && !orders.ended;
-        let waited = self.more.wait_timeout_while(orders, GATHER, more);
+        let waited = self.more.wait_timeout_while(orders, most, more);
         let mut orders = waited.unwrap_or_else(PoisonError::into_inner).0;
         orders.urgent = false;
-        (std::mem::take(&mut orders.all), orders.ended)
+        Taken {
+            orders: std::mem::take(&mut orders.all),
+            until,
+            ended: orders.ended,
+        }
     }
+}
+
+/// What the thread that writes has been told.
+pub(super) struct Taken {
+    pub(super) orders: Vec<Order>,
+    /// When what waits is to be written.
+    pub(super) until: Instant,
+    /// There will be no more.
+    pub(super) ended: bool,
 }
 
 /// Lets nobody wait for a thread that is gone, however it went.
@@ -130,21 +143,32 @@ mod tests {
         queue.give(put(1));
         queue.give(put(2));
         queue.give(Order::Flush(None, answer));
-        let (orders, ended) = queue.take(None);
+        let taken = queue.take(None);
         assert!(matches!(
-            orders[..],
+            taken.orders[..],
             [Order::Put(..), Order::Put(..), Order::Flush(..)]
         ));
-        assert!(!ended);
+        assert!(!taken.ended);
         // Without anybody who waits it is taken, too, and so is the end.
         queue.give(put(3));
-        assert_eq!(queue.take(None).0.len(), 1);
+        assert_eq!(queue.take(None).orders.len(), 1);
         queue.give(put(4));
         queue.end();
-        let (orders, ended) = queue.take(None);
-        assert_eq!((orders.len(), ended), (1, true));
-        let (orders, ended) = queue.take(None);
-        assert_eq!((orders.len(), ended), (0, true));
+        let taken = queue.take(None);
+        assert_eq!((taken.orders.len(), taken.ended), (1, true));
+        let taken = queue.take(None);
+        assert_eq!((taken.orders.len(), taken.ended), (0, true));
+    }
+
+    #[test]
+    fn what_waits_has_its_time_whatever_comes() {
+        let queue = Queue::default();
+        queue.give(put(1));
+        let past = Instant::now();
+        let taken = queue.take(Some(past));
+        assert_eq!((taken.orders.len(), taken.until), (1, past));
+        // Nothing need come for it.
+        assert_eq!(queue.take(Some(past)).orders.len(), 0);
     }
 
     #[test]

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::thread::JoinHandle;
-use std::time::{Duration, SystemTime};
+use std::time::{Duration, Instant, SystemTime};
 
 use redb::{
     Database, ReadTransaction, ReadableDatabase, ReadableTable, TableDefinition, WriteTransaction,
@@ -13,7 +13,7 @@ use tokio::sync::oneshot;
 use waybook_agents::wire;
 use waybook_place::io::RecordKey;
 
-use super::queue::{Going, Order, Queue};
+use super::queue::{Going, Order, Queue, Taken};
 use super::{NUMBERS, RECORDS, TIMES};
 use crate::handle::Written;
 use crate::moment::seconds;
@@ -113,6 +113,19 @@ impl Records {
         Ok(())
     }
 
+    /// Whether there is a record of that key; true where that cannot be seen.
+    fn may_hold(&self, key: &[u8]) -> bool {
+        let look = |database: &Database| -> Result<bool, redb::Error> {
+            let table = database.begin_read()?.open_table(RECORDS)?;
+            Ok(table.get(key)?.is_some())
+        };
+        match self.database.as_ref().map(look) {
+            Some(Ok(held)) => held,
+            Some(Err(redb::Error::TableDoesNotExist(_))) => false,
+            Some(Err(_)) | None => true,
+        }
+    }
+
     /// Copies everything that has been written.
     fn copy(&self, to: &Path) -> Result<(), redb::Error> {
         let database = self.database.as_ref();
@@ -143,17 +156,18 @@ fn copy_table<K: redb::Key, V: redb::Value>(
 
 fn run(records: &mut Records, queue: &Queue) {
     let mut pending = Pending::new();
+    let mut due = None;
     loop {
-        let (orders, ended) = queue.take((!pending.is_empty()).then_some(RETRY));
+        let Taken {
+            orders,
+            until,
+            ended,
+        } = queue.take(due);
         let mut waiting = Vec::new();
         let mut copies = Vec::new();
         for order in orders {
             match order {
-                Order::Put(key, value) => {
-                    let at =
-                        matches!(key, RecordKey::Session(_)).then(|| seconds(SystemTime::now()));
-                    pending.insert(wire::encode_record(&key), Change { value, at });
-                }
+                Order::Put(key, value) => put(&mut pending, records, &key, value),
                 // Nobody waits for what others could not write.
                 Order::Flush(Some(key), answer)
                     if !pending.contains_key(&wire::encode_record(&key)) =>
@@ -164,16 +178,25 @@ fn run(records: &mut Records, queue: &Queue) {
                 Order::Copy(to, answer) => copies.push((to, answer)),
             }
         }
+        let is_time = ended || Instant::now() >= until;
+        if !is_time && waiting.is_empty() && copies.is_empty() {
+            due = (!pending.is_empty()).then_some(until);
+            continue;
+        }
         let written = match pending.is_empty() {
             true => Ok(()),
             false => records.write(&pending).map_err(|error| error.to_string()),
         };
-        match &written {
-            Ok(()) => pending.clear(),
+        due = match &written {
+            Ok(()) => {
+                pending.clear();
+                None
+            }
             Err(error) => {
                 tracing::error!(%error, records = pending.len(), "records could not be written");
+                Some(Instant::now() + RETRY)
             }
-        }
+        };
         for answer in waiting {
             let _ = answer.send(written.clone());
         }
@@ -187,6 +210,18 @@ fn run(records: &mut Records, queue: &Queue) {
         if ended {
             return;
         }
+    }
+}
+
+/// What is over before it was ever written is forgotten, and nobody waits for its end.
+fn put(pending: &mut Pending, records: &Records, key: &RecordKey, value: Option<Vec<u8>>) {
+    let at = matches!(key, RecordKey::Session(_)).then(|| seconds(SystemTime::now()));
+    let key = wire::encode_record(key);
+    let is_new = |change: &Change| change.value.is_some() && !records.may_hold(&key);
+    if value.is_none() && pending.get(&key).is_some_and(is_new) {
+        pending.remove(&key);
+    } else {
+        pending.insert(key, Change { value, at });
     }
 }
 
@@ -210,4 +245,76 @@ fn write(database: &Database, pending: &Pending) -> Result<(), redb::Error> {
     }
     transaction.commit()?;
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use waybook_agents::SessionId;
+
+    use super::*;
+
+    fn records() -> (tempfile::TempDir, Records) {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("records.redb");
+        let database = Some(Database::create(&path).unwrap());
+        (folder, Records { path, database })
+    }
+
+    #[test]
+    fn what_is_over_before_it_was_written_never_is() {
+        let (_folder, mut records) = records();
+        let key = RecordKey::Session(SessionId(1));
+        let mut pending = Pending::new();
+        put(&mut pending, &records, &key, Some(vec![1]));
+        put(&mut pending, &records, &key, None);
+        assert!(pending.is_empty());
+
+        // What is on disk must go from there, whatever was to replace it.
+        put(&mut pending, &records, &key, Some(vec![1]));
+        records.write(&pending).unwrap();
+        pending.clear();
+        put(&mut pending, &records, &key, Some(vec![2]));
+        put(&mut pending, &records, &key, None);
+        assert!(pending.values().all(|change| change.value.is_none()));
+        assert_eq!(pending.len(), 1);
+        records.write(&pending).unwrap();
+        assert!(!records.may_hold(&wire::encode_record(&key)));
+    }
+
+    #[test]
+    fn where_the_disk_cannot_be_read_the_end_is_kept() {
+        let (_folder, mut records) = records();
+        records.database = None;
+        let key = RecordKey::Session(SessionId(1));
+        let mut pending = Pending::new();
+        put(&mut pending, &records, &key, Some(vec![1]));
+        put(&mut pending, &records, &key, None);
+        assert_eq!(pending.len(), 1);
+    }
+
+    /// Whoever waits for the end of what never was written does not wait for the disk, and what else
+    /// waits is not written for it any sooner.
+    #[test]
+    fn nobody_waits_for_what_needs_no_writing() {
+        let (folder, records) = records();
+        drop(records);
+        let path = folder.path().join("records.redb");
+        let writer = Writer::spawn(path.clone(), Database::create(&path).unwrap());
+        let (standing, over) = (SessionId(1), SessionId(2));
+        writer.put(RecordKey::Session(standing), Some(vec![1]));
+        writer.put(RecordKey::Session(over), Some(vec![2]));
+        writer.put(RecordKey::Session(over), None);
+        let (answer, answered) = oneshot::channel();
+        writer.when_written(Some(RecordKey::Session(over)), answer);
+        assert_eq!(answered.blocking_recv().unwrap(), Ok(()));
+        writer.flush().unwrap();
+        drop(writer);
+        let database = Database::create(&path).unwrap();
+        let records = Records {
+            path,
+            database: Some(database),
+        };
+        let holds = |id| records.may_hold(&wire::encode_record(&RecordKey::Session(id)));
+        assert_eq!((holds(standing), holds(over)), (true, false));
+    }
 }
