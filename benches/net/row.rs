@@ -204,6 +204,11 @@ impl Row {
         Ok(())
     }
 
+    /// The process of the server's place.
+    pub(crate) fn process_of_server(&self) -> Result<u32, Failure> {
+        self.process(self.server)
+    }
+
     /// Has the server's process stand still until [`Row::continue_server`].
     pub(crate) fn stop_server(&self) -> Result<(), Failure> {
         signal("STOP", self.process(self.server)?)
