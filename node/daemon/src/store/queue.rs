@@ -11,7 +11,8 @@ use crate::handle::Written;
 
 /// How long more is waited for that goes into the same write, while nobody waits for it: a write
 /// of one record takes as long as that of a hundred, and what is over by then need not be written.
-const GATHER: Duration = Duration::from_millis(50);
+/// A session on whose path a place crashes before is lost, so it is no longer than it must be.
+const GATHER: Duration = Duration::from_millis(10);
 
 /// What the thread that writes is told.
 pub(super) enum Order {
