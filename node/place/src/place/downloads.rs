@@ -163,6 +163,16 @@ impl Downloads {
         jobs.filter(move |(claim, _)| claim.digest == digest)
     }
 
+    /// What an earlier transfer had left of it is gone: whoever still waits for its turn to go on from
+    /// there will begin anew.
+    pub(super) fn lost_its_part(&mut self, digest: &Digest) {
+        let jobs = self.jobs.iter_mut();
+        let waiting = jobs.filter(|(claim, job)| claim.digest == *digest && !job.reserved);
+        for (_, job) in waiting {
+            (job.bytes, job.mark) = (0, 0);
+        }
+    }
+
     /// The downloads of what that release describes, wherever its home is said to be.
     pub(super) fn same_bytes(&self, release: &Release) -> impl Iterator<Item = (&Claim, &Job)> {
         let (length, root) = (release.length, release.root);

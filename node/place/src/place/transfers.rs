@@ -270,6 +270,8 @@ impl Place {
             if *whole {
                 self.forget_code(digest, out);
                 self.say_dropped(digest, out);
+            } else {
+                self.downloads.lost_its_part(digest);
             }
         }
     }
