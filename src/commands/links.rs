@@ -20,6 +20,10 @@ decode; REFUSED what it may not send; LATE what came after something newer, or f
 older life; BEYOND what a limit, or its share of one, had no room for. RECONNECTED is how often
 its connection was built anew. A neighbour of which these grow is broken, or lies.
 
+A neighbour with *one connection* has none for data, so that much data delays what places say to
+each other: it is of an older version, has `transport.data-connection` off, or something
+between lets only the first one pass.
+
 UNDER WAY are visits and questions that it has been sent and not answered, WAITING those that wait
 here until it has; TAKES is about how long its answers take. The one that is slow has many
 waiting for it, and new set-ups are refused.")]
@@ -75,9 +79,10 @@ fn neighbour(info: &NeighbourInfo) -> Vec<String> {
         Role::Parent => "parent",
         Role::Child => "child",
     };
-    let role = match info.connected {
-        true => role.to_owned(),
-        false => format!("{role}, away"),
+    let role = match (info.connected, info.data_connection) {
+        (true, true) => role.to_owned(),
+        (true, false) => format!("{role}, one connection"),
+        (false, _) => format!("{role}, away"),
     };
     let counts = [
         info.received,

@@ -26,6 +26,9 @@ pub struct NeighbourInfo {
     pub role: Role,
     /// Whether there is a connection.
     pub connected: bool,
+    /// Whether what is no message has a connection of its own to it, so that it does not delay messages.
+    #[serde(default)]
+    pub data_connection: bool,
     /// Its present life, or its last one; 0 if it is known from before a restart only.
     pub incarnation: u64,
     /// The newest version of the protocol that both ends speak, or spoke last.

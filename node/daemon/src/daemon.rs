@@ -9,6 +9,7 @@ use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 use serde::{Deserialize, Serialize};
+use tokio::runtime::Handle;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 use waybook_agents::Incarnation;
@@ -31,6 +32,7 @@ use crate::peer::PeerStreams;
 use crate::pump::{Carriers, Clock, Pump};
 use crate::store::Store;
 use crate::trace::{Exporter, Setups, Tracer};
+use crate::worker::Worker;
 
 /// When the daemon stops, the collector has so long to take the last spans.
 const LAST_SPANS: Duration = Duration::from_secs(2);
@@ -100,6 +102,8 @@ pub struct Core {
     pub recent: Arc<Recent>,
     /// Where changes are written down.
     pub audit: Arc<Audit>,
+    /// Where data is dealt with.
+    pub data: Handle,
 }
 
 /// Ends a room: refuse what is new, then let go. The place has ended by then: it answers
@@ -202,7 +206,9 @@ impl Daemon {
             setting: "listen",
             error,
         };
-        let bound = Links::bind(identity.clone(), link_config);
+        let worker = Worker::start().map_err(|error| DaemonError::Room(error.into()))?;
+        let data = worker.handle().clone();
+        let bound = Links::bind(identity.clone(), link_config, data.clone());
         let (links, link_events) = bound.map_err(socket)?;
         links.let_in(joining.clone());
         let paths = config.identity.clone();
@@ -229,6 +235,7 @@ impl Daemon {
             token: store.token().to_owned(),
             gateway_secret: store.gateway_secret(),
             incarnation: store.incarnation(),
+            data,
         };
         let rooms = build(core.clone()).await.map_err(DaemonError::Room)?;
         let addresses = Addresses {
@@ -282,6 +289,7 @@ impl Daemon {
             stopping,
             stop_rooms: rooms.stop,
             exporting,
+            worker,
         })
     }
 }
@@ -379,6 +387,7 @@ pub struct RunningDaemon {
     stopping: CancellationToken,
     stop_rooms: Vec<StopRoom>,
     exporting: Option<JoinHandle<()>>,
+    worker: Worker,
 }
 
 impl RunningDaemon {
@@ -436,6 +445,7 @@ impl RunningDaemon {
         let store = self.store.clone();
         let flushed = tokio::task::spawn_blocking(move || store.flush()).await;
         self.core.links.stop().await;
+        self.worker.stop().await;
         self.store.remove_runtime();
         // The folder's lock goes with the last owner of the store.
         drop(self.store);

@@ -30,6 +30,9 @@ pub(crate) use newcomer::{Pinned, key_hash, request};
 /// The protocol's name in the handshake.
 pub const ALPN: &[u8] = b"waybook/1";
 
+/// That of a connection for data.
+pub(crate) const DATA_ALPN: &[u8] = b"waybook-data/1";
+
 /// A place's identity, checked and ready for connections.
 #[derive(Debug, Clone)]
 pub struct Identity {

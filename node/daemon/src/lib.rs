@@ -41,6 +41,7 @@ pub mod store;
 mod tls;
 pub mod trace;
 mod uploads;
+mod worker;
 
 pub use audit::Audit;
 pub use certificates::{CertificateStatus, Certificates};

@@ -1,20 +1,24 @@
-//! The connections to neighbours: QUIC, mutually authenticated, one for each neighbour.
+//! The connections to neighbours: QUIC, mutually authenticated, two for each neighbour.
 //!
 //! A child dials its parent and keeps the connection; it dials again for ever. The child
 //! opens one long-lived *control stream*, on which each side first sends a hello and then
-//! messages. All other streams carry data: the first byte is the stream's kind.
+//! messages. All other streams carry data: the first byte is the stream's kind. They go over a second connection
+//! (`data.rs`), and over the first where there is no second one.
 //!
 //! Invariants: for each neighbour, events come in the order up, received…, down, up…;
 //! nothing of a replaced connection comes after the event that replaced it. Who a
 //! neighbour is follows from its verified certificate alone.
 
+mod accept;
 mod alert;
 mod connection;
 mod counters;
+mod data;
 mod dial;
 mod endpoint;
 mod frames;
 mod registry;
+mod socket;
 mod streams;
 #[cfg(test)]
 mod tests;
@@ -27,6 +31,7 @@ use std::time::{Duration, SystemTime};
 
 use quinn::VarInt;
 use rustls::pki_types::CertificateDer;
+use tokio::runtime::Handle;
 use tokio::sync::{OwnedSemaphorePermit, mpsc, watch};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
@@ -39,6 +44,7 @@ use crate::identity::{self, Identity};
 use crate::join::Joining;
 use counters::{Counting, Each};
 pub use counters::{LinkCounters, NeighbourCounters};
+use endpoint::{Endpoints, Settings};
 use registry::Registry;
 
 /// Why a connection is closed, as the other end sees it in the QUIC close frame.
@@ -65,6 +71,8 @@ pub enum CloseCode {
     Silent = 8,
     /// The certificate counts no more: it is revoked, over, or of an authority that is not trusted.
     Certificate = 9,
+    /// A connection for data without one for messages.
+    Alone = 10,
 }
 
 impl From<CloseCode> for VarInt {
@@ -135,7 +143,9 @@ struct Shared {
     /// As what this place connects from now on.
     present: RwLock<Arc<Present>>,
     config: LinkConfig,
-    endpoint: quinn::Endpoint,
+    endpoints: Endpoints,
+    /// Where data is dealt with.
+    on: Handle,
     registry: Registry,
     counting: Counting,
     /// Why there is no connection to the parent, when there should be one.
@@ -150,7 +160,19 @@ struct Shared {
 struct Present {
     identity: Identity,
     client: quinn::ClientConfig,
+    data: quinn::ClientConfig,
     newcomers: Arc<quinn::ServerConfig>,
+}
+
+impl Present {
+    fn new(identity: Identity, settings: Settings) -> Self {
+        Self {
+            identity,
+            client: settings.client,
+            data: settings.data,
+            newcomers: settings.newcomers,
+        }
+    }
 }
 
 impl Shared {
@@ -178,28 +200,27 @@ pub struct Links {
 }
 
 impl Links {
-    /// Binds the socket. Nothing is accepted or dialled before [`Links::run`].
+    /// Binds the sockets. Nothing is accepted or dialled before [`Links::run`]. Data is dealt with on the
+    /// runtime `data`, messages on the caller's.
     ///
     /// # Errors
-    /// What the system says of the socket, with its address.
+    /// What the system says of a socket, with its address.
     pub fn bind(
         identity: Identity,
         config: LinkConfig,
+        data: Handle,
     ) -> io::Result<(Self, mpsc::UnboundedReceiver<LinkEvent>)> {
-        let (endpoint, settings) = endpoint::bind(&identity, &config)?;
+        let (endpoints, settings) = endpoint::bind(&identity, &config, &data)?;
         let name = identity.name().clone();
-        let present = Present {
-            identity,
-            client: settings.client,
-            newcomers: settings.newcomers,
-        };
+        let present = Present::new(identity, settings);
         let (events, receiver) = mpsc::unbounded_channel();
         let shared = Shared {
             name,
             present: RwLock::new(Arc::new(present)),
             registry: Registry::new(events, &config.transport),
             config,
-            endpoint,
+            endpoints,
+            on: data,
             counting: Counting::default(),
             trouble: watch::Sender::default(),
             joining: OnceLock::new(),
@@ -213,8 +234,13 @@ impl Links {
     /// Begins to accept children and to dial the parent; data streams go to `sink`.
     pub fn run(&self, sink: Arc<dyn DataSink>) {
         let shared = &self.shared;
-        let accepting = endpoint::accept(shared.clone(), sink.clone());
-        shared.tasks.spawn(accepting);
+        let accept = |endpoint| accept::accept(shared.clone(), endpoint, sink.clone());
+        shared
+            .tasks
+            .spawn(accept(shared.endpoints.messages.clone()));
+        if let Some(children) = shared.endpoints.children.clone() {
+            shared.tasks.spawn_on(accept(children), &shared.on);
+        }
         if let Some(parent) = shared.config.parent.clone() {
             shared.tasks.spawn(dial::keep(shared.clone(), parent, sink));
         }
@@ -228,14 +254,13 @@ impl Links {
     pub(crate) fn renew(&self, identity: Identity) -> io::Result<()> {
         let shared = &self.shared;
         let settings = endpoint::settings(&identity, &shared.config)?;
-        let present = Arc::new(Present {
-            identity,
-            client: settings.client,
-            newcomers: settings.newcomers,
-        });
+        let server = settings.server.clone();
+        let present = Arc::new(Present::new(identity, settings));
         let before = shared.present.write();
         *before.unwrap_or_else(PoisonError::into_inner) = present;
-        shared.endpoint.set_server_config(Some(settings.server));
+        for endpoint in shared.endpoints.accepting() {
+            endpoint.set_server_config(Some(server.clone()));
+        }
         self.check(SystemTime::now());
         Ok(())
     }
@@ -272,12 +297,12 @@ impl Links {
         self.shared.present().identity.key_hash
     }
 
-    /// The address that the socket is bound to, with the actual port.
+    /// The address that the sockets for neighbours are bound to, with the actual port.
     ///
     /// # Errors
     /// If the system does not say.
     pub fn local_addr(&self) -> io::Result<SocketAddr> {
-        self.shared.endpoint.local_addr()
+        self.shared.endpoints.messages.local_addr()
     }
 
     /// Hands a message over for sending. If the neighbour is not connected, or is so
@@ -310,7 +335,11 @@ impl Links {
     /// What was counted for each neighbour since the daemon started.
     #[must_use]
     pub fn neighbours(&self) -> BTreeMap<PlaceName, NeighbourCounters> {
-        self.shared.counting.neighbours()
+        let mut all = self.shared.counting.neighbours();
+        for (name, counters) in &mut all {
+            counters.data_connection = self.shared.registry.is_apart(name);
+        }
+        all
     }
 
     /// Closes all connections and waits until the neighbours have been told, or for a
@@ -318,13 +347,15 @@ impl Links {
     pub async fn stop(&self) {
         let shared = &self.shared;
         shared.stopping.cancel();
-        shared
-            .endpoint
-            .close(CloseCode::Stopping.into(), b"the place is stopping");
+        for endpoint in shared.endpoints.all() {
+            endpoint.close(CloseCode::Stopping.into(), b"the place is stopping");
+        }
         shared.tasks.close();
         let _ = tokio::time::timeout(Duration::from_secs(1), async {
             shared.tasks.wait().await;
-            shared.endpoint.wait_idle().await;
+            for endpoint in shared.endpoints.all() {
+                endpoint.wait_idle().await;
+            }
         })
         .await;
     }

@@ -17,7 +17,7 @@ use tokio_util::sync::CancellationToken;
 use waybook_location_tree::PlaceName;
 use waybook_wasm::Wasm;
 
-use crate::api::{self, ControlApi, Ends, Parts, Profiles, Rights, Tokens};
+use crate::api::{self, ControlApi, Ends, Profiles, Rights, Tokens};
 use crate::audit::{Audit, Change};
 use crate::code::{self, Repository};
 use crate::config::{Bound, DaemonConfig, ProgramConfig, Ready};
@@ -30,7 +30,7 @@ use crate::{
     ApiTls, Core, Daemon, DaemonError, Enforcement, LogControl, Reload, Rooms, RunningDaemon,
     SessionEvent, StopRoom,
 };
-use rooms::{Counted, Keeper, Sinks};
+use rooms::{Counted, Keeper, OnWorker, Sinks};
 
 /// Files that may be open at one time, sockets among them, if the system allows so many.
 const OPEN_FILES: u64 = 65_536;
@@ -152,7 +152,13 @@ async fn rooms(
 ) -> Result<(Rooms, Arc<dyn Reload>), DaemonError> {
     let config = &core.config;
     let repository = open_repository(core).await?;
-    let (gateway, gateway_at) = bind("gateway.listen", config.gateway.listen).await?;
+    let gateway = core
+        .data
+        .spawn(bind("gateway.listen", config.gateway.listen));
+    let gateway = gateway
+        .await
+        .map_err(|error| DaemonError::Room(error.into()))?;
+    let (gateway, gateway_at) = gateway?;
     let (listener, api_at) = bind("api.listen", config.api.listen).await?;
 
     let collecting = match config.metrics {
@@ -204,7 +210,7 @@ async fn rooms(
         tls.clone(),
         core.joining.clone(),
     ));
-    let control = ControlApi::new(Parts {
+    let control = ControlApi::new(api::Parts {
         place: core.place.clone(),
         name: config.place.name.clone(),
         peers: core.peers.clone(),
@@ -256,7 +262,7 @@ async fn rooms(
         let control = control.clone();
         tokio::spawn(async move { control.serve_metrics(listener).await });
     }
-    let letting_through = tokio::spawn({
+    let letting_through = core.data.spawn({
         let plane = plane.clone();
         async move { plane.serve_gateway(gateway).await }
     });
@@ -288,10 +294,14 @@ async fn rooms(
         move || Box::pin(async move { repository.stop().await })
     });
     let rooms = Rooms {
-        machinery: Arc::new(plane.clone()),
+        machinery: Arc::new(OnWorker {
+            plane: plane.clone(),
+            on: core.data.clone(),
+        }),
         code: Arc::new(Keeper {
             repository: repository.clone(),
             engine,
+            on: core.data.clone(),
         }),
         sink: Arc::new(Sinks { plane, repository }),
         api: Some(api_at),

@@ -34,6 +34,9 @@ pub struct TransportConfig {
     /// Bytes that may be under way on one stream; with the round-trip time it bounds
     /// the rate of one request.
     pub stream_window: u32,
+    /// Whether data has a connection of its own to each neighbour, so that it does not delay messages. It comes from
+    /// another port of the child to the same one of the parent.
+    pub data_connection: bool,
     /// Greatest length of a message, in bytes. Longer ones close the connection.
     pub max_frame: usize,
     /// Messages that may wait for a slow neighbour. One more closes the connection,
@@ -59,6 +62,7 @@ impl Default for TransportConfig {
             gso: true,
             mtu: 1452,
             stream_window: 1 << 20,
+            data_connection: true,
             max_frame: waybook_agents::wire::MAX_FRAME,
             queue: 16_384,
             inbound: 4096,
@@ -119,6 +123,7 @@ pub(super) fn read(section: &Section<'_>) -> TransportConfig {
         gso: section.flag("gso", d.gso),
         mtu: section.number("mtu", d.mtu, 1200, 65_527),
         stream_window: section.number("stream-window", d.stream_window, 65_536, 1 << 30),
+        data_connection: section.flag("data-connection", d.data_connection),
         max_frame: section.number("max-frame", d.max_frame, 65_536, 64 << 20),
         queue: section.number("queue", d.queue, 16, 100_000_000),
         inbound: section.number("inbound", d.inbound, 16, 1_000_000),

@@ -209,7 +209,8 @@ impl Parent {
             children: 10,
             incarnation: Incarnation(1),
         };
-        let (links, events) = Links::bind(identity, link).unwrap();
+        let (links, events) =
+            Links::bind(identity, link, tokio::runtime::Handle::current()).unwrap();
         links.let_in(joining.clone());
         links.run(Arc::new(NoStreams));
         Self {

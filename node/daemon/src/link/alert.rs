@@ -24,6 +24,11 @@ pub(super) fn meaning(error: &ConnectionError) -> Option<&'static str> {
     told(u8::try_from(alert).ok()?, end)
 }
 
+/// Whether the other end knows no protocol of that name.
+pub(super) fn is_unknown_protocol(error: &ConnectionError) -> bool {
+    matches!(error, ConnectionError::ConnectionClosed(close) if u64::from(close.error_code) == 0x100 + 120)
+}
+
 fn told(alert: u8, end: End) -> Option<&'static str> {
     Some(match (alert, end) {
         (44, End::Here) => "the other place's certificate has been revoked",
@@ -76,5 +81,8 @@ mod tests {
         );
         assert_eq!(meaning(&closed(80)), None);
         assert_eq!(meaning(&ConnectionError::TimedOut), None);
+        assert!(is_unknown_protocol(&closed(120)));
+        assert!(!is_unknown_protocol(&closed(45)));
+        assert!(!is_unknown_protocol(&ConnectionError::TimedOut));
     }
 }

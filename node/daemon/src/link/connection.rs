@@ -5,13 +5,14 @@ use std::time::SystemTime;
 
 use quinn::{Connection, ConnectionError, SendStream, VarInt};
 use tokio::sync::mpsc;
+use tokio_util::task::AbortOnDropHandle;
 use waybook_agents::wire::{self, Hello, WireError};
 use waybook_agents::{Envelope, Incarnation};
 use waybook_location_tree::PlaceName;
 
 use super::frames::{FrameError, Frames};
 use super::registry::Registration;
-use super::{CloseCode, DataSink, Shared, alert, streams};
+use super::{CloseCode, DataSink, Shared, alert, data, streams};
 use crate::identity;
 
 /// Messages that are encoded before a write.
@@ -233,6 +234,15 @@ async fn attend(
         shared.trouble.send_replace(None);
     }
     tracing::info!(neighbour = %name, %incarnation, address = %connection.remote_address(), "connected");
+    let _data = (side == Side::Child && shared.endpoints.parent.is_some()).then(|| {
+        let keeping = data::keep(
+            shared.clone(),
+            name.clone(),
+            connection.remote_address(),
+            sink.clone(),
+        );
+        AbortOnDropHandle::new(shared.on.spawn(keeping))
+    });
     let reason = tokio::select! {
         reason = read(shared, &registration, frames) => reason,
         reason = write(shared, send, outbound) => reason,

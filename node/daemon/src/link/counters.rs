@@ -86,6 +86,8 @@ pub struct NeighbourCounters {
     pub overflows: u64,
     /// Data streams that were refused.
     pub refused_streams: u64,
+    /// Whether its data has a connection of its own now.
+    pub data_connection: bool,
 }
 
 /// As [`NeighbourCounters`], being counted.
@@ -112,6 +114,7 @@ impl Each {
             unsent: self.unsent.get(),
             overflows: self.overflows.get(),
             refused_streams: self.refused_streams.get(),
+            data_connection: false,
         }
     }
 }

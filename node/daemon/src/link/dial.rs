@@ -73,7 +73,8 @@ async fn dial(shared: &Arc<Shared>, parent: &ParentConfig, sink: &Arc<dyn DataSi
         }
         let client = shared.present().client.clone();
         let connecting = shared
-            .endpoint
+            .endpoints
+            .messages
             .connect_with(client, address, &name.dns_name());
         let connecting = match connecting {
             Ok(connecting) => connecting,

@@ -1,4 +1,4 @@
-//! The socket, its settings, and the connections that arrive on it.
+//! The QUIC endpoints and their settings.
 
 use std::io;
 use std::net::UdpSocket;
@@ -8,22 +8,17 @@ use std::time::Duration;
 use quinn::crypto::rustls::{QuicClientConfig, QuicServerConfig};
 use quinn::crypto::{CryptoError, HmacKey};
 use quinn::{
-    ClientConfig, ConnectionId, ConnectionIdGenerator, Endpoint, EndpointConfig, Incoming,
+    ClientConfig, ConnectionId, ConnectionIdGenerator, Endpoint, EndpointConfig,
     MtuDiscoveryConfig, ServerConfig, TokioRuntime, TransportConfig, VarInt,
 };
+use tokio::runtime::Handle;
 
-use super::connection::{Side, explain, serve};
-use super::{DataSink, LinkConfig, Shared};
-use crate::identity::Identity;
-use crate::join;
+use super::LinkConfig;
+use super::accept::MOST_HANDSHAKES;
+use super::socket::{self, DATA_MARK, Port};
+use crate::files::random_bytes;
+use crate::identity::{ALPN, DATA_ALPN, Identity};
 
-/// Handshakes at one time beyond which a newcomer must first show that it receives what
-/// is sent to its address.
-const UNVALIDATED_HANDSHAKES: usize = 64;
-/// Handshakes at one time beyond which newcomers are turned away.
-const MOST_HANDSHAKES: usize = 1024;
-/// Asked of the system for the socket's buffers, in bytes; it may give less.
-const SOCKET_BUFFER: usize = 4 << 20;
 /// What may be under way on one connection unacknowledged, in bytes.
 const SEND_WINDOW: u64 = 32 << 20;
 /// What a newcomer may send before it is read, in bytes.
@@ -37,37 +32,89 @@ pub(super) struct Settings {
     pub(super) newcomers: Arc<ServerConfig>,
     /// The parent, which is dialled.
     pub(super) client: ClientConfig,
+    /// The same, for data.
+    pub(super) data: ClientConfig,
 }
 
-pub(super) fn bind(identity: &Identity, config: &LinkConfig) -> io::Result<(Endpoint, Settings)> {
-    let settings = settings(identity, config)?;
-    let mut endpoint = EndpointConfig::new(Arc::new(ResetKey(identity.reset_key)));
-    // With the default identifiers, which hold a check of their own, a restarted place
-    // would ignore what is sent to its former life in place of resetting it.
-    endpoint.cid_generator(|| Box::new(RandomIds));
-    endpoint
-        .max_udp_payload_size(config.transport.mtu.max(1472))
-        .map_err(io::Error::other)?;
+/// Where connections arrive and are dialled from.
+pub(super) struct Endpoints {
+    /// At the place's port: for messages, and for what newcomers say.
+    pub(super) messages: Endpoint,
+    /// At the same port: for the data of children. None where `messages` takes it along.
+    pub(super) children: Option<Endpoint>,
+    /// At a port of its own: for data to and from the parent, if it has a connection of its own. A network card may join
+    /// packets of one sender that follow each other; those of messages and of data have different senders.
+    pub(super) parent: Option<Endpoint>,
+}
 
-    let socket = UdpSocket::bind(config.listen)
-        .map_err(|error| io::Error::new(error.kind(), format!("{}: {error}", config.listen)))?;
-    let _ = rustix::net::sockopt::set_socket_recv_buffer_size(&socket, SOCKET_BUFFER);
-    let _ = rustix::net::sockopt::set_socket_send_buffer_size(&socket, SOCKET_BUFFER);
-    let server = Some(settings.server.clone());
-    let endpoint = Endpoint::new(endpoint, server, socket, Arc::new(TokioRuntime))?;
-    Ok((endpoint, settings))
+impl Endpoints {
+    /// Those that accept connections.
+    pub(super) fn accepting(&self) -> impl Iterator<Item = &Endpoint> {
+        self.children.iter().chain([&self.messages])
+    }
+
+    pub(super) fn all(&self) -> impl Iterator<Item = &Endpoint> {
+        self.parent.iter().chain(self.accepting())
+    }
+}
+
+/// Binds the sockets. Those for data are served by the runtime `data`.
+pub(super) fn bind(
+    identity: &Identity,
+    config: &LinkConfig,
+    data: &Handle,
+) -> io::Result<(Endpoints, Settings)> {
+    let settings = settings(identity, config)?;
+    let endpoint = |socket: UdpSocket, ids: Ids, accepts: bool| {
+        let mut endpoint = EndpointConfig::new(Arc::new(ResetKey(identity.reset_key)));
+        // With the default identifiers, which hold a check of their own, a restarted place
+        // would ignore what is sent to its former life in place of resetting it.
+        endpoint.cid_generator(move || Box::new(ids));
+        endpoint
+            .max_udp_payload_size(config.transport.mtu.max(1472))
+            .map_err(io::Error::other)?;
+        let server = accepts.then(|| settings.server.clone());
+        Endpoint::new(endpoint, server, socket, Arc::new(TokioRuntime))
+    };
+    let own = config.transport.data_connection;
+    let port = Port::bind(config.listen, own)?;
+    let messages = endpoint(port.messages, Ids::Random, true)?;
+    // What an endpoint does, it does on the runtime that it was made on.
+    let _on = data.enter();
+    let children = port.data.map(|socket| endpoint(socket, Ids::Marked, true));
+    let parent = (own && config.parent.is_some()).then(|| {
+        let any = (config.listen.ip(), 0).into();
+        endpoint(socket::bind(any)?, Ids::Random, false)
+    });
+    let endpoints = Endpoints {
+        messages,
+        children: children.transpose()?,
+        parent: parent.transpose()?,
+    };
+    Ok((endpoints, settings))
 }
 
 /// How connections are accepted, and how they are dialled.
 pub(super) fn settings(identity: &Identity, config: &LinkConfig) -> io::Result<Settings> {
     let transport = Arc::new(transport(config)?);
-    let server = QuicServerConfig::try_from(identity.server.clone()).map_err(io::Error::other)?;
+    let mut server = rustls::ServerConfig::clone(&identity.server);
+    if config.transport.data_connection {
+        server.alpn_protocols.push(DATA_ALPN.to_vec());
+    }
+    let server = QuicServerConfig::try_from(server).map_err(io::Error::other)?;
     let mut server = ServerConfig::with_crypto(Arc::new(server));
     server.transport_config(transport.clone());
     server.max_incoming(MOST_HANDSHAKES);
-    let client = QuicClientConfig::try_from(identity.client.clone()).map_err(io::Error::other)?;
-    let mut client = ClientConfig::new(Arc::new(client));
-    client.transport_config(transport);
+    let client = |alpn: &[u8]| {
+        let mut client = rustls::ClientConfig::clone(&identity.client);
+        client.alpn_protocols = vec![alpn.to_vec()];
+        let client = QuicClientConfig::try_from(client).map_err(io::Error::other)?;
+        let mut client = ClientConfig::new(Arc::new(client));
+        client.transport_config(transport.clone());
+        Ok::<_, io::Error>(client)
+    };
+    let mut data = client(DATA_ALPN)?;
+    data.initial_dst_cid_provider(Arc::new(marked));
     let crypto = QuicServerConfig::try_from(identity.newcomers.clone());
     let crypto = crypto.map_err(io::Error::other)?;
     let mut newcomers = ServerConfig::with_crypto(Arc::new(crypto));
@@ -75,7 +122,8 @@ pub(super) fn settings(identity: &Identity, config: &LinkConfig) -> io::Result<S
     Ok(Settings {
         server,
         newcomers: Arc::new(newcomers),
-        client,
+        client: client(ALPN)?,
+        data,
     })
 }
 
@@ -116,90 +164,37 @@ fn transport(config: &LinkConfig) -> io::Result<TransportConfig> {
     Ok(transport)
 }
 
-/// Accepts connections until the place stops.
-pub(super) async fn accept(shared: Arc<Shared>, sink: Arc<dyn DataSink>) {
-    while let Some(incoming) = shared.endpoint.accept().await {
-        let open = shared.endpoint.open_connections();
-        let known = shared.registry.connected().borrow().len();
-        let handshakes = open.saturating_sub(known);
-        if handshakes > MOST_HANDSHAKES {
-            shared.counting.failed_handshakes.add(1);
-            incoming.refuse();
-            continue;
-        }
-        if incoming.orig_dst_cid().starts_with(join::MARK) {
-            receive(&shared, incoming);
-            continue;
-        }
-        if handshakes > UNVALIDATED_HANDSHAKES && !incoming.remote_address_validated() {
-            // Fails only for an address that is validated.
-            let _ = incoming.retry();
-            continue;
-        }
-        shared
-            .tasks
-            .spawn(welcome(shared.clone(), incoming, sink.clone()));
-    }
+/// Connection identifiers without any meaning but that.
+#[derive(Clone, Copy)]
+enum Ids {
+    Random,
+    Marked,
 }
 
-/// Lets a newcomer in, if any may come and it has the address that it says.
-fn receive(shared: &Arc<Shared>, incoming: Incoming) {
-    let Some(joining) = shared.joining.get().cloned() else {
-        incoming.refuse();
-        return;
-    };
-    if joining.is_open() && !incoming.remote_address_validated() {
-        // Fails only for an address that is validated.
-        let _ = incoming.retry();
-        return;
-    }
-    let from = incoming.remote_address().ip();
-    let Some(slot) = joining.knock(from) else {
-        incoming.refuse();
-        return;
-    };
-    let within = shared.config.transport.handshake_timeout;
-    let connecting = incoming.accept_with(shared.present().newcomers.clone());
-    shared.tasks.spawn(async move {
-        let _slot = slot;
-        let why = match connecting {
-            Ok(connecting) => match tokio::time::timeout(within, connecting).await {
-                Ok(Ok(connection)) => return joining.serve(connection).await,
-                Ok(Err(error)) => error.to_string(),
-                Err(_) => format!("not done within {within:?}"),
-            },
-            Err(error) => error.to_string(),
-        };
-        joining.failed(from, &why);
-    });
+/// An identifier that says which socket it is for.
+fn marked() -> ConnectionId {
+    // QUIC wants eight bytes that nobody can guess.
+    ConnectionId::new(&[&DATA_MARK[..], &random_bytes::<8>()].concat())
 }
 
-async fn welcome(shared: Arc<Shared>, incoming: Incoming, sink: Arc<dyn DataSink>) {
-    let from = incoming.remote_address();
-    let within = shared.config.transport.handshake_timeout;
-    // The certificate is looked at only after the handshake has ended and verified it.
-    let why = match tokio::time::timeout(within, incoming).await {
-        Ok(Ok(connection)) => {
-            serve(&shared, &connection, Side::Parent, &sink).await;
-            return;
-        }
-        Ok(Err(error)) => explain(&error),
-        Err(_) => format!("not done within {within:?}"),
-    };
-    shared.counting.failed_handshakes.add(1);
-    tracing::warn!(%from, why, "a handshake failed");
-}
-
-/// Connection identifiers without any meaning.
-struct RandomIds;
-
-impl ConnectionIdGenerator for RandomIds {
+impl ConnectionIdGenerator for Ids {
     fn generate_cid(&mut self) -> ConnectionId {
-        ConnectionId::new(&crate::files::random_bytes::<8>())
+        match self {
+            Self::Marked => marked(),
+            Self::Random => loop {
+                let id = random_bytes::<8>();
+                if !id.starts_with(&DATA_MARK) {
+                    return ConnectionId::new(&id);
+                }
+            },
+        }
     }
 
     fn cid_len(&self) -> usize {
-        8
+        match self {
+            Self::Marked => DATA_MARK.len() + 8,
+            Self::Random => 8,
+        }
     }
 
     fn cid_lifetime(&self) -> Option<Duration> {

@@ -16,6 +16,7 @@ use waybook_agents::{Envelope, Incarnation};
 use waybook_location_tree::PlaceName;
 
 use super::counters::{Counting, Each};
+use super::data::ALONE;
 use super::{CloseCode, LinkEvent};
 use crate::config::TransportConfig;
 
@@ -35,8 +36,27 @@ struct Neighbour {
     generation: u64,
     incarnation: Incarnation,
     connection: Connection,
+    /// For data, if it has one of its own.
+    data: Option<Connection>,
     outbound: mpsc::Sender<Envelope>,
     counted: Arc<Each>,
+}
+
+impl Neighbour {
+    /// Where data goes.
+    fn for_data(&self) -> &Connection {
+        let data = self.data.as_ref();
+        let data = data.filter(|data| data.close_reason().is_none());
+        data.unwrap_or(&self.connection)
+    }
+}
+
+impl Drop for Neighbour {
+    fn drop(&mut self) {
+        if let Some(data) = &self.data {
+            data.close(CloseCode::Alone.into(), ALONE.as_bytes());
+        }
+    }
 }
 
 /// A registered connection.
@@ -101,6 +121,7 @@ impl Registry {
             generation,
             incarnation,
             connection: connection.clone(),
+            data: None,
             outbound: sender,
             counted: Arc::clone(counted),
         };
@@ -108,8 +129,8 @@ impl Registry {
         let entry = match self.neighbours.entry(name.clone()) {
             Entry::Occupied(old) if old.get().incarnation > incarnation => return None,
             Entry::Occupied(mut old) => {
-                let old_connection = old.insert(new).connection;
-                old_connection.close(
+                let before = old.insert(new);
+                before.connection.close(
                     CloseCode::Replaced.into(),
                     b"a newer connection of this place has taken over",
                 );
@@ -204,16 +225,47 @@ impl Registry {
         }
     }
 
-    /// The present connection to a neighbour.
-    pub(super) fn connection(&self, to: &PlaceName) -> Option<Connection> {
-        self.neighbours.get(to).map(|n| n.connection.clone())
+    /// Has the neighbour's data go over that connection, in place of an older one. False if it is not connected.
+    pub(super) fn attach(&self, name: &PlaceName, connection: &Connection) -> bool {
+        let Some(mut neighbour) = self.neighbours.get_mut(name) else {
+            return false;
+        };
+        if let Some(before) = neighbour.data.replace(connection.clone()) {
+            before.close(
+                CloseCode::Replaced.into(),
+                b"a newer connection for data has taken over",
+            );
+        }
+        true
     }
 
-    /// The present connections to all neighbours.
+    /// Has it go over the connection for messages again, unless that one was replaced.
+    pub(super) fn detach(&self, name: &PlaceName, connection: &Connection) {
+        if let Some(mut neighbour) = self.neighbours.get_mut(name) {
+            let id = connection.stable_id();
+            neighbour.data.take_if(|data| data.stable_id() == id);
+        }
+    }
+
+    /// The present connection for data to a neighbour, which may be that for messages.
+    pub(super) fn for_data(&self, to: &PlaceName) -> Option<Connection> {
+        self.neighbours.get(to).map(|n| n.for_data().clone())
+    }
+
+    /// Whether a neighbour's data has a connection of its own.
+    pub(super) fn is_apart(&self, name: &PlaceName) -> bool {
+        let neighbour = self.neighbours.get(name);
+        neighbour.is_some_and(|neighbour| neighbour.data.is_some())
+    }
+
+    /// The present connections to all neighbours, of either kind.
     pub(super) fn connections(&self) -> Vec<(PlaceName, Connection)> {
-        let all = self.neighbours.iter();
-        all.map(|n| (n.key().clone(), n.connection.clone()))
-            .collect()
+        let mut all = Vec::new();
+        for neighbour in &self.neighbours {
+            let both = neighbour.data.iter().chain([&neighbour.connection]);
+            all.extend(both.map(|one| (neighbour.key().clone(), one.clone())));
+        }
+        all
     }
 
     fn tell(&self, event: LinkEvent) {

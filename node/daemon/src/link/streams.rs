@@ -41,7 +41,7 @@ pub(super) async fn accept(
         let (shared, from, sink) = (shared.clone(), from.clone(), sink.clone());
         let counted = counted.clone();
         // A stream whose kind is slow to arrive must not hold up the others.
-        tokio::spawn(async move {
+        shared.on.clone().spawn(async move {
             if !begin(&shared, send, receive, from, sink).await {
                 shared.counting.refused_streams.add(1);
                 counted.refused_streams.add(1);
@@ -98,7 +98,7 @@ impl PeerStreams for Links {
 
 impl Links {
     async fn streams_to(&self, to: &PlaceName) -> io::Result<(SendStream, RecvStream)> {
-        let connection = self.shared.registry.connection(to).ok_or_else(|| {
+        let connection = self.shared.registry.for_data(to).ok_or_else(|| {
             let what = format!("there is no connection to {to}");
             io::Error::new(io::ErrorKind::NotConnected, what)
         })?;

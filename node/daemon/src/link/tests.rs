@@ -1,5 +1,7 @@
 //! What a place does about neighbours that are not what they should be.
 
+mod data;
+
 use std::time::{Duration, SystemTime};
 
 use quinn::crypto::rustls::QuicClientConfig;
@@ -70,16 +72,19 @@ impl World {
     }
 
     fn post(&self, place: &str, parent: Option<&Post>, transport: TransportConfig) -> Post {
+        let address = |p: &Post| p.links.local_addr().unwrap().to_string();
+        self.post_below(place, parent.map(address), transport)
+    }
+
+    fn post_below(&self, place: &str, parent: Option<String>, transport: TransportConfig) -> Post {
         let config = LinkConfig {
             listen: "127.0.0.1:0".parse().unwrap(),
-            parent: parent.map(|p| ParentConfig {
-                address: p.links.local_addr().unwrap().to_string(),
-            }),
+            parent: parent.map(|address| ParentConfig { address }),
             transport,
             children: 2,
             incarnation: Incarnation(1),
         };
-        let (links, events) = Links::bind(self.identity(place), config).unwrap();
+        let (links, events) = Links::bind(self.identity(place), config, Handle::current()).unwrap();
         let (sink, streams) = mpsc::unbounded_channel();
         links.run(Arc::new(Sink(sink)));
         Post {

@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use std::pin::Pin;
 use std::sync::Arc;
 
+use tokio::runtime::Handle;
 use waybook_agents::SessionId;
 use waybook_location_tree::PlaceName;
 use waybook_place::io::{FetchId, InstanceId, RecordKey, Route};
@@ -21,21 +22,31 @@ use crate::{
     CertificateStatus, Certificates, CodeKeeper, DoorCounters, Enforcement, Io, Machinery, Start,
 };
 
-impl Machinery for DataPlane {
+/// The data plane, as the place has it do things: on the thread for data, whoever asks.
+pub(super) struct OnWorker {
+    pub(super) plane: DataPlane,
+    pub(super) on: Handle,
+}
+
+impl Machinery for OnWorker {
     fn start(&self, instance: InstanceId, start: Start) {
-        Self::start(self, instance, start);
+        let _on = self.on.enter();
+        self.plane.start(instance, start);
     }
 
     fn stop(&self, instance: InstanceId) {
-        Self::stop(self, instance);
+        let _on = self.on.enter();
+        self.plane.stop(instance);
     }
 
     fn route(&self, route: Route) {
-        Self::route(self, route);
+        let _on = self.on.enter();
+        self.plane.route(route);
     }
 
     fn unroute(&self, session: SessionId) {
-        Self::unroute(self, session);
+        let _on = self.on.enter();
+        self.plane.unroute(session);
     }
 }
 
@@ -43,6 +54,8 @@ impl Machinery for DataPlane {
 pub(super) struct Keeper {
     pub(super) repository: Repository,
     pub(super) engine: Wasm,
+    /// Where transfers are dealt with.
+    pub(super) on: Handle,
 }
 
 impl CodeKeeper for Keeper {
@@ -60,6 +73,7 @@ impl CodeKeeper for Keeper {
     }
 
     fn fetch(&self, fetch: FetchId, release: Arc<Release>, source: PlaceName) {
+        let _on = self.on.enter();
         self.repository.fetch(fetch, release, source);
     }
 

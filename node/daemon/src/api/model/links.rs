@@ -31,6 +31,9 @@ pub struct NeighbourInfo {
     pub role: Role,
     /// Whether there is a connection.
     pub connected: bool,
+    /// Whether what is no message has a connection of its own to it, so that it does not delay messages.
+    #[serde(default)]
+    pub data_connection: bool,
     /// Its present life, or its last one; 0 if it is known from before a restart only.
     pub incarnation: u64,
     /// The newest version of the protocol that both ends speak, or spoke last.
@@ -133,6 +136,7 @@ impl NeighbourInfo {
             place: neighbour.to_string(),
             role: Role::of(here, neighbour),
             connected: view.is_some_and(|view| view.up),
+            data_connection: counters.data_connection,
             incarnation: view.map_or(0, |view| view.incarnation.0),
             version: view.map_or(0, |view| view.version),
             connections: counters.connections,
