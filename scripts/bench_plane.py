@@ -21,6 +21,9 @@ HOPS = [1, 3, 5]
 CLIENTS = [1, 8, 64]
 SIZES = [1024, 10 << 20]
 SETUP_HOPS = 4
+# Other sessions over the same places, and over how many hops.
+STANDING = [10, 1_000, 50_000]
+GROWTH_HOPS = 2
 NAMES = ["tunnel", "places", "nginx", "HAProxy"]
 ABOUT = {"tunnel": "bare QUIC tunnel", "places": "places"}
 NGINX = """daemon off; master_process off; worker_processes 1; pid {folder}/nginx-{index}.pid; error_log stderr crit;
@@ -160,7 +163,7 @@ class Chains:
         return {name: Chain(url, told["processes"]) for name, url in told["urls"].items()}
 
     def ask(self, *words):
-        """Has something done over the places that are up: `setups COUNT` or `first COMPONENT COUNT`."""
+        """Has something done over the places that are up: `setups COUNT`, `first COMPONENT COUNT` or `stand COUNT`."""
         self.session.stdin.write(" ".join(map(str, words)) + "\n")
         self.session.stdin.flush()
         return json.loads(self.session.stdout.readline())
@@ -249,6 +252,7 @@ def measure(options, programs, figures, run, say):
                 seen = chains.ask("first", name, count)
                 figures.add("plane", "first", f"{name} first", seen["first_us"])
                 figures.add("plane", "first", f"{name} later", seen["later_us"])
+    growth(options, programs, figures, run, say)
     with Chains(programs, say) as chains:
         chain = chains.places(SETUP_HOPS, "relay")["relay"]
         count = 30 if options.quick else 200
@@ -269,6 +273,26 @@ def measure(options, programs, figures, run, say):
                 loading.wait()
                 time.sleep(0.3)
                 figures.add("plane", "set-ups", f"beside {clients} median_us", beside["median_us"])
+
+
+def growth(options, programs, figures, run, say):
+    """What passes while other sessions stand. They do not go before their places do, so each round has places of its own."""
+    standing = STANDING[:2] if options.quick else STANDING
+    count = 30 if options.quick else 200
+    for round in range(options.rounds):
+        with Chains(programs, say) as chains:
+            up, there = chains.places(GROWTH_HOPS, "both"), 0
+            for name, chain in up.items():
+                load(run, programs, chain, SIZES[0], max(CLIENTS), options.seconds)
+                chains.ask("first", name, count)
+            for many in standing:
+                say(f"plane: beside {many} sessions, round {round + 1} of {options.rounds}")
+                chains.ask("stand", many - there)
+                there = many
+                for name, chain in up.items():
+                    seen = load(run, programs, chain, SIZES[0], max(CLIENTS), options.seconds)
+                    figures.add("plane", f"beside {many}", f"{name} per_second", seen["per_second"])
+                    figures.add("plane", f"beside {many}", f"{name} first", chains.ask("first", name, count)["first_us"])
 
 
 def report(part, spread, ratios):
@@ -343,12 +367,28 @@ def report(part, spread, ratios):
             at_first, later = first[f"{name} first"], first[f"{name} later"]
             over = [a - b for a, b in zip(at_first, later)]
             out.append(f"| `{name}` | {spread(at_first)} | {spread(later)} | {spread(over)} |")
+    beside = {row.split()[1]: programs for row, programs in part.items() if row.startswith("beside ")}
+    if beside:
+        least = next(iter(beside.values()))
+        out += [
+            "",
+            f"What passes over {GROWTH_HOPS} hops while so many other sessions over the same places stand: answers of 1 KiB in a second, 64 clients, "
+            "and the first answer of a session, in microseconds. A ratio is to the first row.",
+            "",
+            "| sessions | `relay` | of the first | `middleware` | of the first | first of `relay` | of the first | first of `middleware` | of the first |",
+            "|---|---|---|---|---|---|---|---|---|",
+        ]
+        for many, programs in beside.items():
+            cells = [f"{int(many):,}"]
+            for key in ("relay per_second", "middleware per_second", "relay first", "middleware first"):
+                cells += [spread(programs[key]), spread(ratios(programs[key], least[key]), 2)]
+            out.append("| " + " | ".join(cells) + " |")
     setups = part.get("set-ups")
     if setups:
         alone = setups["alone median_us"]
         out += [
             "",
-            f"How long a set-up of {SETUP_HOPS} hops takes while bodies of 10 MiB pass over the same connections as fast as "
+            f"How long a set-up of {SETUP_HOPS} hops takes while bodies of 10 MiB pass over the same places as fast as "
             "they can, in microseconds:",
             "",
             "| alone | beside 1 download | of it | beside 8 | of it |",

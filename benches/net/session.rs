@@ -11,7 +11,7 @@
 //! Prints one line of JSON: the sessions' URLs by component, and the processes. For each line `setups N` on standard
 //! input it opens and closes so many sessions over the same places, one after another, and prints how long that took; for
 //! each `first COMPONENT N` it opens so many with that component, and prints how long the first answer of a session took, and
-//! how long a later one.
+//! how long a later one. For each `stand N` it opens so many more that stay.
 
 #[allow(dead_code, reason = "no program needs all of it")]
 mod row;
@@ -22,6 +22,7 @@ use std::path::PathBuf;
 use std::time::Instant;
 
 use bytes::Bytes;
+use futures_util::{StreamExt, TryStreamExt};
 use http_body_util::{BodyExt, Empty};
 use hyper_util::client::legacy::connect::HttpConnector;
 use hyper_util::rt::TokioExecutor;
@@ -35,6 +36,8 @@ use shared::{Failure, argument, number, quantile};
 const COMPONENT: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/components/cap-quality");
 /// Requests of a session after its first one, of which the median counts.
 const LATER: usize = 5;
+/// Sessions that are opened at one time where they are to stay.
+const AT_ONCE: usize = 32;
 /// More than the machine can do, so that shaping is at work and never waits.
 const RATE: &str = "100 Gbit/s";
 
@@ -86,10 +89,10 @@ async fn hold() -> Result<(), Failure> {
         match words[..] {
             ["setups", count] => set_up(&client, count.parse()?).await?,
             ["first", kind, count] => first(&client, kind, count.parse()?).await?,
+            ["stand", count] => stand(&client, count.parse()?).await?,
             _ => {
-                return Err(
-                    format!("`{line}` is neither `setups N` nor `first COMPONENT N`").into(),
-                );
+                let known = "`setups N`, `first COMPONENT N`, `stand N`";
+                return Err(format!("`{line}` is none of {known}").into());
             }
         }
     }
@@ -108,6 +111,22 @@ async fn set_up(client: &Client, count: usize) -> Result<(), Failure> {
         quantile(&mut took, 0.5),
         quantile(&mut took, 0.9)
     );
+    Ok(())
+}
+
+/// Opens sessions that stay, some at a time.
+async fn stand(client: &Client, count: usize) -> Result<(), Failure> {
+    let one = |_| async {
+        let opened = client.open_quietly(&form(row::TITLE)).await?;
+        client.claim(&opened.session).await?;
+        Ok::<(), Failure>(())
+    };
+    futures_util::stream::iter(0..count)
+        .map(one)
+        .buffer_unordered(AT_ONCE)
+        .try_collect::<()>()
+        .await?;
+    println!("{{\"standing\": {count}}}");
     Ok(())
 }
 

@@ -461,6 +461,8 @@ export interface NeighbourInfo {
   connected: boolean;
   /** Connections that came to stand. All but the first are reconnections. */
   connections: number;
+  /** Whether what is no message has a connection of its own to it, so that it does not delay messages. */
+  data_connection?: boolean;
   /** Messages without effect, because a newer one had been seen. */
   fenced: number;
   /** Its present life, or its last one; 0 if it is known from before a restart only. */

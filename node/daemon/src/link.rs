@@ -145,7 +145,7 @@ struct Shared {
     config: LinkConfig,
     endpoints: Endpoints,
     /// Where data is dealt with.
-    on: Handle,
+    worker: Handle,
     registry: Registry,
     counting: Counting,
     /// Why there is no connection to the parent, when there should be one.
@@ -220,7 +220,7 @@ impl Links {
             registry: Registry::new(events, &config.transport),
             config,
             endpoints,
-            on: data,
+            worker: data,
             counting: Counting::default(),
             trouble: watch::Sender::default(),
             joining: OnceLock::new(),
@@ -239,7 +239,7 @@ impl Links {
             .tasks
             .spawn(accept(shared.endpoints.messages.clone()));
         if let Some(children) = shared.endpoints.children.clone() {
-            shared.tasks.spawn_on(accept(children), &shared.on);
+            shared.tasks.spawn_on(accept(children), &shared.worker);
         }
         if let Some(parent) = shared.config.parent.clone() {
             shared.tasks.spawn(dial::keep(shared.clone(), parent, sink));

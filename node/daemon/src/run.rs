@@ -296,12 +296,12 @@ async fn rooms(
     let rooms = Rooms {
         machinery: Arc::new(OnWorker {
             plane: plane.clone(),
-            on: core.data.clone(),
+            worker: core.data.clone(),
         }),
         code: Arc::new(Keeper {
             repository: repository.clone(),
             engine,
-            on: core.data.clone(),
+            worker: core.data.clone(),
         }),
         sink: Arc::new(Sinks { plane, repository }),
         api: Some(api_at),

@@ -241,7 +241,7 @@ async fn attend(
             connection.remote_address(),
             sink.clone(),
         );
-        AbortOnDropHandle::new(shared.on.spawn(keeping))
+        AbortOnDropHandle::new(shared.worker.spawn(keeping))
     });
     let reason = tokio::select! {
         reason = read(shared, &registration, frames) => reason,

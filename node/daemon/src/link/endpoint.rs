@@ -80,7 +80,7 @@ pub(super) fn bind(
     let port = Port::bind(config.listen, own)?;
     let messages = endpoint(port.messages, Ids::Random, true)?;
     // What an endpoint does, it does on the runtime that it was made on.
-    let _on = data.enter();
+    let _there = data.enter();
     let children = port.data.map(|socket| endpoint(socket, Ids::Marked, true));
     let parent = (own && config.parent.is_some()).then(|| {
         let any = (config.listen.ip(), 0).into();

@@ -38,12 +38,12 @@ pub(super) async fn accept(
     sink: &Arc<dyn DataSink>,
 ) {
     while let Ok((send, receive)) = connection.accept_bi().await {
-        let (shared, from, sink) = (shared.clone(), from.clone(), sink.clone());
-        let counted = counted.clone();
+        let (from, sink) = (from.clone(), sink.clone());
+        let (ours, counted) = (shared.clone(), counted.clone());
         // A stream whose kind is slow to arrive must not hold up the others.
-        shared.on.clone().spawn(async move {
-            if !begin(&shared, send, receive, from, sink).await {
-                shared.counting.refused_streams.add(1);
+        shared.worker.spawn(async move {
+            if !begin(&ours, send, receive, from, sink).await {
+                ours.counting.refused_streams.add(1);
                 counted.refused_streams.add(1);
             }
         });

@@ -25,27 +25,27 @@ use crate::{
 /// The data plane, as the place has it do things: on the thread for data, whoever asks.
 pub(super) struct OnWorker {
     pub(super) plane: DataPlane,
-    pub(super) on: Handle,
+    pub(super) worker: Handle,
 }
 
 impl Machinery for OnWorker {
     fn start(&self, instance: InstanceId, start: Start) {
-        let _on = self.on.enter();
+        let _there = self.worker.enter();
         self.plane.start(instance, start);
     }
 
     fn stop(&self, instance: InstanceId) {
-        let _on = self.on.enter();
+        let _there = self.worker.enter();
         self.plane.stop(instance);
     }
 
     fn route(&self, route: Route) {
-        let _on = self.on.enter();
+        let _there = self.worker.enter();
         self.plane.route(route);
     }
 
     fn unroute(&self, session: SessionId) {
-        let _on = self.on.enter();
+        let _there = self.worker.enter();
         self.plane.unroute(session);
     }
 }
@@ -55,7 +55,7 @@ pub(super) struct Keeper {
     pub(super) repository: Repository,
     pub(super) engine: Wasm,
     /// Where transfers are dealt with.
-    pub(super) on: Handle,
+    pub(super) worker: Handle,
 }
 
 impl CodeKeeper for Keeper {
@@ -73,7 +73,7 @@ impl CodeKeeper for Keeper {
     }
 
     fn fetch(&self, fetch: FetchId, release: Arc<Release>, source: PlaceName) {
-        let _on = self.on.enter();
+        let _there = self.worker.enter();
         self.repository.fetch(fetch, release, source);
     }
 
