@@ -20,7 +20,9 @@ fn main() {
 fn commit() -> Option<String> {
     // Not that of somebody who has this among other things.
     let top = git(&["rev-parse", "--show-toplevel"])?;
-    if Path::new(&top) != Path::new(env!("CARGO_MANIFEST_DIR")) {
+    // As it is when this runs: a build folder may be that of several checkouts.
+    let here = std::env::var("CARGO_MANIFEST_DIR").ok()?;
+    if Path::new(&top) != Path::new(&here) {
         return None;
     }
     let commit = git(&["rev-parse", "--short=12", "HEAD"])?;

@@ -25,6 +25,12 @@ pub trait PeerStreams: Send + Sync {
     /// `NotConnected` if there is no connection to that neighbour now.
     fn open<'a>(&'a self, to: &'a PlaceName) -> Opening<'a>;
 
+    /// A number for the connection that a stream would be opened over now. What was opened when it was another one had
+    /// better not be used for long: the new one is there for a reason.
+    fn way(&self, _to: &PlaceName) -> usize {
+        0
+    }
+
     /// Opens a stream for a transfer of code, which lets sessions' data go first. One
     /// that is dropped before it is shut down is broken off: the neighbour reads an
     /// error, and not an end. Its opener keeps its own direction open until it has all

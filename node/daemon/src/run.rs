@@ -56,6 +56,7 @@ pub async fn run(
     let status = format!("{name} runs");
     service.ready(&status);
     let place = daemon.place().clone();
+    let data = daemon.core().data.clone();
     tokio::pin!(stop);
     loop {
         tokio::select! {
@@ -75,7 +76,7 @@ pub async fn run(
                 reload_on_signal(reload.clone(), daemon.core().audit.clone(), &name).await;
                 service.ready(&status);
             }
-            () = service.watch(&place) => {}
+            () = service.watch(&place, &data) => {}
         }
     }
 }

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use sd_notify::NotifyState;
+use tokio::runtime::Handle;
 use tokio::time::{Interval, MissedTickBehavior, interval};
 
 use crate::PlaceHandle;
@@ -45,14 +46,14 @@ impl Service {
         tell(&[NotifyState::Stopping]);
     }
 
-    /// Waits until the watchdog has to be told, and tells it if the place answers: a daemon whose
-    /// place does not is to be restarted.
-    pub(crate) async fn watch(&mut self, place: &PlaceHandle) {
+    /// Waits until the watchdog has to be told, and tells it if the place answers and the thread for data works: a
+    /// daemon of which one does not is to be restarted.
+    pub(crate) async fn watch(&mut self, place: &PlaceHandle, data: &Handle) {
         let Some(watchdog) = &mut self.watchdog else {
             return std::future::pending().await;
         };
         watchdog.tick().await;
-        if place.query(|_, _| ()).await.is_ok() {
+        if place.query(|_, _| ()).await.is_ok() && data.spawn(async {}).await.is_ok() {
             tell(&[NotifyState::Watchdog]);
         }
     }

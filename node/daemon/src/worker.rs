@@ -1,5 +1,6 @@
-//! The thread on which data is dealt with: sessions' requests, components, and transfers of code. The caller's has the
-//! place, its messages and the control API, which answer at once however much data passes.
+//! The thread on which data is dealt with: sessions' requests, components, transfers of code, and requests of the control API that come
+//! from other places. The caller's has the place, its messages and the control API of this place's own clients, which answer at
+//! once however much data passes.
 
 use std::io;
 use std::thread::JoinHandle;

@@ -46,6 +46,11 @@ impl Plane {
         }
     }
 
+    /// Which connection a stream to it would be opened over now.
+    pub(super) fn way(&self, to: &PlaceName) -> usize {
+        self.peers.way(to)
+    }
+
     /// What is answered where the next place cannot be asked.
     pub(super) fn unreachable(
         &self,
@@ -123,7 +128,13 @@ impl NextHop {
         request.headers_mut().insert(SESSION, session.named.clone());
         if hop::fits(&request) {
             let most = plane.config.limits.header_bytes;
-            let asked = hop::ask(&session.lanes, &to, request, most, || plane.open(&to));
+            let asked = hop::ask(
+                &session.lanes,
+                &to,
+                request,
+                most,
+                (plane.way(&to), || plane.open(&to)),
+            );
             return match asked.await {
                 Ok(response) => response,
                 Err(why) => plane.unreachable(&to, &why),

@@ -166,7 +166,7 @@ impl Plane {
     ) -> Option<()> {
         let (session, to) = (&passing.session, &passing.to);
         let began = Instant::now();
-        let open = || self.open(to);
+        let open = (self.way(to), || self.open(to));
         let most = self.config.limits.header_bytes;
         let asked = hop::exchange(
             &session.lanes,

@@ -3,7 +3,7 @@
 
 use std::collections::BTreeSet;
 use std::net::SocketAddr;
-use std::sync::{Arc, OnceLock, PoisonError, RwLock};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError, RwLock};
 use std::time::Instant;
 
 use dashmap::DashMap;
@@ -42,6 +42,8 @@ pub(super) struct Plane {
     /// The sessions that clients may enter here.
     tokens: DashMap<String, SessionId>,
     instances: DashMap<InstanceId, Arc<Instance>>,
+    /// Held while it is found out and told what is booked for an instance, so that an older sum does not come last.
+    booking: Mutex<()>,
     /// Which sessions an instance serves.
     users: DashMap<InstanceId, BTreeSet<SessionId>>,
     /// Where clients come in.
@@ -110,6 +112,7 @@ impl Plane {
             sessions: DashMap::new(),
             tokens: DashMap::new(),
             instances: DashMap::new(),
+            booking: Mutex::default(),
             users: DashMap::new(),
         }
     }
@@ -219,6 +222,7 @@ impl Plane {
     /// Tells an instance what its sessions have booked for it. Each session's stage is
     /// divided evenly among the instances of its chain that want to know.
     fn book(&self, instance: InstanceId) {
+        let _alone = self.booking.lock().unwrap_or_else(PoisonError::into_inner);
         let Ok(running) = self.running(instance) else {
             return;
         };

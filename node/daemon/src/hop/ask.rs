@@ -45,7 +45,7 @@ pub(crate) async fn ask<F, O>(
     to: &PlaceName,
     request: Request<Body>,
     header_bytes: usize,
-    open: O,
+    (way, open): (usize, O),
 ) -> Result<Response<Body>, NoAnswer>
 where
     O: Fn() -> F,
@@ -56,7 +56,16 @@ where
     let method = request.into_parts().0.method;
     // Whoever waits for this drops it when it is not wanted any more.
     let stay = |_: &mut Context<'_>| Poll::Pending;
-    let asked = exchange(lanes, to, &written, &method, header_bytes, open, stay).await?;
+    let asked = exchange(
+        lanes,
+        to,
+        &written,
+        &method,
+        header_bytes,
+        (way, open),
+        stay,
+    )
+    .await?;
     let gone = || io::Error::from(io::ErrorKind::ConnectionAborted);
     let (mut lane, answered) = asked.ok_or_else(gone)?;
     let bytes = lane.take(answered.length);
@@ -79,21 +88,21 @@ where
 }
 
 /// Sends a request's head on a lane and waits for the head of the answer, which is left in what has come. None if
-/// whoever waits for it has gone meanwhile.
+/// whoever waits for it has gone meanwhile. New lanes are opened by `open`, over the connection that goes by the number `way`.
 pub(crate) async fn exchange<F, O>(
     lanes: &Lanes,
     to: &PlaceName,
     request: &[u8],
     method: &Method,
     header_bytes: usize,
-    open: O,
+    (way, open): (usize, O),
     mut gone: impl FnMut(&mut Context<'_>) -> Poll<()>,
 ) -> Result<Option<(Lane, Answered)>, NoAnswer>
 where
     O: Fn() -> F,
     F: Future<Output = io::Result<Box<dyn Io>>>,
 {
-    let mut lane = lanes.take(to, &open).await?;
+    let mut lane = lanes.take(to, way, &open).await?;
     loop {
         let answered = match lane.write(request).await {
             Ok(()) => answer(&mut lane, method, header_bytes, &mut gone).await,
@@ -103,7 +112,7 @@ where
             Ok(answered) => return Ok(answered.map(|answered| (lane, answered))),
             // The neighbour may have closed it just when the request was sent, and has not seen it then.
             Err(NoAnswer::Broken(_)) if lane.used && lane.come.is_empty() => {
-                lane = Lane::new(open().await?);
+                lane = Lane::over(open().await?, way);
             }
             Err(error) => return Err(error),
         }
@@ -258,11 +267,21 @@ mod tests {
 
     /// Asks as often over lanes of which there is room for so many; how many streams that took, and who failed.
     async fn streams(asked: usize, room: usize, answers: usize) -> (usize, usize) {
+        streams_over(asked, room, answers, |_| 0).await
+    }
+
+    /// The same, where the connection that each request finds goes by that number.
+    async fn streams_over(
+        asked: usize,
+        room: usize,
+        answers: usize,
+        way: impl Fn(usize) -> usize,
+    ) -> (usize, usize) {
         let lanes = Lanes::new(&Room::new(room));
         let to = PlaceName::new("core").unwrap();
         let opened = AtomicUsize::new(0);
         let mut failed = 0;
-        for _ in 0..asked {
+        for at in 0..asked {
             let open = || {
                 opened.fetch_add(1, Ordering::Relaxed);
                 async {
@@ -272,7 +291,7 @@ mod tests {
                 }
             };
             let request = Request::get("/").body(empty_body()).unwrap();
-            match ask(&lanes, &to, request, 8192, open).await {
+            match ask(&lanes, &to, request, 8192, (way(at), open)).await {
                 Ok(answer) => {
                     let body = answer.into_body().collect().await.unwrap();
                     assert_eq!(body.to_bytes(), "ok");
@@ -291,6 +310,14 @@ mod tests {
     #[tokio::test]
     async fn without_room_every_request_has_its_own() {
         assert_eq!(streams(5, 0, usize::MAX - 1).await, (5, 0));
+    }
+
+    /// Lanes that were opened while data had no connection of its own stayed on that for messages for as long as they were in
+    /// use.
+    #[tokio::test]
+    async fn a_lane_over_a_former_connection_is_left() {
+        let ways = |at| at / 2;
+        assert_eq!(streams_over(6, 1, usize::MAX - 1, ways).await, (3, 0));
     }
 
     #[tokio::test]

@@ -19,6 +19,8 @@ const MUCH: usize = 64 * 1024;
 pub(crate) struct Lane {
     io: Box<dyn Io>,
     pub(crate) come: BytesMut,
+    /// Which connection it is over, by [`PeerStreams::way`](crate::PeerStreams::way).
+    pub(super) way: usize,
     /// Whether a request was answered on it already.
     pub(crate) used: bool,
 }
@@ -28,8 +30,15 @@ impl Lane {
         Self {
             io,
             come: BytesMut::new(),
+            way: 0,
             used: false,
         }
+    }
+
+    /// The same, over that connection.
+    pub(super) fn over(io: Box<dyn Io>, way: usize) -> Self {
+        let lane = Self::new(io);
+        Self { way, ..lane }
     }
 
     /// Reads more, of which so much is expected. Zero at the end of the stream.

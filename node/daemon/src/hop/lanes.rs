@@ -77,22 +77,28 @@ impl Lanes {
         })
     }
 
-    /// A lane that waits, or else a new one.
-    pub(crate) async fn take<F>(&self, to: &PlaceName, open: impl FnOnce() -> F) -> io::Result<Lane>
+    /// A lane that waits, over the connection that goes by that number, or else a new one.
+    pub(crate) async fn take<F>(
+        &self,
+        to: &PlaceName,
+        way: usize,
+        open: impl FnOnce() -> F,
+    ) -> io::Result<Lane>
     where
         F: Future<Output = io::Result<Box<dyn Io>>>,
     {
-        match self.waiting(to) {
+        match self.waiting(to, way) {
             Some(lane) => Ok(lane),
-            None => open().await.map(Lane::new),
+            None => open().await.map(|io| Lane::over(io, way)),
         }
     }
 
     /// The one that was used last: those that are needed no more grow old.
-    fn waiting(&self, to: &PlaceName) -> Option<Lane> {
+    fn waiting(&self, to: &PlaceName, way: usize) -> Option<Lane> {
         let mut state = self.state();
         while let Some(mut one) = state.waiting.pop() {
-            if one.to == *to && one.since.elapsed() < WAIT && one.lane.is_quiet() {
+            let leads = one.to == *to && one.lane.way == way;
+            if leads && one.since.elapsed() < WAIT && one.lane.is_quiet() {
                 return Some(one.lane);
             }
         }

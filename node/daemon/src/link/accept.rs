@@ -15,8 +15,8 @@ const UNVALIDATED_HANDSHAKES: usize = 64;
 /// Handshakes at one time beyond which newcomers are turned away.
 pub(super) const MOST_HANDSHAKES: usize = 1024;
 
-/// One of the handshakes that are under way at an endpoint.
-struct Handshake(Arc<AtomicUsize>);
+/// One of the handshakes that are under way at an endpoint, the greeting behind it included.
+pub(super) struct Handshake(Arc<AtomicUsize>);
 
 impl Handshake {
     /// Begins one, and says how many others there are.
@@ -102,11 +102,11 @@ async fn welcome(
     // The certificate is looked at only after the handshake has ended and verified it.
     let why = match tokio::time::timeout(within, incoming).await {
         Ok(Ok(connection)) => {
-            drop(handshake);
+            let greeting = Some(handshake);
             if data::is_meant(&connection) {
-                data::welcome(&shared, &connection, &sink).await;
+                data::welcome(&shared, &connection, &sink, greeting).await;
             } else {
-                serve(&shared, &connection, Side::Parent, &sink).await;
+                serve(&shared, &connection, Side::Parent, &sink, greeting).await;
             }
             return;
         }

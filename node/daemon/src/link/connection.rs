@@ -10,6 +10,7 @@ use waybook_agents::wire::{self, Hello, WireError};
 use waybook_agents::{Envelope, Incarnation};
 use waybook_location_tree::PlaceName;
 
+use super::accept::Handshake;
 use super::frames::{FrameError, Frames};
 use super::registry::Registration;
 use super::{CloseCode, DataSink, Shared, alert, data, streams};
@@ -33,12 +34,13 @@ pub(super) enum Side {
 #[derive(Debug)]
 pub(super) struct Reason(pub(super) CloseCode, pub(super) String);
 
-/// Greets, and then serves the connection until it ends. Says how it ended.
+/// Greets, and then serves the connection until it ends. Says how it ended. `greeting` is dropped when it has greeted.
 pub(super) async fn serve(
     shared: &Arc<Shared>,
     connection: &Connection,
     side: Side,
     sink: &Arc<dyn DataSink>,
+    greeting: Option<Handshake>,
 ) -> String {
     let within = shared.config.transport.handshake_timeout;
     let greeted = tokio::time::timeout(within, greet(shared, connection, side)).await;
@@ -46,6 +48,7 @@ pub(super) async fn serve(
         let what = format!("no hello within {within:?}");
         Err(Reason(CloseCode::Silent, what))
     });
+    drop(greeting);
     let reason = match greeted {
         Ok(greeted) => attend(shared, connection, side, greeted, sink).await,
         Err(reason) => {

@@ -12,6 +12,7 @@ use std::time::{Instant, SystemTime};
 use quinn::Connection;
 use waybook_location_tree::PlaceName;
 
+use super::accept::Handshake;
 use super::connection::explain;
 use super::{CloseCode, DataSink, Shared, alert, streams};
 use crate::identity;
@@ -34,22 +35,25 @@ pub(super) async fn keep(
 ) {
     let transport = shared.config.transport;
     let mut pause = transport.redial_first;
+    // Once is enough for every connection for messages.
+    let mut said = false;
     loop {
-        let since = Instant::now();
         match dial(&shared, &parent, address).await {
-            Ok(connection) => serve(&shared, &connection, &parent, &sink).await,
+            Ok(connection) => {
+                let since = Instant::now();
+                serve(&shared, &connection, &parent, &sink, None).await;
+                if since.elapsed() > transport.redial_longest {
+                    pause = transport.redial_first;
+                }
+            }
             Err(_) if shared.stopping.is_cancelled() => return,
             Err(Trouble::Unknown) => return,
             Err(Trouble::Passing(why)) => {
                 shared.counting.failed_handshakes.add(1);
-                // Once for every connection for messages.
-                if pause == transport.redial_first {
+                if !std::mem::replace(&mut said, true) {
                     tracing::warn!(%parent, why, "data has no connection of its own and delays messages");
                 }
             }
-        }
-        if since.elapsed() > transport.redial_longest {
-            pause = transport.redial_first;
         }
         tokio::time::sleep(pause.mul_f64(crate::files::jitter())).await;
         pause = (pause * 2).min(transport.redial_longest);
@@ -82,54 +86,68 @@ pub(super) async fn welcome(
     shared: &Arc<Shared>,
     connection: &Connection,
     sink: &Arc<dyn DataSink>,
+    greeting: Option<Handshake>,
 ) {
-    let refuse = |code: CloseCode, why: &str| {
-        shared.counting.refused.add(1);
-        tracing::warn!(from = %connection.remote_address(), why, "a connection for data was refused");
-        connection.close(code.into(), why.as_bytes());
-    };
     let name = match identity::peer_name(connection.peer_identity()) {
         Ok(name) if name.parent().as_ref() == Some(&shared.name) => name,
         Ok(name) => {
             let why = format!("`{name}` is not a child of `{}`", shared.name);
-            return refuse(CloseCode::WrongName, &why);
+            return refuse(shared, connection, CloseCode::WrongName, &why);
         }
-        Err(why) => return refuse(CloseCode::WrongName, &why),
+        Err(why) => return refuse(shared, connection, CloseCode::WrongName, &why),
     };
     // The child has been greeted, but this end may not have come to know that yet.
     let within = shared.config.transport.handshake_timeout;
     let mut connected = shared.registry.connected();
     let known = connected.wait_for(|all| all.contains_key(&name));
-    if !matches!(tokio::time::timeout(within, known).await, Ok(Ok(_))) {
-        return refuse(CloseCode::Alone, ALONE);
+    tokio::select! {
+        // If nothing came, it is found out below.
+        _ = tokio::time::timeout(within, known) => {}
+        _ = connection.closed() => return,
     }
-    serve(shared, connection, &name, sink).await;
+    serve(shared, connection, &name, sink, greeting).await;
 }
 
 /// Why a connection for data ends with the one for messages.
 pub(super) const ALONE: &str = "there is no connection for messages";
 
-/// Has data go over a connection, and takes what comes by it, until it ends.
+/// Has data go over a connection, and takes what comes by it, until it ends. `greeting` is dropped when that begins.
 async fn serve(
     shared: &Arc<Shared>,
     connection: &Connection,
     name: &PlaceName,
     sink: &Arc<dyn DataSink>,
+    greeting: Option<Handshake>,
 ) {
-    if !shared.registry.attach(name, connection) {
-        connection.close(CloseCode::Alone.into(), ALONE.as_bytes());
-        return;
-    }
-    // It may have been revoked after the handshake looked at it and before it was known to be connected.
+    // Before anything: whoever has a certificate that was revoked must not take the place of the one that has a new one. The
+    // handshake has not looked at that.
     if let Err(why) = shared.accepts(connection, SystemTime::now()) {
-        connection.close(CloseCode::Certificate.into(), why.as_bytes());
+        return refuse(shared, connection, CloseCode::Certificate, &why);
     }
+    if !shared.registry.attach(name, connection) {
+        return refuse(shared, connection, CloseCode::Alone, ALONE);
+    }
+    // It may have been revoked after it was looked at and before it was known to be connected.
+    if let Err(why) = shared.accepts(connection, SystemTime::now()) {
+        shared.registry.detach(name, connection);
+        return refuse(shared, connection, CloseCode::Certificate, &why);
+    }
+    drop(greeting);
     let counted = shared.counted(name);
     tracing::debug!(neighbour = %name, "data has a connection of its own");
     streams::accept(shared, connection, name, &counted, sink).await;
     shared.registry.detach(name, connection);
     let why = connection.close_reason().as_ref().map(explain);
     tracing::debug!(neighbour = %name, why, "the connection for data has ended");
+}
+
+fn refuse(shared: &Shared, connection: &Connection, code: CloseCode, why: &str) {
+    // One that the other end has closed is not refused here.
+    if connection.close_reason().is_none() {
+        shared.counting.refused.add(1);
+        tracing::warn!(from = %connection.remote_address(), why, "a connection for data was refused");
+        connection.close(code.into(), why.as_bytes());
+    }
 }
 
 /// Whether a handshake was for data.

@@ -86,7 +86,7 @@ async fn dial(shared: &Arc<Shared>, parent: &ParentConfig, sink: &Arc<dyn DataSi
         let within = shared.config.transport.handshake_timeout;
         match tokio::time::timeout(within, connecting).await {
             Ok(Ok(connection)) => {
-                return serve(shared, &connection, Side::Child, sink).await;
+                return serve(shared, &connection, Side::Child, sink, None).await;
             }
             Ok(Err(error)) => why = explain(&error),
             Err(_) => why = format!("no answer from {address} within {within:?}"),

@@ -83,7 +83,8 @@ pub(super) fn bind(
     let _there = data.enter();
     let children = port.data.map(|socket| endpoint(socket, Ids::Marked, true));
     let parent = (own && config.parent.is_some()).then(|| {
-        let any = (config.listen.ip(), 0).into();
+        let mut any = config.listen;
+        any.set_port(0);
         endpoint(socket::bind(any)?, Ids::Random, false)
     });
     let endpoints = Endpoints {

@@ -52,15 +52,14 @@ fn enlarge(socket: &UdpSocket) {
 #[cfg(target_os = "linux")]
 fn second(first: &UdpSocket) -> io::Result<UdpSocket> {
     use rustix::net::sockopt::set_socket_reuseport;
-    use rustix::net::{AddressFamily, SocketType, bind, socket};
+    use rustix::net::{AddressFamily, SocketFlags, SocketType, bind, socket_with};
 
     let address = first.local_addr()?;
     let family = match address {
         SocketAddr::V4(_) => AddressFamily::INET,
         SocketAddr::V6(_) => AddressFamily::INET6,
     };
-    let data = socket(family, SocketType::DGRAM, None)?;
-    rustix::io::fcntl_setfd(&data, rustix::io::FdFlags::CLOEXEC)?;
+    let data = socket_with(family, SocketType::DGRAM, SocketFlags::CLOEXEC, None)?;
     // Only now, so that another program at this port has been found out by the first socket: it could have
     // shared the port as well.
     set_socket_reuseport(first, true)?;

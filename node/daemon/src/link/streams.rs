@@ -86,6 +86,11 @@ impl PeerStreams for Links {
         })
     }
 
+    fn way(&self, to: &PlaceName) -> usize {
+        let connection = self.shared.registry.for_data(to);
+        connection.map_or(0, |connection| connection.stable_id())
+    }
+
     fn open_transfer<'a>(&'a self, to: &'a PlaceName) -> Opening<'a> {
         Box::pin(async move {
             let (send, receive) = self.streams_to(to).await?;

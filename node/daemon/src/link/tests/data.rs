@@ -12,7 +12,11 @@ use crate::identity::DATA_ALPN;
 impl World {
     /// Dials a post for data, as a child does.
     async fn dial_for_data(&self, place: &str, post: &Post) -> Connection {
-        let mut client = rustls::ClientConfig::clone(&self.identity(place).client);
+        self.dial_for_data_as(&self.identity(place), post).await
+    }
+
+    async fn dial_for_data_as(&self, identity: &Identity, post: &Post) -> Connection {
+        let mut client = rustls::ClientConfig::clone(&identity.client);
         client.alpn_protocols = vec![DATA_ALPN.to_vec()];
         let client = QuicClientConfig::try_from(client).unwrap();
         let mut client = quinn::ClientConfig::new(Arc::new(client));
@@ -120,6 +124,35 @@ async fn without_one_for_messages_or_a_name_it_is_refused() {
         "{reason}"
     );
     assert_eq!(post.links.counters().refused, 2);
+}
+
+/// A handshake does not look at revocations: a connection with a stolen key pushed out the one with the new key, and what came
+/// by it was served, before it was closed.
+#[tokio::test]
+async fn a_revoked_certificate_takes_nobodys_place() {
+    let world = World::new();
+    let mut post = world.post("core", None, TransportConfig::default());
+    let stolen = world.identity("core/x");
+    let which = crate::identity::Which::Place(name("core/x"));
+    let list = world.authority.revoke(&which).unwrap().list;
+    let folder = world.folder.path().join("core");
+    std::fs::copy(list, folder.join("revoked.crl")).unwrap();
+    let paths = IdentityPaths::in_folder(&folder);
+    let knows = Identity::load(&paths, &name("core"), SystemTime::now()).unwrap();
+    post.links.renew(knows).unwrap();
+    let child = world.dial("core/x", &post, "core").await;
+    let _control = greet(&child, "core/x", 1).await;
+    assert_eq!(post.event().await, "up core/x 1");
+    let data = world.dial_for_data("core/x", &post).await;
+    post.until_apart("core/x", true).await;
+    let thief = world.dial_for_data_as(&stolen, &post).await;
+    let (mut http, _receive) = thief.open_bi().await.unwrap();
+    let _ = http.write_all(b"\x01GET").await;
+    let (code, reason) = closed(&thief).await;
+    assert_eq!(code, CloseCode::Certificate.into());
+    assert!(reason.contains("`core/x` has been revoked"), "{reason}");
+    arrives(&post, &data).await;
+    assert!(post.streams.try_recv().is_err());
 }
 
 #[tokio::test]
