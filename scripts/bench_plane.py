@@ -300,7 +300,7 @@ def report(part, spread, ratios):
     out = [
         "## What passes through",
         "",
-        "Chains of so many encrypted hops with certificates both ways, each process with one thread: places with `relay` at "
+        "Chains of so many encrypted hops with certificates both ways, each process with one thread for what passes: places with `relay` at "
         "every hop, nginx and HAProxy that keep their connections, and a tunnel of bare QUIC that looks at nothing. The same "
         "clients ask the same origin server through each of them in turn.",
         "",
