@@ -345,13 +345,7 @@ async fn session(shared: &Shared, id: SessionId) -> Result<SessionView, Problem>
     let (session, hop) = shared
         .parts
         .place
-        .query(move |place, now| {
-            let session = place
-                .sessions(now)
-                .into_iter()
-                .find(|v| v.hop.session == id);
-            (session, place.hop(id, now))
-        })
+        .query(move |place, now| (place.session(id, now), place.hop(id, now)))
         .await?;
     if let Some(session) = session {
         return Ok(session);

@@ -135,17 +135,25 @@ impl Place {
     /// The sessions whose client's place this is.
     #[must_use]
     pub fn sessions(&self, now: Instant) -> Vec<SessionView> {
-        let view = |hop: &Hop| {
-            let client = hop.client.as_ref()?;
-            Some(SessionView {
-                user: client.key.0.clone(),
-                key: client.key.1.clone(),
-                claimed: client.claimed,
-                hop: self.view(hop, now),
-                journey: client.journey().to_vec(),
-            })
-        };
-        self.hops.values().filter_map(|hop| view(hop)).collect()
+        let hops = self.hops.values();
+        hops.filter_map(|hop| self.session_view(hop, now)).collect()
+    }
+
+    /// A session whose client's place this is.
+    #[must_use]
+    pub fn session(&self, session: SessionId, now: Instant) -> Option<SessionView> {
+        self.session_view(self.hops.get(&session)?, now)
+    }
+
+    fn session_view(&self, hop: &Hop, now: Instant) -> Option<SessionView> {
+        let client = hop.client.as_ref()?;
+        Some(SessionView {
+            user: client.key.0.clone(),
+            key: client.key.1.clone(),
+            claimed: client.claimed,
+            hop: self.view(hop, now),
+            journey: client.journey().to_vec(),
+        })
     }
 
     /// A session that this place is a hop of.
